@@ -1,0 +1,1 @@
+"""How much may be wanted? Joint demand paths from checked tables."""

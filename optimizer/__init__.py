@@ -1,0 +1,1 @@
+"""What do we do today, at what cost, and why? Decisions, plans and their proof."""

@@ -1,0 +1,1 @@
+"""Which world do we plan in? Tables, calendars, tariffs, and what happened."""

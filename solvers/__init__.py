@@ -1,0 +1,1 @@
+"""How is such a mathematical problem solved? Arrays and sparse models, no shops."""
