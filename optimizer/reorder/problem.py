@@ -1,0 +1,209 @@
+"""The reorder problem in the subject's words: lines, paths, periods, costs and the rules that tie lines together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
+IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+Unmet: TypeAlias = Literal["lost_sales", "backorders"]
+
+NO_MAXIMUM: Final = 2**40
+"""A line that may order any quantity has this `maximum`."""
+NO_EXPIRY: Final = 2**20
+"""A line whose leftover keeps for ever has these `life_periods`."""
+NONE: Final = -1
+"""`supplier` or `pool` of a line that belongs to none."""
+
+_WEIGHT_TOLERANCE: Final = 1e-9
+
+
+class ProblemError(ValueError):
+    """The arrays of a problem do not fit together; the message names the field, what it is and what it should be."""
+
+
+@dataclass(frozen=True)
+class JointRules:
+    """Rules that tie lines together on the day of planning.
+
+    Attributes
+    ----------
+    supplier : whose joint minimum a line counts towards, `NONE` for none, shape (N,), values below J. A minimum per
+        location is a group of its own.
+    supplier_minimum : least joint order [M], in the unit of `minimum_weight`, shape (J,). A group orders nothing or at
+        least this much.
+    minimum_weight : what one step adds to its group (money, units or kilograms) [w], shape (N,), not negative.
+    budget : money to spend today in minor units [B], or None for no limit.
+    spend : money one step takes from the budget [b], shape (N,), not negative.
+    pool : the shared stock a line draws on (a distribution centre's), `NONE` for none, shape (N,), values below P.
+    pool_available : steps the shared stock can give today [A], shape (P,).
+    """
+
+    supplier: IntArray
+    supplier_minimum: FloatArray
+    minimum_weight: FloatArray
+    budget: int | None
+    spend: FloatArray
+    pool: IntArray
+    pool_available: FloatArray
+
+    @classmethod
+    def none(cls, lines: int) -> JointRules:
+        """Rules of `lines` lines that nothing ties together."""
+        nobody, nothing = np.full(lines, NONE, dtype=np.int64), np.zeros(lines)
+        return cls(nobody, np.zeros(0), nothing, None, nothing, nobody, np.zeros(0))
+
+
+@dataclass(frozen=True)
+class ReorderProblem:
+    """Lines to order today: one item at one place with its chosen source. N lines, S paths, T periods, first = today.
+
+    Within a period: receipts, order, demand, count; holding is charged on what is left. A step ordered in period t can
+    be sold from period t + lead. Money is in minor units, quantities are steps of the item's unit.
+
+    Attributes
+    ----------
+    demand : demand on each path [D], whole steps, shape (N, S, T).
+    weight : probability of each path, sums to 1, shape (S,).
+    on_hand : usable stock before today's first event [x] (negative = steps owed, with backorders), shape (N,).
+    arrivals : steps already on order, by the period in which they can first be sold [a], shape (N, T).
+    lead_periods : periods from order to sale [L], may be 0, shape (N,).
+    can_order : whether an order can be placed, by period; column 0 is today, shape (N, T).
+    pack, minimum, maximum : an order is 0 or a multiple of `pack` from `minimum` to `maximum` (`NO_MAXIMUM`), (N,).
+    holding_cost : money per step left at the end of a period [h], shape (N,).
+    shortage_cost : money per step lost, or per step and period owed with backorders [p], shape (N,).
+    order_cost : money per order placed [K], shape (N,).
+    unit_cost, salvage_value : money paid for a step, and got for one that can no longer be sold, shape (N,).
+    life_periods : periods after the horizon in which a leftover can still be sold (`NO_EXPIRY`), shape (N,).
+    unmet : what becomes of demand without stock.
+    joint : rules that tie lines together.
+    """
+
+    demand: IntArray
+    weight: FloatArray
+    on_hand: FloatArray
+    arrivals: FloatArray
+    lead_periods: IntArray
+    can_order: BoolArray
+    pack: IntArray
+    minimum: IntArray
+    maximum: IntArray
+    holding_cost: FloatArray
+    shortage_cost: FloatArray
+    order_cost: FloatArray
+    unit_cost: FloatArray
+    salvage_value: FloatArray
+    life_periods: IntArray
+    unmet: Unmet
+    joint: JointRules
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together.
+
+        Raises
+        ------
+        ProblemError : all faults at once, one a line.
+        """
+        faults = [*_shape_faults(self), *_joint_shape_faults(self)]
+        faults = faults or [*_value_faults(self), *_joint_value_faults(self)]
+        if faults:
+            raise ProblemError("\n".join(faults))
+
+    @property
+    def lines(self) -> int:
+        """Number of lines N."""
+        return int(self.demand.shape[0])
+
+    @property
+    def paths(self) -> int:
+        """Number of paths S."""
+        return int(self.demand.shape[1])
+
+    @property
+    def periods(self) -> int:
+        """Number of periods T."""
+        return int(self.demand.shape[2])
+
+
+_PER_LINE: Final = "on_hand lead_periods pack minimum maximum holding_cost shortage_cost order_cost unit_cost salvage_value life_periods"
+_PER_PERIOD: Final = "arrivals can_order"
+_WHOLE: Final = "demand lead_periods pack minimum maximum life_periods"
+_NOT_NEGATIVE: Final = (
+    "demand weight arrivals lead_periods minimum maximum holding_cost shortage_cost order_cost unit_cost salvage_value "
+    "life_periods"
+)
+
+
+def _shape_faults(problem: ReorderProblem) -> list[str]:
+    if problem.demand.ndim != 3:
+        return [f"demand: shape {problem.demand.shape}, expected (lines, paths, periods)"]
+    lines, paths, periods = problem.demand.shape
+    if min(paths, periods) < 1:
+        return [f"demand: shape {problem.demand.shape}, expected at least one path and one period"]
+    expected: dict[str, tuple[int, ...]] = dict.fromkeys(_PER_LINE.split(), (lines,))
+    expected |= dict.fromkeys(_PER_PERIOD.split(), (lines, periods))
+    expected["weight"] = (paths,)
+    return [
+        _shape_fault(problem, name, shape) for name, shape in expected.items() if _shape_fault(problem, name, shape)
+    ]
+
+
+def _joint_shape_faults(problem: ReorderProblem) -> list[str]:
+    lines = (problem.demand.shape[0],)
+    names = "supplier minimum_weight spend pool".split()
+    faults = [_shape_fault(problem.joint, name, lines) for name in names if _shape_fault(problem.joint, name, lines)]
+    for name in ("supplier_minimum", "pool_available"):
+        if np.ndim(getattr(problem.joint, name)) != 1:
+            faults.append(f"{name}: expected one dimension")
+    return faults
+
+
+def _shape_fault(holder: object, name: str, shape: tuple[int, ...]) -> str:
+    found = np.shape(getattr(holder, name))
+    return "" if found == shape else f"{name}: shape {found}, expected {shape}"
+
+
+def _value_faults(problem: ReorderProblem) -> list[str]:
+    faults = [
+        f"{name}: dtype {getattr(problem, name).dtype}, expected whole numbers"
+        for name in _WHOLE.split()
+        if getattr(problem, name).dtype.kind not in "iu"
+    ]
+    faults += _sign_faults(problem, _NOT_NEGATIVE.split())
+    if not np.isfinite(problem.on_hand).all():
+        faults.append("on_hand: not a finite number")
+    if problem.pack.size and problem.pack.min() < 1:
+        faults.append(f"pack: smallest is {problem.pack.min()}, expected at least 1")
+    if abs(float(problem.weight.sum()) - 1.0) > _WEIGHT_TOLERANCE:
+        faults.append(f"weight: sums to {problem.weight.sum()}, expected 1")
+    if problem.unmet not in ("lost_sales", "backorders"):
+        faults.append(f'unmet: {problem.unmet!r}, expected "lost_sales" or "backorders"')
+    if problem.unmet == "lost_sales" and problem.on_hand.size and problem.on_hand.min() < 0:
+        faults.append("on_hand: negative, which only backorders allow")
+    return faults
+
+
+def _joint_value_faults(problem: ReorderProblem) -> list[str]:
+    joint = problem.joint
+    faults = _sign_faults(joint, ["minimum_weight", "spend", "supplier_minimum", "pool_available"])
+    for name, size in (("supplier", joint.supplier_minimum.size), ("pool", joint.pool_available.size)):
+        index = getattr(joint, name)
+        if index.size and (index.min() < NONE or index.max() >= size):
+            faults.append(f"{name}: values from {index.min()} to {index.max()}, expected {NONE} to {size - 1}")
+    if joint.budget is not None and joint.budget < 0:
+        faults.append(f"budget: {joint.budget}, expected at least 0")
+    return faults
+
+
+def _sign_faults(holder: object, names: list[str]) -> list[str]:
+    faults = []
+    for name in names:
+        values = np.asarray(getattr(holder, name))
+        if values.size and not (np.isfinite(values).all() and values.min() >= 0):
+            faults.append(f"{name}: found a value that is negative or not finite")
+    return faults
