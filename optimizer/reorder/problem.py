@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -130,13 +131,9 @@ class ReorderProblem:
         return int(self.demand.shape[2])
 
 
-_PER_LINE: Final = "on_hand lead_periods pack minimum maximum holding_cost shortage_cost order_cost unit_cost salvage_value life_periods"
-_PER_PERIOD: Final = "arrivals can_order"
-_WHOLE: Final = "demand lead_periods pack minimum maximum life_periods"
-_NOT_NEGATIVE: Final = (
-    "demand weight arrivals lead_periods minimum maximum holding_cost shortage_cost order_cost unit_cost salvage_value "
-    "life_periods"
-)
+_MONEY: Final = ("holding_cost", "shortage_cost", "order_cost", "unit_cost", "salvage_value")
+_STEPS: Final = ("lead_periods", "pack", "minimum", "maximum", "life_periods")
+_NOT_NEGATIVE: Final = ("demand", "weight", "arrivals", *_STEPS, *_MONEY)
 
 
 def _shape_faults(problem: ReorderProblem) -> list[str]:
@@ -145,36 +142,34 @@ def _shape_faults(problem: ReorderProblem) -> list[str]:
     lines, paths, periods = problem.demand.shape
     if min(paths, periods) < 1:
         return [f"demand: shape {problem.demand.shape}, expected at least one path and one period"]
-    expected: dict[str, tuple[int, ...]] = dict.fromkeys(_PER_LINE.split(), (lines,))
-    expected |= dict.fromkeys(_PER_PERIOD.split(), (lines, periods))
-    expected["weight"] = (paths,)
-    return [
-        _shape_fault(problem, name, shape) for name, shape in expected.items() if _shape_fault(problem, name, shape)
-    ]
+    expected: dict[str, tuple[int, ...]] = dict.fromkeys(("on_hand", *_STEPS, *_MONEY), (lines,))
+    expected |= {"arrivals": (lines, periods), "can_order": (lines, periods), "weight": (paths,)}
+    return _misshapen(problem, expected)
 
 
 def _joint_shape_faults(problem: ReorderProblem) -> list[str]:
-    lines = (problem.demand.shape[0],)
-    names = "supplier minimum_weight spend pool".split()
-    faults = [_shape_fault(problem.joint, name, lines) for name in names if _shape_fault(problem.joint, name, lines)]
+    per_line = ("supplier", "minimum_weight", "spend", "pool")
+    faults = _misshapen(problem.joint, dict.fromkeys(per_line, problem.demand.shape[:1]))
     for name in ("supplier_minimum", "pool_available"):
         if np.ndim(getattr(problem.joint, name)) != 1:
             faults.append(f"{name}: expected one dimension")
     return faults
 
 
-def _shape_fault(holder: object, name: str, shape: tuple[int, ...]) -> str:
-    found = np.shape(getattr(holder, name))
-    return "" if found == shape else f"{name}: shape {found}, expected {shape}"
+def _misshapen(holder: object, expected: dict[str, tuple[int, ...]]) -> list[str]:
+    found = {name: np.shape(getattr(holder, name)) for name in expected}
+    return [
+        f"{name}: shape {found[name]}, expected {shape}" for name, shape in expected.items() if found[name] != shape
+    ]
 
 
 def _value_faults(problem: ReorderProblem) -> list[str]:
     faults = [
         f"{name}: dtype {getattr(problem, name).dtype}, expected whole numbers"
-        for name in _WHOLE.split()
+        for name in ("demand", *_STEPS)
         if getattr(problem, name).dtype.kind not in "iu"
     ]
-    faults += _sign_faults(problem, _NOT_NEGATIVE.split())
+    faults += _sign_faults(problem, _NOT_NEGATIVE)
     if not np.isfinite(problem.on_hand).all():
         faults.append("on_hand: not a finite number")
     if problem.pack.size and problem.pack.min() < 1:
@@ -200,7 +195,7 @@ def _joint_value_faults(problem: ReorderProblem) -> list[str]:
     return faults
 
 
-def _sign_faults(holder: object, names: list[str]) -> list[str]:
+def _sign_faults(holder: object, names: Sequence[str]) -> list[str]:
     faults = []
     for name in names:
         values = np.asarray(getattr(holder, name))
