@@ -1,0 +1,111 @@
+"""Does each row make sense beside the others? Checks of meaning, run on tables already read."""
+
+import unicodedata
+from collections.abc import Iterator
+
+from scenarios.faults import nearest
+from scenarios.intake import Finding, Intake
+from scenarios.schema import Column, Table, declared
+
+# (table, column named, condition that is wrong, expected, remedy); SQL over one row.
+_ROW_RULES = (
+    ("sources", "max_quantity", "max_quantity < moq", "at least the minimum order quantity", "correct one of the two"),
+    ("sources", "valid_to", "valid_to < valid_from", "a day on or after valid_from", "correct one of the two"),
+    ("sources", "source_id", "source_id = location_id", "another place", "a place cannot supply itself"),
+    ("assortment", "listed_to", "listed_to < listed_from", "a day on or after listed_from", "correct one of the two"),
+    ("stock", "reserved", "reserved + held > on_hand", "at most what is on hand", "count again"),
+    ("promotions", "to_date", "to_date < from_date", "a day on or after from_date", "correct one of the two"),
+    ("open_orders", "due_on", "due_on < ordered_on", "a day on or after ordered_on", "correct one of the two"),
+)
+
+
+def check_meaning(intake: Intake) -> None:
+    """Refuse rows that clash: double keys, unknown references, impossible combinations. Every fault is noted."""
+    for table in declared().values():
+        if not intake.has(table.name):
+            continue
+        intake.refuse(table, _double_keys(intake, table))
+        for column in table.columns:
+            if column.refers:
+                intake.refuse(table, _unknown_references(intake, table, column))
+        intake.refuse(table, _row_rules(intake, table))
+    if intake.has("sources"):
+        intake.refuse(declared()["sources"], _unknown_sources(intake))
+
+
+def _double_keys(intake: Intake, table: Table) -> Iterator[Finding]:
+    """Yield all but one of the rows with the same key; which one stays depends on their content, not on their order."""
+    if not table.key:
+        return
+    key = ", ".join(f'"{name}"' for name in table.key)
+    rest = ", ".join(f'"{name}"' for name in table.names if name not in table.key) or "1"
+    doubled = f"SELECT {key} FROM in_{table.name} GROUP BY ALL HAVING count(*) > 1"
+    if intake.connection.execute(f"SELECT count(*) FROM ({doubled})").fetchall()[0][0] == 0:
+        return
+    query = f"""
+        WITH placed AS (
+            SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {rest}, _row) AS place,
+                   first_value(_row) OVER (PARTITION BY {key} ORDER BY {rest}, _row) AS kept,
+            FROM in_{table.name} SEMI JOIN ({doubled}) twice USING ({key}))
+        SELECT _row, kept, array_to_string([CAST(k AS VARCHAR) FOR k IN [{_texts(table.key)}]], ' ') FROM placed
+        WHERE place > 1 ORDER BY _row"""
+    for row, kept, found in intake.connection.execute(query).fetchall():
+        other = intake.shown(table, kept)
+        hint = f"row {other} has it too and was kept; add them up or drop one"
+        yield Finding(row, " + ".join(table.key), found, "a key that stands once", hint)
+
+
+def _texts(names: tuple[str, ...]) -> str:
+    return ", ".join(f"coalesce(CAST(\"{name}\" AS VARCHAR), '')" for name in names)
+
+
+def _unknown_references(intake: Intake, table: Table, column: Column) -> Iterator[Finding]:
+    parent, key = column.refers.split(".")
+    if not intake.has(parent):
+        return
+    query = f"""
+        SELECT _row, given."{column.name}" FROM in_{table.name} given
+        ANTI JOIN in_{parent} known ON given."{column.name}" = known."{key}"
+        WHERE given."{column.name}" IS NOT NULL ORDER BY _row"""
+    unknown = intake.connection.execute(query).fetchall()
+    if not unknown:
+        return
+    known = [row[0] for row in intake.connection.execute(f'SELECT DISTINCT "{key}" FROM in_{parent}').fetchall()]
+    hints = {found: _reference_hint(found, known, intake, parent) for found in {found for _, found in unknown}}
+    for row, found in unknown:
+        yield Finding(row, column.name, found, f"an entry of {parent}", hints[found])
+
+
+def _reference_hint(found: str, known: list[str], intake: Intake, parent: str) -> str:
+    """Say why a reference may have failed: a refused parent, stray spaces, another spelling of the same letters."""
+    if found in intake.refused.get(parent, ()):
+        return f"its own row in {parent} was refused; mend that one"
+    folded = {_folded(name): name for name in known}
+    if _folded(found) in folded:
+        return f'write it exactly as in {parent}: "{folded[_folded(found)]}" (spaces, zeros or letters differ)'
+    return f"add it to {parent} or correct it" + nearest(found, known[:5000])
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().lstrip("0").casefold()
+
+
+def _row_rules(intake: Intake, table: Table) -> Iterator[Finding]:
+    for name, column, wrong, expected, hint in _ROW_RULES:
+        if name != table.name:
+            continue
+        query = f'SELECT _row, CAST("{column}" AS VARCHAR) FROM in_{name} WHERE {wrong} ORDER BY _row'
+        for row, found in intake.connection.execute(query).fetchall():
+            yield Finding(row, column, found, expected, hint)
+
+
+def _unknown_sources(intake: Intake) -> Iterator[Finding]:
+    """Yield lines whose dc is no location; a supplier without a row in suppliers just has no joint terms."""
+    query = """
+        SELECT _row, source_id FROM in_sources given
+        ANTI JOIN in_locations known ON given.source_id = known.location_id AND known.kind = 'dc'
+        WHERE given.source_kind = 'dc' ORDER BY _row"""
+    for row, found in intake.connection.execute(query).fetchall():
+        yield Finding(
+            row, "source_id", found, 'a location of kind "dc"', "add the dc to locations, or set source_kind = supplier"
+        )

@@ -1,0 +1,12 @@
+"""Public data sets and foreign formats become folders of our tables, one file per kind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+
+from scenarios.importers.freshretailnet import import_freshretailnet
+from scenarios.importers.vn2 import import_vn2
+
+KINDS: MappingProxyType[str, Callable[[Path, Path], list[str]]] = MappingProxyType(
+    {"vn2": import_vn2, "freshretailnet": import_freshretailnet}
+)
