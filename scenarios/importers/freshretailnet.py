@@ -24,8 +24,10 @@ def import_freshretailnet(source: Path, folder: Path) -> list[str]:
     (daily,) = require_files(source, ["daily.parquet"])
     with duckdb.connect() as connection:
         quoted = str(daily).replace("'", "''")
-        connection.execute(f"""CREATE VIEW daily AS SELECT *, CAST(dt AS DATE) AS date,
-            CAST(product_id AS VARCHAR) AS item_id, CAST(store_id AS VARCHAR) AS location_id FROM read_parquet('{quoted}')""")
+        connection.execute(f"""CREATE VIEW daily AS
+            SELECT *, CAST(dt AS DATE) AS date, CAST(product_id AS VARCHAR) AS item_id,
+                CAST(store_id AS VARCHAR) AS location_id
+            FROM read_parquet('{quoted}')""")
         day = connection.execute("SELECT max(date) + 1 FROM daily").fetchall()[0][0]
         policy = {
             "period": "day",
@@ -41,8 +43,9 @@ def import_freshretailnet(source: Path, folder: Path) -> list[str]:
 def _queries() -> dict[str, str]:
     categories = "CAST(any_value({0}_category_id) AS VARCHAR)"
     return {
-        "items": f"""SELECT item_id, {categories.format("first")} AS category, {categories.format("third")} AS subcategory,
-                     0.1 AS unit_step, 1.0 AS unit_cost FROM daily GROUP BY item_id ORDER BY item_id""",
+        "items": f"""SELECT item_id, {categories.format("first")} AS category,
+                     {categories.format("third")} AS subcategory, 0.1 AS unit_step,
+                     1.0 AS unit_cost FROM daily GROUP BY item_id ORDER BY item_id""",
         "locations": """SELECT location_id, 'store' AS kind, CAST(any_value(city_id) AS VARCHAR) AS region FROM daily
                         GROUP BY location_id ORDER BY location_id""",
         "sales": f"""SELECT date, item_id, location_id, sale_amount AS units,

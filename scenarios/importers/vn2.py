@@ -9,7 +9,7 @@ from scenarios.importers.writing import require_files, write_folder
 _FILES = ("Sales.csv", "In Stock.csv", "Master.csv", "Initial State.csv")
 _ASSUMPTIONS = (
     "VN2 names no prices and no costs of goods: unit cost 1, so that order amounts are units.",
-    "Holding .2 per unit left at the end of a week and 1 per unit of lost sales, as the challenge charges; no backorders.",
+    "Holding .2 per unit left at a week's end and 1 per unit of lost sales, as the challenge charges; no backorders.",
     "One supplier VN2 for every pair: 14 days from order to sale, one order a week, packs of 1, no minimum.",
     "In Transit W+1 is due on the plan date, W+2 a week later; the state is counted before those receipts.",
     "A week flagged out of stock had no stock at all (in_stock_share 0); its sales say nothing about demand.",
@@ -30,7 +30,8 @@ def import_vn2(source: Path, folder: Path) -> list[str]:
             )
         for long, wide in (("units", "wide_sales"), ("flags", "wide_stock")):
             connection.execute(
-                f"CREATE TABLE {long} AS UNPIVOT {wide} ON COLUMNS(* EXCLUDE (Store, Product)) INTO NAME week VALUE value"
+                f"CREATE TABLE {long} AS UNPIVOT {wide} ON COLUMNS(* EXCLUDE (Store, Product))"
+                " INTO NAME week VALUE value"
             )
         day = connection.execute("SELECT CAST(max(week) AS DATE) + 7 FROM units").fetchall()[0][0]
         policy = {
@@ -54,7 +55,8 @@ def _find(source: Path, ending: str) -> Path:
 def _queries(plan_date: str) -> dict[str, str]:
     pair = "Product AS item_id, Store AS location_id"
     transit = " UNION ALL ".join(
-        f"""SELECT 'W+{week}' AS order_id, row_number() OVER (ORDER BY Product, Store) AS line, {pair}, 'VN2' AS source_id,
+        f"""SELECT 'W+{week}' AS order_id, row_number() OVER (ORDER BY Product, Store) AS line, {pair},
+            'VN2' AS source_id,
             CAST("In Transit W+{week}" AS DOUBLE) AS quantity, DATE '{plan_date}' + {7 * week - 7} AS due_on,
             'in_transit' AS status FROM state WHERE CAST("In Transit W+{week}" AS DOUBLE) > 0"""
         for week in (1, 2)
@@ -70,7 +72,7 @@ def _queries(plan_date: str) -> dict[str, str]:
         "stock": f"""SELECT {pair}, CAST("End Inventory" AS DOUBLE) AS on_hand FROM state
                      ORDER BY item_id, location_id""",
         "open_orders": transit,
-        "sources": f"""SELECT {pair}, 'VN2' AS source_id, 'supplier' AS source_kind, 14 AS lead_time_days, 1.0 AS pack_size,
-                       0.0 AS moq, 1.0 AS unit_cost FROM state ORDER BY item_id, location_id""",
+        "sources": f"""SELECT {pair}, 'VN2' AS source_id, 'supplier' AS source_kind, 14 AS lead_time_days,
+                       1.0 AS pack_size, 0.0 AS moq, 1.0 AS unit_cost FROM state ORDER BY item_id, location_id""",
         "suppliers": "SELECT 'VN2' AS supplier_id, 'VN2 supplier' AS name",
     }

@@ -1,6 +1,5 @@
 """What every importer writes: tables, policy.toml and ASSUMPTIONS.md, complete or not at all."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -34,7 +33,7 @@ def write_folder(
         (scratch / "ASSUMPTIONS.md").write_text(f"# What the import had to assume\n\n{lines}", encoding="utf-8")
         for path in sorted(scratch.iterdir()):
             (folder / path.stem).with_suffix(".csv").unlink(missing_ok=True)
-            os.replace(path, folder / path.name)
+            path.replace(folder / path.name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return list(queries)
