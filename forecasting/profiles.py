@@ -1,0 +1,173 @@
+r"""
+The profile: which share of a series' level each weekday, or each week of the year, brings.
+
+Days. With y_it the units of a day in stock, r_it the mean of the seven days around it and d a weekday,
+
+    S_id = sum_t y_it,   R_id = sum_t r_it   over the days t in stock on weekday d
+    P_gd = sum_{i in g} S_id / sum_{i in g} R_id                       (group, itself shrunk to all series)
+    f_id = (S_id + k m_i P_gd) / (R_id + k m_i)                        (series, shrunk to its group)
+
+with m_i the mean of the series. k counts days; it is the one that predicts best a week that was left out.
+
+Weeks. A position is the number of weeks since the week of 25 December, so that Christmas always has the same one.
+With the slow level r_it (mean of the year around t), the factor of a position is the mean over its weeks of
+sum_i y_it / sum_i r_it over series in stock, smoothed (1, 2, 1)/4 over neighbours except around Christmas.
+Without one and a half years of history the factors are 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.panel import Dates, Floats, Integers, Panel
+
+WEEKDAYS = 7
+YEAR_WEEKS = 52
+SEASON_WEEKS = 78
+CHRISTMAS_POSITIONS = (0, 1, YEAR_WEEKS - 1)
+SHRINKAGES = (7.0, 14.0, 28.0, 56.0, 112.0, 448.0)
+GROUP_DAYS = 200.0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """
+    Pooled profile.
+
+    Parameters
+    ----------
+    pooled : array, shape (group, position)
+        Factor of every weekday (Monday first) or week position, mean 1.
+    shrinkage : float
+        Weight of the pool against a series' own days [k]; infinite where the pool alone is used.
+    """
+
+    pooled: Floats
+    shrinkage: float
+
+
+def positions(dates: Dates, period: str) -> Integers:
+    """Return each period's weekday (Monday 0), or its weeks since the week of 25 December (0 to 51)."""
+    days = dates.astype("datetime64[D]")
+    if period == "day":
+        return np.asarray((days.astype(np.int64) + 3) % WEEKDAYS, dtype=np.int64)
+    sunday = days + np.timedelta64(6, "D")
+    christmas = sunday.astype("datetime64[Y]").astype("datetime64[D]") + np.timedelta64(0, "D")
+    year = sunday.astype("datetime64[Y]")
+    this_year = (year + 1).astype("datetime64[D]") - np.timedelta64(7, "D")
+    last_year = year.astype("datetime64[D]") - np.timedelta64(7, "D")
+    christmas = np.where(this_year <= sunday, this_year, last_year)
+    week_start = christmas - (christmas.astype(np.int64) + 3) % WEEKDAYS
+    return np.minimum((days - week_start).astype(np.int64) // WEEKDAYS, YEAR_WEEKS - 1)
+
+
+def fit_profile(panel: Panel, groups: Integers) -> Profile:
+    """Return the pooled profile of a panel; ``groups`` (series,) are numbered from 0."""
+    if panel.period == "week":
+        return Profile(_year_factors(panel)[None, :], np.inf)
+    own, level, mean = _weekday_sums(panel)
+    pooled = _pooled_weekdays(own.sum(axis=1), level.sum(axis=1), mean, groups)
+    return Profile(pooled, _best_shrinkage((own, level, mean), pooled[groups]))
+
+
+def series_factors(panel: Panel, profile: Profile, groups: Integers, horizon: int) -> tuple[Floats, Floats]:
+    """Return the factors of the history (series, period) and of the future (series, horizon)."""
+    past = positions(panel.dates, panel.period)
+    future = positions(panel.future_dates(horizon), panel.period)
+    factors = profile.pooled[np.minimum(groups, len(profile.pooled) - 1)]
+    if panel.period == "day":
+        own, level, mean = _weekday_sums(panel)
+        factors = _shrunk(own.sum(axis=1), level.sum(axis=1), mean * profile.shrinkage, factors)
+    return factors[:, past], factors[:, future]
+
+
+def in_stock(panel: Panel) -> npt.NDArray[np.bool_]:
+    """Return which periods were seen and fully in stock, shape (series, period)."""
+    return np.isfinite(panel.units) & (panel.in_stock_share >= 1.0)
+
+
+def _moving_sum(values: Floats, width: int) -> Floats:
+    """Return the sum over the ``width`` columns centred on each column, cut at the ends."""
+    half = width // 2
+    total = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
+    at = np.arange(values.shape[1])
+    return np.asarray(total[:, np.minimum(at + half + 1, len(at))] - total[:, np.maximum(at - half, 0)])
+
+
+def _local_mean(units: Floats, seen: npt.NDArray[np.bool_], width: int) -> Floats:
+    """Return the mean of the seen periods around each period."""
+    count = _moving_sum(seen.astype(np.float64), width)
+    return np.asarray(_moving_sum(units, width) / np.maximum(count, 1.0))
+
+
+def _weekday_sums(panel: Panel) -> tuple[Floats, Floats, Floats]:
+    """Return sums of units and of the local mean, shape (series, week, weekday), and each series' mean."""
+    seen = in_stock(panel)
+    units = np.where(seen, panel.units, 0.0)
+    level = np.where(seen, _local_mean(units, seen, WEEKDAYS), 0.0)
+    mean = units.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    lead = int(positions(panel.dates[:1], "day")[0])
+    tail = -(lead + units.shape[1]) % WEEKDAYS
+    weeks = (len(units), -1, WEEKDAYS)
+    return (
+        np.pad(units, ((0, 0), (lead, tail))).reshape(weeks),
+        np.pad(level, ((0, 0), (lead, tail))).reshape(weeks),
+        mean,
+    )
+
+
+def _shrunk(own: Floats, level: Floats, weight: Floats, pool: Floats) -> Floats:
+    """Return own/level shrunk to the pool and scaled to mean 1, shape (series, weekday)."""
+    below = level + weight[:, None]
+    factors = np.where(below > 0.0, (own + weight[:, None] * pool) / np.where(below > 0.0, below, 1.0), pool)
+    mean = factors.mean(axis=1, keepdims=True)
+    return np.asarray(np.where(mean > 0.0, factors / np.where(mean > 0.0, mean, 1.0), 1.0))
+
+
+def _pooled_weekdays(own: Floats, level: Floats, mean: Floats, groups: Integers) -> Floats:
+    """Return the weekday factors of every group, shrunk to those of all series."""
+    count = int(groups.max(initial=0)) + 1
+    everyone = np.ones((1, WEEKDAYS))
+    whole = _shrunk(own.sum(axis=0)[None], level.sum(axis=0)[None], WEEKDAYS * mean.mean(keepdims=True), everyone)
+    member = np.zeros((count, WEEKDAYS)), np.zeros((count, WEEKDAYS))
+    np.add.at(member[0], groups, own)
+    np.add.at(member[1], groups, level)
+    sizes = np.bincount(groups, minlength=count)
+    average = np.bincount(groups, weights=mean, minlength=count) / np.maximum(sizes, 1)
+    return _shrunk(member[0], member[1], GROUP_DAYS * average, whole)
+
+
+def _best_shrinkage(sums: tuple[Floats, Floats, Floats], pool: Floats) -> float:
+    """Return the k whose profile predicts best, in squared error, each week left out in turn."""
+    own, level, mean = sums
+    scale = 1.0 / np.maximum(mean, 1e-9)[:, None] ** 2 * (mean > 0.0)[:, None]
+    losses = []
+    for shrinkage in SHRINKAGES:
+        loss = 0.0
+        for week in range(own.shape[1]):
+            others = own.sum(axis=1) - own[:, week], level.sum(axis=1) - level[:, week]
+            factors = _shrunk(*others, mean * shrinkage, pool)
+            loss += float((scale * (own[:, week] - level[:, week] * factors) ** 2).sum())
+        losses.append(loss)
+    return SHRINKAGES[int(np.argmin(losses))]
+
+
+def _year_factors(panel: Panel) -> Floats:
+    """Return the factor of every week position, shape (52,)."""
+    if panel.units.shape[1] < SEASON_WEEKS:
+        return np.ones(YEAR_WEEKS)
+    seen = in_stock(panel)
+    units = np.where(seen, panel.units, 0.0)
+    slow = np.where(seen, _local_mean(units, seen, YEAR_WEEKS + 1), 0.0)
+    total = slow.sum(axis=0)
+    ratio = np.where(total > 0.0, units.sum(axis=0) / np.where(total > 0.0, total, 1.0), 1.0)
+    place = positions(panel.dates, "week")
+    count = np.bincount(place, minlength=YEAR_WEEKS)
+    raw = np.bincount(place, weights=ratio, minlength=YEAR_WEEKS) / np.maximum(count, 1)
+    raw = np.where(count > 0, raw, 1.0)
+    smooth = (np.roll(raw, 1) + 2.0 * raw + np.roll(raw, -1)) / 4.0
+    smooth[list(CHRISTMAS_POSITIONS)] = raw[list(CHRISTMAS_POSITIONS)]
+    return np.asarray(smooth / smooth.mean())

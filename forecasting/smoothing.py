@@ -1,0 +1,228 @@
+r"""
+The level: exponential smoothing of deseasonalised demand with several decays at once.
+
+With x_t the demand of period t divided by its profile factor f_t (completed where stock ran out) and decays a_k,
+
+    A_k <- a_k A_k + x_t,   B_k <- a_k B_k + 1,   level_k = A_k / B_k
+    level = sum_k w_k level_k,   w_k >= 0,   sum_k w_k = 1
+
+so a fast level is drawn to slow ones, the slowest being the series' own mean. The weights w are those that would have
+predicted best, over all past origins of all series of a class, the periods ``lead`` ahead (Granger and Ramanathan
+1984, least squares; scaled by each series' mean absolute change). Decay, weights and censoring are all chosen there.
+A first observation of weight 1 is the prior: what the same item sells elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from scipy.optimize import nnls
+
+from forecasting.censoring import censored_mean
+from forecasting.panel import Floats, Integers
+
+CLASS_EDGES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4)
+CLASSES = len(CLASS_EDGES) + 1
+# Candidates (recovery, variation), from "the bound as it stands" to far above it.
+CENSORINGS = ((0.0, 0.0), (0.2, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.15), (1.0, 0.25), (1.0, 0.4), (1.0, 0.6))
+TRUSTS = (1.0, 0.5, 0.25)
+CLASS_CELLS = 5_000.0
+UNIT_SUM_WEIGHT = 1e3
+NO_PRIOR = 1e-9
+
+
+class FilterInput(NamedTuple):
+    """History in steps: units, share in stock, factor (series, period); prior, volume class, scale (series,)."""
+
+    units: Floats
+    share: Floats
+    factor: Floats
+    prior: Floats
+    volume: Integers
+    scale: Floats
+
+
+@dataclass(frozen=True)
+class LevelRule:
+    """
+    How levels are smoothed.
+
+    Parameters
+    ----------
+    decays : array, shape (decay,)
+        Share of a weight kept per period [a].
+    weights : array, shape (class, decay)
+        Weights of the decays, summing to 1 per class [w].
+    recovery : float
+        Share believed of the excess E[D | D >= y] - y over the recorded bound [r].
+    variation : float
+        Coefficient of variation of censored demand [v].
+    trust : float
+        Weight of a period with a stock-out against one without [b].
+    """
+
+    decays: Floats
+    weights: Floats
+    recovery: float
+    variation: float
+    trust: float
+
+
+class FilterOutput(NamedTuple):
+    """
+    Result of one pass.
+
+    ``level`` (series, period + 1) is known before each period, its last column is the level of the plan date;
+    ``completed`` (series, period) holds units with stock-outs replaced by their expectation. ``square`` (class, decay,
+    decay), ``cross`` (class, decay), ``bias``, ``error`` and ``cells`` (class,) are the least-squares problem's sums.
+    """
+
+    level: Floats
+    completed: Floats
+    square: Floats
+    cross: Floats
+    bias: Floats
+    error: Floats
+    cells: Floats
+
+
+def volume_class(mean_steps: Floats) -> Integers:
+    """Return the class of every series by its mean demand in steps per period."""
+    return np.asarray(np.searchsorted(np.array(CLASS_EDGES), mean_steps), dtype=np.int64)
+
+
+def smooth(history: FilterInput, rule: LevelRule, lead: int, warm_up: int) -> FilterOutput:
+    """Run the filter over all series; see the module for the model."""
+    series, periods = history.units.shape
+    decays = len(rule.decays)
+    out = FilterOutput(
+        np.empty((series, periods + 1)),
+        np.empty((series, periods)),
+        np.zeros((CLASSES, decays, decays)),
+        np.zeros((CLASSES, decays)),
+        np.zeros(CLASSES),
+        np.zeros(CLASSES),
+        np.zeros(CLASSES),
+    )
+    _smooth(history, (rule.decays, rule.weights), (rule.recovery, rule.variation, rule.trust), (lead, warm_up), out)
+    return out
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _add_origin(bank: Floats, weights: Floats, seen: tuple[float, float, float], c: int, out: FilterOutput) -> None:
+    """Add one period in stock to the least-squares problem of its class."""
+    y, f, pull = seen
+    error = -y
+    for k in range(len(weights)):
+        error += weights[k] * f * bank[k]
+        out.cross[c, k] += pull * f * bank[k] * y
+        for j in range(len(weights)):
+            out.square[c, k, j] += pull * f * f * bank[k] * bank[j]
+    out.bias[c] += np.sqrt(pull) * error
+    out.error[c] += pull * error * error
+    out.cells[c] += 1.0
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _smooth(  # noqa: C901 - one pass over the periods; splitting it further would copy the state
+    history: FilterInput,
+    mix: tuple[Floats, Floats],
+    censoring: tuple[float, float, float],
+    times: tuple[int, int],
+    out: FilterOutput,
+) -> None:
+    decays, weights = mix
+    recovery, variation, trust = censoring
+    lead, warm_up = times
+    series, periods = history.units.shape
+    above = np.empty(len(decays))
+    below = np.empty(len(decays))
+    bank = np.empty((periods + 1, len(decays)))
+    for i in range(series):
+        c = history.volume[i]
+        above[:] = history.prior[i]
+        below[:] = 1.0
+        age = 0
+        for t in range(periods + 1):
+            level = 0.0
+            for k in range(len(decays)):
+                bank[t, k] = above[k] / below[k]
+                level += weights[c, k] * bank[t, k]
+            out.level[i, t] = level
+            if t == periods:
+                break
+            y = history.units[i, t]
+            out.completed[i, t] = y
+            if np.isnan(y):
+                continue
+            f = history.factor[i, t]
+            age += 1
+            weight = 1.0
+            if history.share[i, t] <= 0.0 and y <= 0.0:
+                y, weight = level * f, 0.0
+                out.completed[i, t] = y
+            elif history.share[i, t] < 1.0:
+                # A zero says something only for the hours in stock.
+                weight = trust if y > 0.0 else trust * history.share[i, t]
+                y += recovery * (censored_mean(y, level * f, variation) - y)
+                out.completed[i, t] = y
+            elif age > warm_up + lead:
+                _add_origin(bank[t - lead + 1], weights[c], (y, f, history.scale[i]), c, out)
+            if f > 0.0:
+                for k in range(len(decays)):
+                    above[k] = decays[k] * above[k] + weight * y / f
+                    below[k] = decays[k] * below[k] + weight
+
+
+def combine(square: Floats, cross: Floats) -> Floats:
+    """Return the weights (non-negative, summing to 1) of one least-squares problem."""
+    size = len(cross)
+    total = float(np.trace(square))
+    if total <= 0.0:
+        return np.full(size, 1.0 / size)
+    values, vectors = np.linalg.eigh(square / total + 1e-9 * np.eye(size))
+    root = np.sqrt(np.maximum(values, 1e-12))
+    rows = np.vstack([root[:, None] * vectors.T, UNIT_SUM_WEIGHT * np.ones(size)])
+    target = np.append((vectors.T @ cross) / total / root, UNIT_SUM_WEIGHT)
+    weights, _ = nnls(rows, target)
+    return np.asarray(weights / weights.sum())
+
+
+def class_weights(result: FilterOutput) -> Floats:
+    """Return the weights of every class, each class's sums joined by a share of everybody's."""
+    cells = max(float(result.cells.sum()), 1.0)
+    square = result.square + CLASS_CELLS / cells * result.square.sum(axis=0)
+    cross = result.cross + CLASS_CELLS / cells * result.cross.sum(axis=0)
+    return np.stack([combine(square[c], cross[c]) for c in range(CLASSES)])
+
+
+def fit_rule(history: FilterInput, decays: Floats, lead: int, warm_up: int) -> LevelRule:
+    """
+    Choose censoring and weights on the past origins of the given series.
+
+    For every candidate the weights are fitted twice (the second time with the completed demand of the first). Kept are
+    the excess with the least absolute bias on periods in stock, then the trust with the least squared error.
+    """
+    even = np.full((CLASSES, len(decays)), 1.0 / len(decays))
+    rule = LevelRule(decays, even, *CENSORINGS[1], TRUSTS[1])
+    if not bool(((history.share < 1.0) & (history.units > 0.0)).any()):
+        return _refit(history, rule, lead, warm_up)[0]
+    tried = [
+        _refit(history, replace(rule, recovery=recovery, variation=variation), lead, warm_up)
+        for recovery, variation in CENSORINGS
+    ]
+    kept = tried[int(np.argmin([abs(bias) for _, bias, _ in tried]))][0]
+    tried = [_refit(history, replace(kept, trust=trust), lead, warm_up) for trust in TRUSTS]
+    return tried[int(np.argmin([error for _, _, error in tried]))][0]
+
+
+def _refit(history: FilterInput, rule: LevelRule, lead: int, warm_up: int) -> tuple[LevelRule, float, float]:
+    """Return the rule with fitted weights, its mean bias and its mean squared error (both scaled)."""
+    for _ in range(2):
+        rule = replace(rule, weights=class_weights(smooth(history, rule, lead, warm_up)))
+    result = smooth(history, rule, lead, warm_up)
+    cells = max(float(result.cells.sum()), 1.0)
+    return rule, float(result.bias.sum()) / cells, float(result.error.sum()) / cells
