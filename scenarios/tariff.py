@@ -1,0 +1,97 @@
+"""What a unit-day, a lost or wasted unit, an order line costs: rates from the tables, cost rows from quantities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scenarios.world import World
+
+FloatArray = npt.NDArray[np.float64]
+_DAYS_A_YEAR = 365
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """Rates per unit in major units of the policy's currency, each of shape (N,), in the order of the pairs.
+
+    unit_cost: purchase cost [c]
+    holding: per unit left at the end of a period [h]
+    shortage: per unit lost, or owed for a period [p]
+    waste: per unit expired, the unit cost less what it still brings [w]
+    salvage: what a leftover unit still brings
+    assumed_cost: whether no table names a unit cost, so that 1 stands in
+    """
+
+    unit_cost: FloatArray
+    holding: FloatArray
+    shortage: FloatArray
+    waste: FloatArray
+    salvage: FloatArray
+    assumed_cost: npt.NDArray[np.bool_]
+
+
+def tariff(world: World, pairs: pd.DataFrame, unit_cost: FloatArray | None = None) -> Tariff:
+    r"""Return the rates of `pairs` (columns item_id, location_id), N rows.
+
+    unit_cost: purchase cost where the source of each pair is known, NaN where it names none, shape (N,)
+
+    A shortage cost given for the pair wins, then one in the policy. Without either it follows from the service level
+    [a] and the review time [R periods] by the newsvendor's critical ratio, a = p / (p + h R):
+
+        p = h R a / (1 - a)
+
+    Source: Arrow, Harris and Marschak (1951), Econometrica 19(3).
+    """
+    policy = world.policy
+    items = world.frame("items").set_index("item_id").reindex(pairs["item_id"])
+    listed = _listed(world, pairs)
+    cost = items["unit_cost"].to_numpy(float) if unit_cost is None else unit_cost
+    cost = np.where(np.isnan(cost), items["unit_cost"].to_numpy(float), cost)
+    assumed = np.isnan(cost)
+    cost = np.where(assumed, 1.0, cost)
+    holding = _holding(world, listed, cost)
+    review = max(world.periods.count(policy.review_days), 1)
+    level = _first(listed["service_level"], policy.service_level)
+    implied = holding * review * level / (1 - level)
+    shortage = _first(listed["shortage_cost"], np.nan if policy.shortage_cost is None else policy.shortage_cost)
+    # A service level given for the pair is a decision about the pair; the policy's shortage cost does not overrule it.
+    by_level = np.isnan(shortage) | (listed["service_level"].notna() & listed["shortage_cost"].isna()).to_numpy()
+    salvage = np.nan_to_num(items["salvage_value"].to_numpy(float))
+    return Tariff(cost, holding, np.where(by_level, implied, shortage), np.maximum(cost - salvage, 0), salvage, assumed)
+
+
+def _listed(world: World, pairs: pd.DataFrame) -> pd.DataFrame:
+    keys = ["item_id", "location_id"]
+    wanted = [*keys, "service_level", "shortage_cost", "holding_rate"]
+    return pairs[keys].merge(world.frame("assortment")[wanted], on=keys, how="left")
+
+
+def _first(given: pd.Series, otherwise: float) -> FloatArray:
+    return given.astype(float).fillna(otherwise).to_numpy(float)
+
+
+def _holding(world: World, listed: pd.DataFrame, cost: FloatArray) -> FloatArray:
+    policy = world.policy
+    share = world.periods.days / _DAYS_A_YEAR
+    by_rate = _first(listed["holding_rate"], policy.holding_rate) * cost * share
+    if policy.holding_cost is None:
+        return np.asarray(by_rate, dtype=np.float64)
+    return np.asarray(np.where(listed["holding_rate"].notna(), by_rate, policy.holding_cost), dtype=np.float64)
+
+
+def cost_rows(values: FloatArray, rate: FloatArray, minor: int) -> npt.NDArray[np.int64]:
+    """Return quantity × rate in whole minor units, rounded half to even; `minor` is units per major unit (100)."""
+    return np.rint(np.round(values * rate * minor, 6)).astype(np.int64)
+
+
+def currency_rates(world: World, currencies: Sequence[str | None]) -> FloatArray:
+    """Return what a unit of each currency is worth in the policy's on the plan date; NaN where no rate is known."""
+    own = world.policy.currency
+    table = world.frame("exchange_rates")
+    known = (
+        table[table["date"] <= world.plan_date].drop_duplicates("currency", keep="last").set_index("currency")["rate"]
+    )
+    return np.array([1.0 if not c or c == own else float(known.get(c, np.nan)) for c in currencies])
