@@ -1,0 +1,141 @@
+"""On which terms can each listed pair be ordered? One source per pair, its times, packs, costs and order days."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scenarios.periods import weekday_numbers
+from scenarios.tariff import currency_rates
+from scenarios.world import World
+
+_KEYS = ["item_id", "location_id"]
+_ROUNDING = 1e-9
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The pairs that can be ordered, one line each, sorted by item and location.
+
+    lines: columns item_id, location_id, status, source_id, source_kind, lead_periods, unit_step (units), pack, minimum,
+        maximum (steps; maximum -1 for none), unit_cost, order_cost (major units), review_periods, collect
+    can_order: whether an order can be placed, by period, shape (lines, periods)
+    assumed: what had to be assumed and for how many pairs, in words
+    without_source: pairs that nobody delivers, columns item_id, location_id
+    """
+
+    lines: pd.DataFrame
+    can_order: BoolArray
+    assumed: tuple[str, ...]
+    without_source: pd.DataFrame
+
+
+def terms(world: World, pairs: pd.DataFrame, periods: int) -> Terms:
+    """Return the terms of `pairs` (columns item_id, location_id, status) for `periods` from the plan date on."""
+    chosen, assumed = _chosen_sources(world, pairs)
+    lines = pairs.merge(chosen, on=_KEYS, how="left" if not world.has("sources") else "inner")
+    lines["source_id"] = lines["source_id"].fillna("")
+    lines["source_kind"] = lines["source_kind"].fillna("supplier")
+    items = world.frame("items").set_index("item_id").reindex(lines["item_id"])
+    lines["unit_step"] = items["unit_step"].to_numpy(float)
+    lines = lines.assign(**_quantities(lines), **_times(world, lines), **_costs(world, lines, items))
+    lines = _without_orders(world, lines, items)
+    lines = lines.sort_values(_KEYS, kind="stable").reset_index(drop=True)
+    lacking = pairs.merge(lines[_KEYS], on=_KEYS, how="left", indicator=True)
+    without = lacking.loc[lacking["_merge"] == "left_only", _KEYS]
+    columns = ["status", "source_id", "source_kind", "lead_periods", "unit_step", "pack", "minimum", "maximum"]
+    columns += ["unit_cost", "order_cost", "review_periods", "collect"]
+    return Terms(lines[[*_KEYS, *columns]], _order_days(world, lines, periods), assumed, without)
+
+
+def _chosen_sources(world: World, pairs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return one valid source per pair: the smallest priority, then the cheapest, then the first by name."""
+    policy = world.policy
+    sources = world.frame("sources")
+    begun = sources["valid_from"].isna() | (sources["valid_from"] <= world.plan_date)
+    going = sources["valid_to"].isna() | (sources["valid_to"] >= world.plan_date)
+    valid = sources[begun & going]
+    # Of terms with the same source the latest hold.
+    valid = valid.sort_values([*_KEYS, "source_id", "valid_from"], na_position="first", kind="stable")
+    valid = valid.drop_duplicates([*_KEYS, "source_id"], keep="last")
+    chosen = valid.sort_values([*_KEYS, "priority", "unit_cost", "source_id"], kind="stable").drop_duplicates(_KEYS)
+    if not world.has("sources"):
+        defaults = f"lead_time_days {policy.lead_time_days}, review_days {policy.review_days}, pack = unit step"
+        return chosen, (f"no sources table: {len(pairs)} pairs are ordered on defaults ({defaults})",)
+    unknown = int(chosen["lead_time_days"].isna().sum())
+    words = f"{unknown} sources name no lead time: {policy.lead_time_days} days"
+    return chosen, ((words,) if unknown else ())
+
+
+def _quantities(lines: pd.DataFrame) -> dict[str, npt.NDArray[np.int64]]:
+    step = lines["unit_step"].to_numpy(float)
+    pack = np.rint(lines["pack_size"].astype(float).fillna(0).to_numpy() / step).astype(np.int64)
+    minimum = np.ceil(lines["moq"].astype(float).fillna(0).to_numpy() / step - _ROUNDING).astype(np.int64)
+    most = lines["max_quantity"].astype(float).to_numpy()
+    maximum = np.where(np.isnan(most), -1, np.floor(np.nan_to_num(most) / step + _ROUNDING)).astype(np.int64)
+    return {"pack": np.maximum(pack, 1), "minimum": minimum, "maximum": maximum}
+
+
+def _times(world: World, lines: pd.DataFrame) -> dict[str, npt.NDArray[np.int64]]:
+    days = lines["lead_time_days"].astype(float).fillna(world.policy.lead_time_days).to_numpy()
+    lead = np.ceil(days / world.periods.days).astype(np.int64)
+    review = max(world.periods.count(world.policy.review_days), 1)
+    return {"lead_periods": lead, "review_periods": np.full(len(lines), review)}
+
+
+def _costs(world: World, lines: pd.DataFrame, items: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
+    rate = currency_rates(world, lines["currency"].tolist())
+    cost = lines["unit_cost"].astype(float).to_numpy() * rate
+    own = items["unit_cost"].to_numpy(float) * currency_rates(world, items["currency"].tolist())
+    cost = np.where(np.isnan(cost), own, cost)
+    return {
+        "unit_cost": np.where(np.isnan(cost), 1.0, cost),
+        "order_cost": np.nan_to_num(lines["order_cost"].astype(float)) * 1.0,
+    }
+
+
+def _without_orders(world: World, lines: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines with maximum 0 where nothing may be ordered: run-outs, and items that end before it arrives."""
+    ends = pd.to_datetime(items["discontinued_on"]).to_numpy()
+    arrival = np.datetime64(world.plan_date) + lines["lead_periods"].to_numpy() * np.timedelta64(
+        world.periods.days, "D"
+    )
+    ended = ~np.isnat(ends) & (ends < arrival)
+    stopped = ended | (lines["status"] == "run_out").to_numpy()
+    return lines.assign(maximum=np.where(stopped, 0, lines["maximum"]))
+
+
+def _order_days(world: World, lines: pd.DataFrame, periods: int) -> BoolArray:
+    """Return by line and period whether the source takes orders: its order days, or every review period from today."""
+    open_by_source = {name: _source_days(world, name, periods) for name in lines["source_id"].unique()}
+    regular = np.arange(periods) % max(world.periods.count(world.policy.review_days), 1) == 0
+    days = np.empty((len(lines), periods), bool)
+    for name, rows in lines.groupby("source_id").indices.items():
+        given = open_by_source[name]
+        days[rows] = regular if given is None else given
+    return days & ~_closed(world, lines, periods)
+
+
+def _source_days(world: World, source_id: str, periods: int) -> BoolArray | None:
+    suppliers = world.frame("suppliers").set_index("supplier_id")["order_days"]
+    text = suppliers.get(source_id)
+    if world.period == "week" or not isinstance(text, str) or not text:
+        return None
+    dates = world.periods.dates(world.plan_date, periods)
+    weekday = (dates.astype(np.int64) + 3) % 7
+    return np.isin(weekday, list(weekday_numbers(text)))
+
+
+def _closed(world: World, lines: pd.DataFrame, periods: int) -> BoolArray:
+    closed = np.zeros((len(lines), periods), bool)
+    calendar = world.frame("supplier_calendar")
+    calendar = calendar[~calendar["can_order"].astype(bool)]
+    for row in calendar.itertuples():
+        t = world.periods.between(world.plan_date, row.date)  # type: ignore[arg-type]
+        if 0 <= t < periods:
+            hit = (lines["source_id"] == row.source_id) & (lines["location_id"] == row.location_id)
+            closed[hit.to_numpy(), t] = True
+    return closed
