@@ -11,7 +11,7 @@ treated chunk by chunk, each chunk from the pooled parameters and its own histor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,21 +21,16 @@ import pyarrow as pa
 from forecasting.bootstrap import (
     INT16_MOST,
     Draw,
-    Library,
-    Ratios,
-    block_starts,
-    build_library,
     draw_paths,
     largest_steps,
-    own_ratios,
-    path_blocks,
     spreads,
 )
 from forecasting.keys import Keys, series_keys
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.paths import DemandPaths, Steps
-from forecasting.profiles import Profile, fit_profile, in_stock, series_factors
-from forecasting.smoothing import FilterInput, FilterOutput, LevelRule, fit_rule, smooth, volume_class
+from forecasting.pool import ForecastTask, Part, Pool, codes_of, filter_input, fit_pool, own_errors, prior_means
+from forecasting.profiles import in_stock, series_factors
+from forecasting.smoothing import FilterInput, FilterOutput, LevelRule, smooth, volume_class
 
 RunAll = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
@@ -43,62 +38,6 @@ RunAll = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 def one_by_one(function: Callable[[Any], Any], specs: Sequence[Any]) -> list[Any]:
     """Run a function over specs in this process."""
     return [function(spec) for spec in specs]
-
-
-@dataclass(frozen=True)
-class ForecastSettings:
-    """
-    Settings of the level × profile forecast; periods are days or weeks as the panel's.
-
-    Parameters
-    ----------
-    day_decays, week_decays : tuple of float
-        Decays combined into the level, the last one is the own mean.
-    warm_up_days, warm_up_weeks : int
-        Periods a series needs before its origins count.
-    longest_block_days, longest_block_weeks : int
-        Longest block of errors; a longer horizon chains blocks.
-    most_blocks : int
-        Latest past origins used.
-    own_blocks : float
-        Usable blocks at which half of a series' paths come from its own history [n_0].
-    spread_blocks : float
-        Blocks of the class's spread added to a series' own.
-    donors : int
-        Most donors per class and origin.
-    sample : int
-        Series that fit the pooled parameters.
-    chunk : int
-        Series per chunk; never changes a result.
-    """
-
-    day_decays: tuple[float, ...] = (0.75, 0.87, 0.95, 1.0)
-    week_decays: tuple[float, ...] = (0.7, 0.85, 0.95, 1.0)
-    warm_up_days: int = 14
-    warm_up_weeks: int = 8
-    longest_block_days: int = 28
-    longest_block_weeks: int = 8
-    most_blocks: int = 104
-    own_blocks: float = 10.0
-    spread_blocks: float = 4.0
-    donors: int = 64
-    sample: int = 8_000
-    chunk: int = 2_500
-
-
-@dataclass(frozen=True)
-class ForecastTask:
-    """What is asked: periods from the plan date, paths, seed, settings, and pooling groups (series,) or None."""
-
-    horizon: int
-    paths: int
-    seed: int
-    settings: ForecastSettings = field(default_factory=ForecastSettings)
-    groups: Integers | None = None
-
-    def __post_init__(self) -> None:
-        if self.horizon < 1 or self.paths < 1:
-            raise ValueError(f"horizon and paths must be at least 1, found {self.horizon} and {self.paths}")
 
 
 @dataclass(frozen=True)
@@ -115,24 +54,10 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Pooled parameters: profile, level rule, library of errors, their origins and block length, blocks of a path."""
-
-    profile: Profile
-    rule: LevelRule
-    library: Library
-    starts: Integers
-    block: int
-    blocks: Integers
-
-
-@dataclass(frozen=True)
 class ChunkSpec:
     """Everything one chunk of series needs."""
 
-    panel: Panel
-    groups: Integers
-    prior: Floats
+    part: Part
     keys: Keys
     pool: Pool
     task: ForecastTask
@@ -182,113 +107,24 @@ def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one
     """Return the forecast of a task; see ``forecast``."""
     if panel.units.shape[1] < 1:
         raise ValueError("the panel has no period before the plan date")
-    groups = _group_codes(panel, task.groups)
-    pool = fit_pool(panel, groups, task)
+    codes = codes_of(panel, task.groups)
+    whole = Part(panel, codes, prior_means(panel, codes))
+    pool = fit_pool(whole, task)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
-    prior = prior_means(panel, groups)
     size = task.settings.chunk
-    parts = [slice(start, start + size) for start in range(0, panel.series, size)]
-    specs = [ChunkSpec(panel.rows(part), groups[part], prior[part], keys[part], pool, task) for part in parts]
+    chunks = [slice(start, start + size) for start in range(0, panel.series, size)]
+    specs = [ChunkSpec(whole.rows(chunk), keys[chunk], pool, task) for chunk in chunks]
     return _gather(panel, task, run_all(forecast_chunk, specs))
-
-
-def _group_codes(panel: Panel, groups: Integers | None) -> Integers:
-    """Return pooling groups numbered from 0."""
-    if groups is None:
-        return np.zeros(panel.series, dtype=np.int64)
-    if groups.shape != (panel.series,):
-        raise ValueError(f"groups must have one code per series ({panel.series}), found shape {groups.shape}")
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
-
-
-def fit_pool(panel: Panel, groups: Integers, task: ForecastTask) -> Pool:
-    """Return the pooled parameters of a panel."""
-    settings = task.settings
-    profile = fit_profile(panel, groups)
-    order = np.argsort(series_keys(panel.item_id, panel.location_id, 0), kind="stable")
-    chosen = order[: settings.sample].astype(np.int64)
-    sample, prior = panel.rows(chosen), prior_means(panel, groups)[chosen]
-    factors = series_factors(sample, profile, groups[chosen], task.horizon)[0]
-    history = filter_input(sample, factors, prior)
-    warm_up, stride, longest, decays = _clock(panel, settings)
-    rule = fit_rule(
-        history, np.array(decays), 1 + task.horizon // 2 if task.horizon < longest else longest // 2, warm_up
-    )
-    periods = panel.units.shape[1]
-    block = min(-(-task.horizon // stride) * stride, longest, max(1, periods // 3 // stride * stride))
-    starts = block_starts(periods, block, stride, min(warm_up, periods // 3))[-settings.most_blocks :]
-    starts = starts if len(starts) else np.zeros(1, dtype=np.int64)
-    own, volume = _own(sample, history, smooth(history, rule, 1, warm_up), (starts, block))
-    rng = np.random.default_rng([task.seed, 1])
-    library = build_library(own, volume, settings.donors, rng)
-    blocks = path_blocks(len(starts), task.paths, -(-task.horizon // block), rng)
-    return Pool(profile, rule, library, starts, block, blocks)
-
-
-def _clock(panel: Panel, settings: ForecastSettings) -> tuple[int, int, int, tuple[float, ...]]:
-    """Return warm-up, stride of origins, longest block and decays in the panel's periods."""
-    if panel.period == "week":
-        return settings.warm_up_weeks, 1, settings.longest_block_weeks, settings.week_decays
-    return settings.warm_up_days, 7, settings.longest_block_days, settings.day_decays
-
-
-def prior_means(panel: Panel, groups: Integers) -> Floats:
-    """Return what is expected of a series before it is seen, in units: its item elsewhere, else its group."""
-    seen = in_stock(panel)
-    periods = seen.sum(axis=1)
-    means = np.where(seen, panel.units, 0.0).sum(axis=1) / np.maximum(periods, 1)
-    items = np.unique(panel.item_id, return_inverse=True)[1] if panel.series else np.zeros(0, dtype=np.int64)
-    known = periods > 0
-    overall = float(means[known].mean()) if known.any() else 0.0
-    group = _code_means(means, known, groups, np.full(panel.series, overall))
-    return _code_means(means, known, items, group)
-
-
-def _code_means(means: Floats, known: npt.NDArray[np.bool_], codes: Integers, fallback: Floats) -> Floats:
-    """Return the mean of the known series with the same code, the fallback where there is none."""
-    size = int(codes.max(initial=0)) + 1
-    count = np.bincount(codes[known], minlength=size)
-    total = np.bincount(codes[known], weights=means[known], minlength=size)
-    return np.asarray(np.where(count[codes] > 0, total[codes] / np.maximum(count[codes], 1), fallback))
-
-
-def filter_input(panel: Panel, factors: Floats, prior: Floats) -> FilterInput:
-    """Return the history of a panel in steps, as the filter reads it."""
-    steps = panel.units / panel.unit_step[:, None]
-    seen = in_stock(panel)
-    mean = np.where(seen, steps, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    pairs = seen[:, 1:] & seen[:, :-1]
-    change = np.where(pairs, np.abs(np.diff(steps, axis=1)), 0.0).sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
-    scale = np.maximum(np.maximum(change, SMALLEST_CHANGE * mean), SMALLEST_STEPS)
-    return FilterInput(
-        steps, panel.in_stock_share, factors, prior / panel.unit_step, volume_class(mean), 1.0 / scale**2
-    )
-
-
-SMALLEST_CHANGE = 0.25
-SMALLEST_STEPS = 0.05
-
-
-def _own(
-    panel: Panel, history: FilterInput, result: FilterOutput, blocks: tuple[Integers, int]
-) -> tuple[Ratios, Integers]:
-    """Return the ratios (series, block, period) of every past origin and the class of its level (series, block)."""
-    starts, length = blocks
-    at = np.minimum(starts[:, None] + np.arange(length), history.units.shape[1] - 1)
-    level = result.level[:, starts]
-    missing = ~(np.isfinite(history.units) & ((history.share > 0.0) | (history.units > 0.0)))
-    ratios = own_ratios(level[:, :, None] * history.factor[:, at], result.completed[:, at], missing[:, at])
-    return ratios, volume_class(level)
 
 
 def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     """Return the paths and the summary of one chunk of series."""
-    panel, pool, task = spec.panel, spec.pool, spec.task
-    past, future = series_factors(panel, pool.profile, spec.groups, task.horizon)
-    history = filter_input(panel, past, spec.prior)
+    panel, pool, task = spec.part.panel, spec.pool, spec.task
+    future = series_factors(panel, pool.profile, spec.part.codes[1], task.horizon)[1]
+    history = filter_input(spec.part, pool.profile, pool.drifts)
     result = smooth(history, pool.rule, 1, panel.units.shape[1])
     level = np.where(_never_sold(panel), 0.0, result.level[:, -1])
-    own, volume = _own(panel, history, result, (pool.starts, pool.block))
+    own, volume = own_errors(history, result, (pool.starts, pool.block))
     usable = np.isfinite(own[:, :, 0]).sum(axis=1)
     draw = Draw(
         own,
@@ -302,6 +138,12 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     if largest_steps(draw.mean) <= INT16_MOST:
         steps = steps.astype(np.int16)
     return ChunkResult(steps, _summary_columns(panel, history, result, level, pool.rule))
+
+
+def _mean_decay(rule: LevelRule) -> Floats:
+    """Return the weighted decay of the smoothed levels of every class."""
+    weights = rule.weights[:, : len(rule.decays)]
+    return np.asarray((weights @ rule.decays) / np.maximum(weights.sum(axis=1), 1e-9))
 
 
 def _never_sold(panel: Panel) -> npt.NDArray[np.bool_]:
@@ -323,7 +165,7 @@ def _summary_columns(
         "censored_periods": censored.sum(axis=1),
         "recovered_units": recovered * panel.unit_step,
         "usable_periods": usable,
-        "decay": (rule.weights @ rule.decays)[history.volume],
+        "decay": _mean_decay(rule)[history.volume],
         "method": np.where(_never_sold(panel), "never sold in stock: zero", method),
     }
 

@@ -6,7 +6,8 @@ With x_t the demand of period t divided by its profile factor f_t (completed whe
     A_k <- a_k A_k + x_t,   B_k <- a_k B_k + 1,   level_k = A_k / B_k
     level = sum_k w_k level_k,   w_k >= 0,   sum_k w_k = 1
 
-so a fast level is drawn to slow ones, the slowest being the series' own mean. The weights w are those that would have
+so a fast level is drawn to slow ones, the slowest being the series' own mean. That mean times the drift of its product,
+and of its group, are two more members of the sum. The weights w are those that would have
 predicted best, over all past origins of all series of a class, the periods ``lead`` ahead (Granger and Ramanathan
 1984, least squares; scaled by each series' mean absolute change). Decay, weights and censoring are all chosen there.
 A first observation of weight 1 is the prior: what the same item sells elsewhere.
@@ -35,7 +36,12 @@ NO_PRIOR = 1e-9
 
 
 class FilterInput(NamedTuple):
-    """History in steps: units, share in stock, factor (series, period); prior, volume class, scale (series,)."""
+    """
+    History in steps.
+
+    ``units``, ``share`` in stock and ``factor`` (series, period); ``prior``, ``volume`` class and ``scale`` (series,),
+    the scale as one over its square; ``drift`` (series, layer, period + 1), see ``drift``.
+    """
 
     units: Floats
     share: Floats
@@ -43,6 +49,7 @@ class FilterInput(NamedTuple):
     prior: Floats
     volume: Integers
     scale: Floats
+    drift: Floats
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def volume_class(mean_steps: Floats) -> Integers:
 def smooth(history: FilterInput, rule: LevelRule, lead: int, warm_up: int) -> FilterOutput:
     """Run the filter over all series; see the module for the model."""
     series, periods = history.units.shape
-    decays = len(rule.decays)
+    decays = rule.weights.shape[1]
     out = FilterOutput(
         np.empty((series, periods + 1)),
         np.empty((series, periods)),
@@ -140,7 +147,7 @@ def _smooth(  # noqa: C901 - one pass over the periods; splitting it further wou
     series, periods = history.units.shape
     above = np.empty(len(decays))
     below = np.empty(len(decays))
-    bank = np.empty((periods + 1, len(decays)))
+    bank = np.empty((periods + 1, weights.shape[1]))
     for i in range(series):
         c = history.volume[i]
         above[:] = history.prior[i]
@@ -148,8 +155,11 @@ def _smooth(  # noqa: C901 - one pass over the periods; splitting it further wou
         age = 0
         for t in range(periods + 1):
             level = 0.0
-            for k in range(len(decays)):
-                bank[t, k] = above[k] / below[k]
+            for k in range(weights.shape[1]):
+                if k < len(decays):
+                    bank[t, k] = above[k] / below[k]
+                else:
+                    bank[t, k] = bank[t, len(decays) - 1] * history.drift[i, k - len(decays), t]
                 level += weights[c, k] * bank[t, k]
             out.level[i, t] = level
             if t == periods:
@@ -206,7 +216,8 @@ def fit_rule(history: FilterInput, decays: Floats, lead: int, warm_up: int) -> L
     For every candidate the weights are fitted twice (the second time with the completed demand of the first). Kept are
     the excess with the least absolute bias on periods in stock, then the trust with the least squared error.
     """
-    even = np.full((CLASSES, len(decays)), 1.0 / len(decays))
+    members = len(decays) + history.drift.shape[1]
+    even = np.full((CLASSES, members), 1.0 / members)
     rule = LevelRule(decays, even, *CENSORINGS[1], TRUSTS[1])
     if not bool(((history.share < 1.0) & (history.units > 0.0)).any()):
         return _refit(history, rule, lead, warm_up)[0]
