@@ -59,7 +59,7 @@ class ForecastSettings:
     day_decays: tuple[float, ...] = (0.8, 0.9, 0.97, 1.0)
     week_decays: tuple[float, ...] = (0.7, 0.85, 0.95, 1.0)
     day_drift: float = 0.6
-    week_drift: float = 0.7
+    week_drift: float = 0.5
     warm_up_days: int = 14
     warm_up_weeks: int = 8
     longest_block_days: int = 28

@@ -10,9 +10,12 @@ Days. With y_it the units of a day in stock, r_it the mean of the seven days aro
 with m_i the mean of the series. k counts days; it is the one that predicts best a week that was left out.
 
 Weeks. A position is the number of weeks since the week of 25 December, so that Christmas always has the same one.
-With the slow level r_it (mean of the year around t), the factor of a position is the mean over its weeks of
-sum_i y_it / sum_i r_it over series in stock, smoothed (1, 2, 1)/4 over neighbours except around Christmas.
-Without one and a half years of history the factors are 1.
+With the slow level r_it (mean of the year around t) and sums over series in stock, weighted by 1/sqrt(m_i),
+
+    P_p  = (sum over the n weeks t at p of (sum_i y_it / sum_i r_it) + n_0) / (n + n_0),   smoothed (1, 2, 1)/4
+    f_gp = (sum_{i in g, t at p} y_it + k P_p) / (sum_{i in g, t at p} r_it + k)           (group)
+
+except that P is left sharp around Christmas. Without one and a half years of history the factors are 1.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ SEASON_WEEKS = 78
 CHRISTMAS_POSITIONS = (0, 1, YEAR_WEEKS - 1)
 SHRINKAGES = (7.0, 14.0, 28.0, 56.0, 112.0, 448.0)
 GROUP_DAYS = 200.0
+# Years at factor 1 added to every position [n_0]; series-weeks of the pool added to every group [k].
+SEASON_YEARS = 0.5
+SEASON_PERIODS = 300.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,6 @@ def positions(dates: Dates, period: str) -> Integers:
     if period == "day":
         return np.asarray((days.astype(np.int64) + 3) % WEEKDAYS, dtype=np.int64)
     sunday = days + np.timedelta64(6, "D")
-    christmas = sunday.astype("datetime64[Y]").astype("datetime64[D]") + np.timedelta64(0, "D")
     year = sunday.astype("datetime64[Y]")
     this_year = (year + 1).astype("datetime64[D]") - np.timedelta64(7, "D")
     last_year = year.astype("datetime64[D]") - np.timedelta64(7, "D")
@@ -67,7 +72,7 @@ def positions(dates: Dates, period: str) -> Integers:
 def fit_profile(panel: Panel, groups: Integers) -> Profile:
     """Return the pooled profile of a panel; ``groups`` (series,) are numbered from 0."""
     if panel.period == "week":
-        return Profile(_year_factors(panel)[None, :], np.inf)
+        return Profile(_year_factors(panel, groups), np.inf)
     own, level, mean = _weekday_sums(panel)
     pooled = _pooled_weekdays(own.sum(axis=1), level.sum(axis=1), mean, groups)
     return Profile(pooled, _best_shrinkage((own, level, mean), pooled[groups]))
@@ -77,7 +82,7 @@ def series_factors(panel: Panel, profile: Profile, groups: Integers, horizon: in
     """Return the factors of the history (series, period) and of the future (series, horizon)."""
     past = positions(panel.dates, panel.period)
     future = positions(panel.future_dates(horizon), panel.period)
-    factors = profile.pooled[np.minimum(groups, len(profile.pooled) - 1)]
+    factors = profile.pooled[groups]
     if panel.period == "day":
         own, level, mean = _weekday_sums(panel)
         factors = _shrunk(own.sum(axis=1), level.sum(axis=1), mean * profile.shrinkage, factors)
@@ -121,10 +126,9 @@ def _weekday_sums(panel: Panel) -> tuple[Floats, Floats, Floats]:
 
 def _shrunk(own: Floats, level: Floats, weight: Floats, pool: Floats) -> Floats:
     """Return own/level shrunk to the pool and scaled to mean 1, shape (series, weekday)."""
-    below = level + weight[:, None]
-    factors = np.where(below > 0.0, (own + weight[:, None] * pool) / np.where(below > 0.0, below, 1.0), pool)
+    factors = _quotient(own + weight[:, None] * pool, level + weight[:, None], np.broadcast_to(pool, own.shape))
     mean = factors.mean(axis=1, keepdims=True)
-    return np.asarray(np.where(mean > 0.0, factors / np.where(mean > 0.0, mean, 1.0), 1.0))
+    return _quotient(factors, np.broadcast_to(mean, factors.shape), np.ones_like(factors))
 
 
 def _pooled_weekdays(own: Floats, level: Floats, mean: Floats, groups: Integers) -> Floats:
@@ -155,19 +159,50 @@ def _best_shrinkage(sums: tuple[Floats, Floats, Floats], pool: Floats) -> float:
     return SHRINKAGES[int(np.argmin(losses))]
 
 
-def _year_factors(panel: Panel) -> Floats:
-    """Return the factor of every week position, shape (52,)."""
+def _year_factors(panel: Panel, groups: Integers) -> Floats:
+    """Return the factors of the 52 week positions of every group, shape (group, 52)."""
+    count = int(groups.max(initial=0)) + 1
     if panel.units.shape[1] < SEASON_WEEKS:
-        return np.ones(YEAR_WEEKS)
+        return np.ones((count, YEAR_WEEKS))
+    own, level = _weighted_weeks(panel)
+    place = positions(panel.dates, "week")
+    years = np.bincount(place, minlength=YEAR_WEEKS)
+    ratio = _quotient(own.sum(axis=0), level.sum(axis=0), np.ones(len(place)))
+    mean = np.bincount(place, weights=ratio, minlength=YEAR_WEEKS)
+    everyone = _neighbours((mean + SEASON_YEARS) / (years + SEASON_YEARS), CHRISTMAS_POSITIONS)
+    weight = SEASON_PERIODS * float(level.sum()) / float(max(1, int(np.count_nonzero(level))))
+    above = _neighbours(_by_code(own, groups, place), ())
+    below = _neighbours(_by_code(level, groups, place), ())
+    factors = _quotient(above + weight * everyone, below + weight, np.ones_like(above))
+    return np.asarray(factors / factors.mean(axis=1, keepdims=True))
+
+
+def _weighted_weeks(panel: Panel) -> tuple[Floats, Floats]:
+    """Return units and slow level of the weeks in stock, each series over the root of its mean."""
     seen = in_stock(panel)
     units = np.where(seen, panel.units, 0.0)
-    slow = np.where(seen, _local_mean(units, seen, YEAR_WEEKS + 1), 0.0)
-    total = slow.sum(axis=0)
-    ratio = np.where(total > 0.0, units.sum(axis=0) / np.where(total > 0.0, total, 1.0), 1.0)
-    place = positions(panel.dates, "week")
-    count = np.bincount(place, minlength=YEAR_WEEKS)
-    raw = np.bincount(place, weights=ratio, minlength=YEAR_WEEKS) / np.maximum(count, 1)
-    raw = np.where(count > 0, raw, 1.0)
-    smooth = (np.roll(raw, 1) + 2.0 * raw + np.roll(raw, -1)) / 4.0
-    smooth[list(CHRISTMAS_POSITIONS)] = raw[list(CHRISTMAS_POSITIONS)]
-    return np.asarray(smooth / smooth.mean())
+    mean = units.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    # Between "every unit counts" and "every series counts": what a Poisson count deserves.
+    weight = np.where(mean > 0.0, 1.0 / np.sqrt(np.where(mean > 0.0, mean, 1.0)), 0.0)[:, None]
+    return units * weight, np.where(seen, _local_mean(units, seen, YEAR_WEEKS + 1), 0.0) * weight
+
+
+def _by_code(values: Floats, groups: Integers, place: Integers) -> Floats:
+    """Return sums per group and week position, shape (group, 52)."""
+    groups_first = np.zeros((int(groups.max(initial=0)) + 1, values.shape[1]))
+    np.add.at(groups_first, groups, values)
+    result = np.zeros((YEAR_WEEKS, len(groups_first)))
+    np.add.at(result, place, groups_first.T)
+    return result.T
+
+
+def _neighbours(values: Floats, sharp: tuple[int, ...]) -> Floats:
+    """Return values smoothed (1, 2, 1)/4 round the year, the sharp positions left as they are."""
+    smooth = (np.roll(values, 1, axis=-1) + 2.0 * values + np.roll(values, -1, axis=-1)) / 4.0
+    smooth[..., list(sharp)] = values[..., list(sharp)]
+    return np.asarray(smooth)
+
+
+def _quotient(above: Floats, below: Floats, fallback: Floats) -> Floats:
+    """Return above/below, the fallback where below is zero."""
+    return np.asarray(np.where(below > 0.0, above / np.where(below > 0.0, below, 1.0), fallback))
