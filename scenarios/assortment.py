@@ -39,5 +39,5 @@ def _from_traces(world: World) -> pd.DataFrame:
     recent = sales.filter(pc.greater_equal(sales["date"], pa.scalar(since)))
     seen = recent.group_by(_KEYS).aggregate([]).to_pandas().astype(str)
     traces = [seen, world.frame("stock")[_KEYS], world.frame("sources")[_KEYS]]
-    pairs = pd.concat(traces, ignore_index=True).drop_duplicates()
+    pairs: pd.DataFrame = pd.concat(traces, ignore_index=True).drop_duplicates()
     return pairs.assign(status="active")

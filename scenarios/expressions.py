@@ -19,12 +19,14 @@ class Cell:
     physical: its type in the file, in DuckDB's words ("VARCHAR" throughout CSV)
     decimal: decimal sign of numbers in text
     weekly: whether periods are weeks
+    minor_digits: decimal places of the currency, for amounts
     """
 
     raw: str
     physical: str
     decimal: str = "."
     weekly: bool = False
+    minor_digits: int = 2
 
     @property
     def is_text(self) -> bool:
@@ -40,8 +42,11 @@ def typed(column: Column, cell: Cell) -> str:
         value = f"lower(trim({cell.raw}))"
         listed = ", ".join(f"'{choice}'" for choice in column.choices)
         return f"CASE WHEN {value} IN ({listed}) THEN {value} END"
-    if column.type in NUMBER_TYPES or column.type == "amount":
+    if column.type in NUMBER_TYPES:
         return _number(cell)
+    if column.type == "amount":
+        minor = f"({_number(cell)} * {10**cell.minor_digits})"
+        return f"CASE WHEN abs({minor} - round({minor})) < 1e-4 THEN CAST(round({minor}) AS BIGINT) END"
     if column.type in INTEGER_TYPES:
         number = _number(cell)
         return f"CASE WHEN {number} = round({number}) AND abs({number}) < 9e15 THEN CAST({number} AS BIGINT) END"

@@ -12,12 +12,12 @@ import pyarrow as pa
 from scenarios.csv_files import CsvFile, blank_rows, sniff
 from scenarios.expressions import Cell, fault_kind, typed
 from scenarios.faults import Fault, expectation, nearest, remedy
+from scenarios.money import minor_digits, to_minor
 from scenarios.policy import Policy
 from scenarios.schema import Table
 
 # Past this many, further bad rows of a table are counted in one fault instead of listed one by one.
 MOST_FAULTS = 100_000
-_MINOR_UNITS = 100
 
 _SYNTAX = {
     "MISSING COLUMNS": ("as many cells as the header", "add the missing cells"),
@@ -95,7 +95,7 @@ class Intake:
         )
         self._numbering[table.name] = Numbering(file)
         names = self._placed(table, path, list(file.header))
-        cells = {name: Cell(f"c{i}", "VARCHAR", self.policy.decimal, self._weekly) for name, i in names.items()}
+        cells = {name: self._cell(f"c{i}", "VARCHAR") for name, i in names.items()}
         return f"(SELECT row_number() OVER () AS _row, * FROM {scan})", cells
 
     def _parquet(self, table: Table, path: Path) -> tuple[str, dict[str, Cell]]:
@@ -103,15 +103,12 @@ class Intake:
         scan = f"read_parquet('{quoted}', file_row_number=true)"
         described = self.connection.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {scan}").fetchall()
         names = self._placed(table, path, [row[0] for row in described])
-        cells = {
-            name: Cell(_identifier(described[i][0]), described[i][1], self.policy.decimal, self._weekly)
-            for name, i in names.items()
-        }
+        cells = {name: self._cell(_identifier(described[i][0]), described[i][1]) for name, i in names.items()}
         return f"(SELECT file_row_number + 1 AS _row, * FROM {scan})", cells
 
-    @property
-    def _weekly(self) -> bool:
-        return self.policy.period == "week"
+    def _cell(self, raw: str, physical: str) -> Cell:
+        weekly = self.policy.period == "week"
+        return Cell(raw, physical, self.policy.decimal, weekly, minor_digits(self.policy.currency))
 
     def _placed(self, table: Table, path: Path, header: list[str]) -> dict[str, int]:
         """Return the position of each declared column in the file; note the columns nobody knows, and doubles."""
@@ -211,7 +208,7 @@ class Intake:
             " LEFT JOIN in_items item ON item.item_id = given.item_id"
         )
         values = self.connection.execute(query).fetchall()
-        return {row: round(value * _MINOR_UNITS) for row, value in values if value is not None}
+        return {row: to_minor(value, self.policy.currency) for row, value in values if value is not None}
 
     def has(self, name: str) -> bool:
         """Return whether the table was read."""

@@ -93,6 +93,20 @@ def _typed_date(value: Any) -> tuple[str, date | None]:
         return "type", None
 
 
+def policy_text(policy: Policy) -> str:
+    """Return the policy as the text of a ``policy.toml`` that gives every key with a value."""
+    lines = []
+    for name in policy_names():
+        value = getattr(policy, name)
+        if value is not None:
+            lines.append(f"{name} = {value.isoformat() if isinstance(value, date) else _toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
 def policy_names() -> tuple[str, ...]:
     """Return the keys of the policy, in the order of the dataclass."""
     return tuple(field.name for field in fields(Policy))

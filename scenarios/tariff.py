@@ -36,7 +36,8 @@ class Tariff:
 def tariff(world: World, pairs: pd.DataFrame, unit_cost: FloatArray | None = None) -> Tariff:
     r"""Return the rates of `pairs` (columns item_id, location_id), N rows.
 
-    unit_cost: purchase cost where the source of each pair is known, NaN where it names none, shape (N,)
+    unit_cost: purchase cost where the source of each pair is known, in the policy's currency, NaN where it names none,
+        shape (N,)
 
     A shortage cost given for the pair wins, then one in the policy. Without either it follows from the service level
     [a] and the review time [R periods] by the newsvendor's critical ratio, a = p / (p + h R):
@@ -48,8 +49,8 @@ def tariff(world: World, pairs: pd.DataFrame, unit_cost: FloatArray | None = Non
     policy = world.policy
     items = world.frame("items").set_index("item_id").reindex(pairs["item_id"])
     listed = _listed(world, pairs)
-    cost = items["unit_cost"].to_numpy(float) if unit_cost is None else unit_cost
-    cost = np.where(np.isnan(cost), items["unit_cost"].to_numpy(float), cost)
+    usual = items["unit_cost"].to_numpy(float) * currency_rates(world, items["currency"].tolist())
+    cost = usual if unit_cost is None else np.where(np.isnan(unit_cost), usual, unit_cost)
     assumed = np.isnan(cost)
     cost = np.where(assumed, 1.0, cost)
     holding = _holding(world, listed, cost)
@@ -70,16 +71,17 @@ def _listed(world: World, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _first(given: pd.Series, otherwise: float) -> FloatArray:
-    return given.astype(float).fillna(otherwise).to_numpy(float)
+    return np.asarray(given.astype(float).fillna(otherwise), dtype=np.float64)
 
 
 def _holding(world: World, listed: pd.DataFrame, cost: FloatArray) -> FloatArray:
     policy = world.policy
     share = world.periods.days / _DAYS_A_YEAR
-    by_rate = _first(listed["holding_rate"], policy.holding_rate) * cost * share
+    by_rate: FloatArray = _first(listed["holding_rate"], policy.holding_rate) * cost * share
+    given: npt.NDArray[np.bool_] = listed["holding_rate"].notna().to_numpy(bool)
     if policy.holding_cost is None:
-        return np.asarray(by_rate, dtype=np.float64)
-    return np.asarray(np.where(listed["holding_rate"].notna(), by_rate, policy.holding_cost), dtype=np.float64)
+        return by_rate
+    return np.where(given, by_rate, policy.holding_cost)
 
 
 def cost_rows(values: FloatArray, rate: FloatArray, minor: int) -> npt.NDArray[np.int64]:

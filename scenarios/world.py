@@ -1,7 +1,7 @@
 """World: the checked, frozen, hashed tables of one planning day."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -128,8 +128,7 @@ class World:
     def frame(self, name: str) -> pd.DataFrame:
         """Return a table as a fresh DataFrame, text columns as plain objects; for tables small enough for pandas."""
         if name not in self._frames:
-            plain = {c: _decoded(self.table(name)[c]) for c in self.table(name).column_names}
-            self._frames[name] = cast(pd.DataFrame, pa.table(plain).to_pandas(date_as_object=True))
+            self._frames[name] = plain_frame(self.table(name))
         return self._frames[name].copy()
 
     def replace(self, policy: Policy | None = None, plan_date: date | None = None, **tables: pa.Table) -> "World":
@@ -153,6 +152,17 @@ class World:
             for column in self.tables[name].column_names:
                 _feed(digest, column, _one(self.tables[name][column]))
         return digest.hexdigest()
+
+
+def plain_frame(data: pa.Table) -> pd.DataFrame:
+    """Return a table as a DataFrame, text columns as plain objects and dates as dates."""
+    plain = {name: _decoded(data[name]) for name in data.column_names}
+    return cast(pd.DataFrame, pa.table(plain).to_pandas(date_as_object=True))
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """Yield the rows of a frame as tuples with the columns as fields."""
+    return iter(frame.itertuples())
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:

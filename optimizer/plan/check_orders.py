@@ -1,0 +1,206 @@
+"""Do the lines keep the rules of the tables? Packs, minima, maxima, order days, due dates, budgets, stock of the dc."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+
+from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
+from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
+from scenarios.locks import Lock, locked_quantities
+from scenarios.money import line_amount, shown
+from scenarios.periods import weekday_numbers
+from scenarios.tariff import currency_rates
+from scenarios.world import rows_of
+
+_KEYS = ["item_id", "location_id"]
+
+
+def check_names(evidence: Evidence) -> Iterator[Violation]:
+    """Each line carries the id of its own key, and its order the id of its supplier, place and day."""
+    for row in rows_of(evidence.frame("purchase_orders").fillna({"source_id": ""})):
+        if row.line_id != purchase_line_id(row.item_id, row.location_id, row.source_id, row.order_on):
+            yield Violation("purchase_orders", row.line_id, "does not carry the id of its item, place, source and day")
+        if row.order_id != order_id(row.source_id, row.location_id, row.order_on):
+            yield Violation("purchase_orders", row.line_id, f"belongs to another order than {row.order_id}")
+    for row in rows_of(evidence.frame("transfers")):
+        if row.line_id != transfer_line_id(row.item_id, row.from_location, row.to_location, row.ship_on):
+            yield Violation("transfers", row.line_id, "does not carry the id of its item, places and day")
+
+
+def _lines_with_terms(evidence: Evidence) -> pd.DataFrame:
+    """Return orders and transfers in one frame with the terms that the inputs give them; NaN where none exist."""
+    orders = evidence.frame("purchase_orders").assign(table="purchase_orders")
+    moves = evidence.frame("transfers").assign(table="transfers")
+    moves = moves.rename(columns={"from_location": "source_id", "to_location": "location_id", "ship_on": "order_on"})
+    shared = ["table", "line_id", *_KEYS, "source_id", "quantity", "order_on", "due_on", "status"]
+    lines = pd.concat([orders[shared], moves[shared]], ignore_index=True)
+    sources = evidence.world.frame("sources")
+    day = evidence.world.plan_date
+    begun = sources["valid_from"].isna() | (sources["valid_from"].fillna(day) <= day)
+    going = sources["valid_to"].isna() | (sources["valid_to"].fillna(day) >= day)
+    valid = sources[begun & going].sort_values("valid_from", na_position="first")
+    valid = valid.drop_duplicates([*_KEYS, "source_id"], keep="last")
+    lines = lines.fillna({"source_id": ""}).merge(valid, on=[*_KEYS, "source_id"], how="left", indicator="known")
+    steps = evidence.world.frame("items").set_index("item_id")["unit_step"]
+    lines["step"] = lines["item_id"].map(steps).to_numpy(float)
+    lines["pack"] = lines["pack_size"].astype(float).fillna(lines["step"])
+    return lines
+
+
+def check_quantities(evidence: Evidence) -> Iterator[Violation]:
+    """Quantities are whole packs, at least the minimum and at most the maximum, of something somebody delivers."""
+    lines = _lines_with_terms(evidence)
+    locked = locked_quantities(evidence.world)
+    for row in rows_of(lines):
+        free = (row.table, row.item_id, row.location_id) not in locked or row.status != "proposed"
+        packs = row.quantity / row.pack
+        if row.known != "both" and evidence.world.has("sources"):
+            yield Violation(
+                row.table, row.line_id, f"{row.source_id} does not deliver {row.item_id} to {row.location_id}"
+            )
+        if not row.quantity > 0:
+            yield Violation(row.table, row.line_id, f"quantity {row.quantity:g} is not positive")
+        if free and abs(packs - round(packs)) > UNITS_TOLERANCE:
+            yield Violation(
+                row.table, row.line_id, f"quantity {row.quantity:g} is no multiple of the pack {row.pack:g}"
+            )
+        if free and not pd.isna(row.moq) and row.quantity < row.moq - UNITS_TOLERANCE:
+            yield Violation(row.table, row.line_id, f"quantity {row.quantity:g} is below the minimum {row.moq:g}")
+        if free and not pd.isna(row.max_quantity) and row.quantity > row.max_quantity + UNITS_TOLERANCE:
+            yield Violation(
+                row.table, row.line_id, f"quantity {row.quantity:g} is above the maximum {row.max_quantity:g}"
+            )
+
+
+def check_dates(evidence: Evidence) -> Iterator[Violation]:
+    """Lines are ordered on days the source takes orders, today's on the plan date, and are due after the lead time."""
+    world = evidence.world
+    days = world.frame("suppliers").set_index("supplier_id")["order_days"]
+    calendar = world.frame("supplier_calendar")
+    shut = calendar[~calendar["can_order"].astype(bool)]
+    closed = set(zip(shut["source_id"], shut["location_id"], shut["date"], strict=True))
+    for row in rows_of(_lines_with_terms(evidence)):
+        lead = world.policy.lead_time_days if pd.isna(row.lead_time_days) else row.lead_time_days
+        due = world.periods.add(row.order_on, world.periods.count(lead))
+        if row.due_on != due:
+            yield Violation(row.table, row.line_id, f"is due on {row.due_on}, its lead time makes that {due}")
+        if (row.status == "proposed") != (row.order_on == world.plan_date):
+            yield Violation(
+                row.table, row.line_id, f"is {row.status} for {row.order_on}, the plan date is {world.plan_date}"
+            )
+        if row.order_on < world.plan_date:
+            yield Violation(row.table, row.line_id, f"is ordered on {row.order_on}, before the plan date")
+        allowed = weekday_numbers(days.get(row.source_id)) if world.period == "day" else range(7)
+        if row.table == "purchase_orders" and row.order_on.weekday() not in allowed:
+            yield Violation(row.table, row.line_id, f"{row.source_id} takes no orders on {row.order_on:%A}s")
+        if (row.source_id, row.location_id, row.order_on) in closed:
+            yield Violation(row.table, row.line_id, f"{row.source_id} is closed on {row.order_on}")
+
+
+def check_locks(evidence: Evidence) -> Iterator[Violation]:
+    """Locked lines stand in the plan as they were locked."""
+    found: dict[Lock, float] = {}
+    for name, place in (("purchase_orders", "location_id"), ("transfers", "to_location")):
+        lines = evidence.frame(name)
+        today = lines[lines["status"] == "proposed"]
+        found |= {(name, r.item_id, getattr(r, place)): r.quantity for r in rows_of(today)}
+    for (name, item, place), wanted in locked_quantities(evidence.world).items():
+        quantity = found.get((name, item, place), 0.0)
+        if abs(quantity - wanted) > UNITS_TOLERANCE:
+            yield Violation(name, f"{item} {place}", f"is locked at {wanted:g}, the plan has {quantity:g}")
+
+
+def check_joint_rules(evidence: Evidence) -> Iterator[Violation]:
+    """Today's orders reach their supplier's minimum, keep the budget, and transfers fit the stock of the dc."""
+    yield from _supplier_minima(evidence)
+    yield from _budget(evidence)
+    yield from _dc_stock(evidence)
+
+
+def _supplier_minima(evidence: Evidence) -> Iterator[Violation]:
+    world = evidence.world
+    orders = evidence.frame("purchase_orders")
+    today = orders[orders["status"] == "proposed"]
+    weight = world.frame("items").set_index("item_id")["weight_kg"]
+    waived = set(evidence.frame("exceptions").query("kind == 'below_minimum'")["subject"])
+    for supplier in world.frame("suppliers").to_dict("records"):
+        mine = today[today["source_id"] == supplier["supplier_id"]]
+        groups = mine.groupby("location_id") if supplier["minimum_scope"] == "per_location" else [("", mine)]
+        for place, lines in groups:
+            kilograms = (lines["item_id"].map(weight).fillna(0).astype(float) * lines["quantity"]).sum()
+            value = (lines["unit_cost"] * lines["quantity"]).sum()
+            reached = {"min_order_value": value, "min_order_units": lines["quantity"].sum(), "min_order_kg": kilograms}
+            for name, amount in reached.items():
+                least = supplier[name]
+                subject = f"{supplier['supplier_id']} {name}"
+                if len(lines) and least and least > amount + 0.005 and subject not in waived:
+                    words = f"{supplier['supplier_id']} {place}".strip()
+                    yield Violation("purchase_orders", words, f"orders {amount:,.2f}, its {name} is {least:,.2f}")
+
+
+def _budget(evidence: Evidence) -> Iterator[Violation]:
+    world = evidence.world
+    monday = world.plan_date - timedelta(days=world.plan_date.weekday())
+    budgets = world.frame("budgets")
+    mine = budgets[(budgets["scope"] == "all") & (budgets["component"] == "purchase")]
+    mine = mine[mine["period_start"] == monday]
+    if mine.empty:
+        return
+    orders = evidence.frame("purchase_orders")
+    spent = int(orders.loc[orders["status"] == "proposed", "amount"].sum())
+    usual = world.frame("items").set_index("item_id")["unit_cost"]
+    for row in rows_of(world.frame("open_orders")):
+        if row.ordered_on is not None and monday <= row.ordered_on < world.plan_date:
+            cost = usual.get(row.item_id, 0.0) if pd.isna(row.unit_cost) else row.unit_cost
+            spent += line_amount(row.quantity, cost, world.policy.currency)
+    limit = line_amount(1, float(mine["amount"].sum()), world.policy.currency)
+    # Each line is rounded once, so the sum may lie half a minor unit a line past the exact figure.
+    locked = bool(locked_quantities(world))
+    if spent > limit + len(orders) / 2 + 1 and not locked:
+        currency = world.policy.currency
+        yield Violation(
+            "purchase_orders", "", f"spends {shown(spent, currency)} of a budget of {shown(limit, currency)}"
+        )
+
+
+def _dc_stock(evidence: Evidence) -> Iterator[Violation]:
+    world = evidence.world
+    dcs = world.frame("locations").query("kind == 'dc'")["location_id"]
+    projection = evidence.frame("projection")
+    at_dc = projection[projection["location_id"].isin(dcs) & (projection["shipped"] > 0)]
+    # What a dc cannot ship shows as units not served on every path.
+    over = at_dc[at_dc["lost_mean"] > UNITS_TOLERANCE]
+    for row in rows_of(over[over["date"] == world.plan_date]):
+        yield Violation(
+            "transfers",
+            f"{row.item_id} {row.location_id}",
+            f"ships {row.shipped:g}, {row.lost_mean:g} of it is not there",
+        )
+
+
+def check_prices(evidence: Evidence) -> Iterator[Violation]:
+    """Each line costs what its source asks, and amounts are quantity × cost, rounded once."""
+    world = evidence.world
+    orders = evidence.frame("purchase_orders").merge(
+        _lines_with_terms(evidence)[["line_id", "unit_cost", "currency"]].rename(
+            columns={"unit_cost": "asked", "currency": "asked_in"}
+        ),
+        on="line_id",
+        how="left",
+    )
+    items = world.frame("items").set_index("item_id")
+    usual = orders["item_id"].map(items["unit_cost"]).to_numpy(float) * currency_rates(
+        world, orders["item_id"].map(items["currency"]).tolist()
+    )
+    asked = orders["asked"].to_numpy(float) * currency_rates(world, orders["asked_in"].tolist())
+    expected = np.where(np.isnan(asked), usual, asked)
+    expected = np.where(np.isnan(expected), 1.0, expected)
+    for row, cost in zip(rows_of(orders), expected, strict=True):
+        if abs(row.unit_cost - cost) > 1e-6:
+            yield Violation("purchase_orders", row.line_id, f"unit cost {row.unit_cost:g}, its source asks {cost:g}")
+        amount = line_amount(row.quantity, row.unit_cost, world.policy.currency)
+        if row.amount != amount:
+            texts = (shown(row.amount, world.policy.currency), shown(amount, world.policy.currency))
+            yield Violation("purchase_orders", row.line_id, f"amount {texts[0]}, quantity × unit cost is {texts[1]}")
