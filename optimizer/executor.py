@@ -1,11 +1,11 @@
 """Who runs the parts of a computation: this process alone, or several processes with retries."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
-from os import sched_getaffinity
 from typing import Protocol, TypeVar
 
 S = TypeVar("S")
@@ -22,7 +22,7 @@ class RunAll(Protocol):
 
 def usable_cores() -> int:
     """Return the number of cores this process may use."""
-    return len(sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def silent(done: int, total: int) -> None:
@@ -54,12 +54,13 @@ class _Pool:
     def run(self, function: Callable[[S], T], specs: Sequence[S]) -> list[T]:
         if self._workers <= 1 or len(specs) <= 1:
             return self._here(function, specs)
-        try:
-            return self._there(function, specs)
-        except BrokenProcessPool:
+        done = self._there(function, specs)
+        missing = [n for n in range(len(specs)) if n not in done]
+        if missing:
             # A process was killed, most often for memory: one process needs least of it.
             self.close()
-            return self._here(function, specs)
+            done |= dict(zip(missing, self._here(function, [specs[n] for n in missing]), strict=True))
+        return [done[n] for n in range(len(specs))]
 
     def _here(self, function: Callable[[S], T], specs: Sequence[S]) -> list[T]:
         results = []
@@ -68,14 +69,21 @@ class _Pool:
             self._report(done, len(specs))
         return results
 
-    def _there(self, function: Callable[[S], T], specs: Sequence[S]) -> list[T]:
+    def _there(self, function: Callable[[S], T], specs: Sequence[S]) -> dict[int, T]:
+        """Return the results of the specs whose process lived, by their place."""
         if self._executor is None:
             # Spawned, not forked: a fork copies the threads' locks of the engines in an unknown state.
             self._executor = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
-        futures = [self._executor.submit(function, spec) for spec in specs]
-        for done, _ in enumerate(as_completed(futures), 1):
-            self._report(done, len(specs))
-        return [future.result() for future in futures]
+        try:
+            futures = {self._executor.submit(function, spec): n for n, spec in enumerate(specs)}
+        except BrokenProcessPool:
+            return {}
+        done: dict[int, T] = {}
+        for future in as_completed(futures):
+            with suppress(BrokenProcessPool):
+                done[futures[future]] = future.result()
+                self._report(len(done), len(specs))
+        return done
 
     def close(self) -> None:
         if self._executor is not None:
