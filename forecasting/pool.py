@@ -58,7 +58,7 @@ class ForecastSettings:
 
     day_decays: tuple[float, ...] = (0.8, 0.9, 0.97, 1.0)
     week_decays: tuple[float, ...] = (0.7, 0.85, 0.95, 1.0)
-    day_drift: float = 0.6
+    day_drift: float = 0.5
     week_drift: float = 0.5
     warm_up_days: int = 14
     warm_up_weeks: int = 8
@@ -66,8 +66,8 @@ class ForecastSettings:
     longest_block_weeks: int = 8
     most_blocks: int = 104
     own_blocks: float = 30.0
-    spread_blocks: float = 4.0
-    donors: int = 64
+    spread_blocks: float = 8.0
+    donors: int = 128
     sample: int = 8_000
     chunk: int = 2_500
 

@@ -148,11 +148,12 @@ def _best_shrinkage(sums: tuple[Floats, Floats, Floats], pool: Floats) -> float:
     """Return the k whose profile predicts best, in squared error, each week left out in turn."""
     own, level, mean = sums
     scale = 1.0 / np.maximum(mean, 1e-9)[:, None] ** 2 * (mean > 0.0)[:, None]
+    all_own, all_level = own.sum(axis=1), level.sum(axis=1)
     losses = []
     for shrinkage in SHRINKAGES:
         loss = 0.0
         for week in range(own.shape[1]):
-            others = own.sum(axis=1) - own[:, week], level.sum(axis=1) - level[:, week]
+            others = all_own - own[:, week], all_level - level[:, week]
             factors = _shrunk(*others, mean * shrinkage, pool)
             loss += float((scale * (own[:, week] - level[:, week] * factors) ** 2).sum())
         losses.append(loss)

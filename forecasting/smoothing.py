@@ -29,6 +29,9 @@ CLASS_EDGES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4)
 CLASSES = len(CLASS_EDGES) + 1
 # Candidates (recovery, variation), from "the bound as it stands" to far above it.
 CENSORINGS = ((0.0, 0.0), (0.2, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.15), (1.0, 0.25), (1.0, 0.4), (1.0, 0.6))
+STANDARD_CENSORING = (1.0, 0.25)
+# Biases that differ by less than this many standard errors are the same.
+NOISE = 2.0
 TRUSTS = (1.0, 0.5, 0.25)
 CLASS_CELLS = 5_000.0
 UNIT_SUM_WEIGHT = 1e3
@@ -213,27 +216,46 @@ def fit_rule(history: FilterInput, decays: Floats, lead: int, warm_up: int) -> L
     """
     Choose censoring and weights on the past origins of the given series.
 
-    For every candidate the weights are fitted twice (the second time with the completed demand of the first). Kept are
-    the excess with the least absolute bias on periods in stock, then the trust with the least squared error.
+    For every candidate the weights are fitted twice (the second time with the completed demand of the first). Kept is
+    the fullest excess, up to the standard one, whose absolute bias on periods in stock is within noise of the least:
+    the forecast is of sales in a period fully in stock, and few data leave the standard. Then the trust with the least
+    squared error.
     """
     members = len(decays) + history.drift.shape[1]
     even = np.full((CLASSES, members), 1.0 / members)
-    rule = LevelRule(decays, even, *CENSORINGS[1], TRUSTS[1])
+    rule = LevelRule(decays, even, *STANDARD_CENSORING, TRUSTS[1])
     if not bool(((history.share < 1.0) & (history.units > 0.0)).any()):
-        return _refit(history, rule, lead, warm_up)[0]
+        return _refit(history, rule, lead, warm_up).rule
     tried = [
         _refit(history, replace(rule, recovery=recovery, variation=variation), lead, warm_up)
         for recovery, variation in CENSORINGS
     ]
-    kept = tried[int(np.argmin([abs(bias) for _, bias, _ in tried]))][0]
+    kept = tried[_fullest(np.array([abs(fit.bias) for fit in tried]), tried[0].cells)].rule
     tried = [_refit(history, replace(kept, trust=trust), lead, warm_up) for trust in TRUSTS]
-    return tried[int(np.argmin([error for _, _, error in tried]))][0]
+    return tried[int(np.argmin([fit.error for fit in tried]))].rule
 
 
-def _refit(history: FilterInput, rule: LevelRule, lead: int, warm_up: int) -> tuple[LevelRule, float, float]:
-    """Return the rule with fitted weights, its mean bias and its mean squared error (both scaled)."""
+def _fullest(bias: Floats, cells: float) -> int:
+    """Return the candidate nearest to the standard among those whose bias is within noise of the least."""
+    standard = CENSORINGS.index(STANDARD_CENSORING)
+    close = np.flatnonzero(bias <= bias.min() + NOISE / np.sqrt(max(cells, 1.0)))
+    return int(close[np.argmin(np.abs(close - standard))])
+
+
+class Fit(NamedTuple):
+    """A rule with fitted weights, its mean bias and mean squared error (both scaled), and the periods they rest on."""
+
+    rule: LevelRule
+    bias: float
+    error: float
+    cells: float
+
+
+def _refit(history: FilterInput, rule: LevelRule, lead: int, warm_up: int) -> Fit:
+    """Return the rule with weights fitted to the past origins."""
     for _ in range(2):
         rule = replace(rule, weights=class_weights(smooth(history, rule, lead, warm_up)))
     result = smooth(history, rule, lead, warm_up)
-    cells = max(float(result.cells.sum()), 1.0)
-    return rule, float(result.bias.sum()) / cells, float(result.error.sum()) / cells
+    cells = float(result.cells.sum())
+    below = max(cells, 1.0)
+    return Fit(rule, float(result.bias.sum()) / below, float(result.error.sum()) / below, cells)
