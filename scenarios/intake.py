@@ -63,13 +63,17 @@ class Intake:
             source, cells = self._csv(table, path) if path.suffix == ".csv" else self._parquet(table, path)
         except (ValueError, duckdb.Error) as error:
             self.fault(table, 0, "", path.name, "a readable file", str(error).splitlines()[0])
-            source, cells = "(SELECT 1 AS _row LIMIT 0)", {}
-        for column in table.columns:
-            if column.required and column.name not in cells:
-                hint = "add the column" + nearest(column.name, self._unknown(table))
-                self.fault(table, 0, column.name, "no such column", "a column of this name", hint)
-                source = f"(SELECT * FROM {source} LIMIT 0)"
-        self._create(table, source, cells)
+            self.read_nothing(table)
+            return
+        missing = [column.name for column in table.columns if column.required and column.name not in cells]
+        for name in missing:
+            hint = "add the column" + nearest(name, self._unknown(table))
+            self.fault(table, 0, name, "no such column", "a column of this name", hint)
+        if missing:
+            self._numbering.pop(table.name, None)
+            self.read_nothing(table)
+        else:
+            self._create(table, source, cells)
 
     def read_nothing(self, table: Table) -> None:
         """Create `in_<name>` without rows, for a table that was not given."""

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -50,12 +51,7 @@ def _may_replace(target: Path) -> bool:
 @contextmanager
 def _lock(target: Path) -> Iterator[None]:
     path = target.parent / f".{target.name}.lock"
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise LockedError(f"process {file.read().strip() or '?'} is writing {target}; wait for it") from None
+    with _locked_file(path) as file:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -63,6 +59,22 @@ def _lock(target: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked_file(path: Path) -> Iterator[TextIO]:
+    while True:
+        with path.open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "?"
+                raise LockedError(f"process {holder} is writing {path.parent}; wait for it or end it") from None
+            # The holder before may have removed the file between our opening and our locking it.
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield file
+                return
 
 
 def _sync(folder: Path) -> None:
