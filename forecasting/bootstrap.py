@@ -38,7 +38,7 @@ CAP_STEPS = 30.0
 INT16_MOST = 32_767
 WIDEST_RATIO = 25.0
 SMALLEST_LEVEL = 1e-6
-FEWEST_DONORS = 8
+FEWEST_DONORS = 4
 GAMMA_VARIATION = 0.4
 SPREAD_RANGE = (0.4, 2.5)
 # Counters of one path's uniforms lie this far apart; no horizon is longer.

@@ -128,7 +128,7 @@ def panel_from_world(world: SalesWorld, pairs: pa.Table) -> Panel:
     item_names, item_codes = _sorted_codes(pairs["item_id"])
     place_names, place_codes = _sorted_codes(pairs["location_id"])
     listed = np.unique(item_codes * len(place_names) + place_codes)
-    row_of = np.full(len(item_names) * len(place_names), -1, dtype=np.int64)
+    row_of = np.full(max(1, len(item_names) * len(place_names)), -1, dtype=np.int64)
     row_of[listed] = np.arange(len(listed))
     sale_item = _recode(sales["item_id"], item_names)
     sale_place = _recode(sales["location_id"], place_names)

@@ -9,7 +9,7 @@ Days. With y_it the units of a day in stock, r_it the mean of the seven days aro
 
 with m_i the mean of the series. k counts days; it is the one that predicts best a week that was left out.
 
-Weeks. A position is the number of weeks since the week of 25 December, so that Christmas always has the same one.
+Weeks. A position counts the weeks since the last week of 22 December, in Advent back from the next one.
 With the slow level r_it (mean of the year around t) and sums over series in stock, weighted by 1/sqrt(m_i),
 
     P_p  = (sum over the n weeks t at p of (sum_i y_it / sum_i r_it) + n_0) / (n + n_0),   smoothed (1, 2, 1)/4
@@ -30,9 +30,12 @@ from forecasting.panel import Dates, Floats, Integers, Panel
 WEEKDAYS = 7
 YEAR_WEEKS = 52
 SEASON_WEEKS = 78
+ADVENT_WEEKS = 3
+# Shopping peaks before Christmas: where the 25th is a Monday, the week before it is the one that sells.
+PEAK_DAY = 22
 CHRISTMAS_POSITIONS = (0, 1, YEAR_WEEKS - 1)
 SHRINKAGES = (7.0, 14.0, 28.0, 56.0, 112.0, 448.0)
-GROUP_DAYS = 200.0
+GROUP_DAYS = 50.0
 # Years at factor 1 added to every position [n_0]; series-weeks of the pool added to every group [k].
 SEASON_YEARS = 0.5
 SEASON_PERIODS = 300.0
@@ -56,17 +59,29 @@ class Profile:
 
 
 def positions(dates: Dates, period: str) -> Integers:
-    """Return each period's weekday (Monday 0), or its weeks since the week of 25 December (0 to 51)."""
+    """Return each period's weekday (Monday 0), or its weeks since the week of 22 December (0-51)."""
     days = dates.astype("datetime64[D]")
     if period == "day":
         return np.asarray((days.astype(np.int64) + 3) % WEEKDAYS, dtype=np.int64)
-    sunday = days + np.timedelta64(6, "D")
-    year = sunday.astype("datetime64[Y]")
-    this_year = (year + 1).astype("datetime64[D]") - np.timedelta64(7, "D")
-    last_year = year.astype("datetime64[D]") - np.timedelta64(7, "D")
-    christmas = np.where(this_year <= sunday, this_year, last_year)
-    week_start = christmas - (christmas.astype(np.int64) + 3) % WEEKDAYS
-    return np.minimum((days - week_start).astype(np.int64) // WEEKDAYS, YEAR_WEEKS - 1)
+    last, following = _christmas_mondays(days, -1), _christmas_mondays(days, 0)
+    since = (days - last).astype(np.int64) // WEEKDAYS
+    until = (following - days).astype(np.int64) // WEEKDAYS
+    # Advent is counted back from Christmas, the rest of the year keeps to the calendar; where a year has a 53rd week,
+    # two weeks around the beginning of December share a position.
+    return np.asarray(np.where(until <= ADVENT_WEEKS, (YEAR_WEEKS - until) % YEAR_WEEKS, since), dtype=np.int64)
+
+
+def _christmas_mondays(mondays: Dates, which: int) -> Dates:
+    """Return the Monday of the week of 22 December on or after each date (0), or of the one before that (-1)."""
+    year = mondays.astype("datetime64[Y]").astype(np.int64)
+    own = _christmas_monday(year)
+    return _christmas_monday(np.where(own >= mondays, year, year + 1) + which)
+
+
+def _christmas_monday(year: Integers) -> Dates:
+    """Return the Monday of the week of 22 December; years are counted from 1970."""
+    day = (year + 1).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64) - 32 + PEAK_DAY
+    return np.asarray((day - (day + 3) % WEEKDAYS).astype("datetime64[D]"))
 
 
 def fit_profile(panel: Panel, groups: Integers) -> Profile:
@@ -95,11 +110,12 @@ def in_stock(panel: Panel) -> npt.NDArray[np.bool_]:
 
 
 def _moving_sum(values: Floats, width: int) -> Floats:
-    """Return the sum over the ``width`` columns centred on each column, cut at the ends."""
-    half = width // 2
+    """Return the sum over the ``width`` columns centred on each column, near the ends over the first or last ones."""
+    periods = values.shape[1]
     total = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
-    at = np.arange(values.shape[1])
-    return np.asarray(total[:, np.minimum(at + half + 1, len(at))] - total[:, np.maximum(at - half, 0)])
+    # A window cut at the ends would take half a season for a level.
+    first = np.clip(np.arange(periods) - width // 2, 0, max(0, periods - width))
+    return np.asarray(total[:, np.minimum(first + width, periods)] - total[:, first])
 
 
 def _local_mean(units: Floats, seen: npt.NDArray[np.bool_], width: int) -> Floats:
@@ -116,7 +132,7 @@ def _weekday_sums(panel: Panel) -> tuple[Floats, Floats, Floats]:
     mean = units.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     lead = int(positions(panel.dates[:1], "day")[0])
     tail = -(lead + units.shape[1]) % WEEKDAYS
-    weeks = (len(units), -1, WEEKDAYS)
+    weeks = (len(units), (lead + units.shape[1] + tail) // WEEKDAYS, WEEKDAYS)
     return (
         np.pad(units, ((0, 0), (lead, tail))).reshape(weeks),
         np.pad(level, ((0, 0), (lead, tail))).reshape(weeks),
@@ -135,13 +151,14 @@ def _pooled_weekdays(own: Floats, level: Floats, mean: Floats, groups: Integers)
     """Return the weekday factors of every group, shrunk to those of all series."""
     count = int(groups.max(initial=0)) + 1
     everyone = np.ones((1, WEEKDAYS))
-    whole = _shrunk(own.sum(axis=0)[None], level.sum(axis=0)[None], WEEKDAYS * mean.mean(keepdims=True), everyone)
+    average = mean.sum(keepdims=True) / max(1, len(mean))
+    whole = _shrunk(own.sum(axis=0)[None], level.sum(axis=0)[None], WEEKDAYS * average, everyone)
     member = np.zeros((count, WEEKDAYS)), np.zeros((count, WEEKDAYS))
     np.add.at(member[0], groups, own)
     np.add.at(member[1], groups, level)
     sizes = np.bincount(groups, minlength=count)
-    average = np.bincount(groups, weights=mean, minlength=count) / np.maximum(sizes, 1)
-    return _shrunk(member[0], member[1], GROUP_DAYS * average, whole)
+    means = np.bincount(groups, weights=mean, minlength=count) / np.maximum(sizes, 1)
+    return _shrunk(member[0], member[1], GROUP_DAYS * means, whole)
 
 
 def _best_shrinkage(sums: tuple[Floats, Floats, Floats], pool: Floats) -> float:

@@ -30,8 +30,9 @@ CLASSES = len(CLASS_EDGES) + 1
 # Candidates (recovery, variation), from "the bound as it stands" to far above it.
 CENSORINGS = ((0.0, 0.0), (0.2, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.15), (1.0, 0.25), (1.0, 0.4), (1.0, 0.6))
 STANDARD_CENSORING = (1.0, 0.25)
-# Biases that differ by less than this many standard errors are the same.
+# Biases that differ by less than this many standard errors, or this share of the scale, are the same.
 NOISE = 2.0
+NEGLIGIBLE = 0.02
 TRUSTS = (1.0, 0.5, 0.25)
 CLASS_CELLS = 5_000.0
 UNIT_SUM_WEIGHT = 1e3
@@ -238,7 +239,7 @@ def fit_rule(history: FilterInput, decays: Floats, lead: int, warm_up: int) -> L
 def _fullest(bias: Floats, cells: float) -> int:
     """Return the candidate nearest to the standard among those whose bias is within noise of the least."""
     standard = CENSORINGS.index(STANDARD_CENSORING)
-    close = np.flatnonzero(bias <= bias.min() + NOISE / np.sqrt(max(cells, 1.0)))
+    close = np.flatnonzero(bias <= bias.min() + max(NOISE / np.sqrt(max(cells, 1.0)), NEGLIGIBLE))
     return int(close[np.argmin(np.abs(close - standard))])
 
 

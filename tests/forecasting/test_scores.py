@@ -1,0 +1,53 @@
+"""Scores against their definitions."""
+
+import math
+
+import numpy as np
+import pytest
+
+from forecasting.scores import coverage, crps, mean_change, pinball, scaled_pinball
+from tests.forecasting.panels import ROUNDING, SAMPLING
+
+
+def test_pinball_charges_the_level_above_and_the_rest_below():
+    # y = 10: forecast 8 at .9 costs .9 * 2 = 1.8; forecast 12 costs .1 * 2 = .2.
+    np.testing.assert_allclose(pinball(np.array([10.0, 10.0]), np.array([8.0, 12.0]), 0.9), [1.8, 0.2])
+
+
+def test_the_scale_is_the_mean_absolute_difference_from_the_first_sale_on_if_asked():
+    # 0 0 2 5: differences 0 2 3, mean 5/3; from the first sale on only 3.
+    history = np.array([[0.0, 0.0, 2.0, 5.0]])
+    assert mean_change(history)[0] == pytest.approx(5 / 3)
+    assert mean_change(history, from_first_sale=True)[0] == pytest.approx(3.0)
+
+
+def test_scaled_pinball_averages_levels_then_cells_that_are_kept():
+    # Series scale 2; y = 4, quantiles 2 (.5) and 5 (.9): losses 1 and .1, mean .55, scaled .275.
+    actual, quantiles = np.array([[4.0, 99.0], [7.0, 7.0]]), np.zeros((2, 2, 2))
+    quantiles[0, 0] = [2.0, 5.0]
+    kept = np.array([[True, False], [True, True]])
+    # The second series never changed: scale 0, left out.
+    assert scaled_pinball(actual, quantiles, [0.5, 0.9], np.array([2.0, 0.0]), kept) == pytest.approx(0.275)
+
+
+def test_nothing_to_score_is_an_error():
+    with pytest.raises(ValueError, match="no cell"):
+        scaled_pinball(np.ones((1, 1)), np.ones((1, 1, 1)), [0.5], np.ones(1), np.zeros((1, 1), dtype=bool))
+
+
+def test_crps_of_two_points_is_counted_by_hand():
+    # X in {0, 4}, y = 1: E|X-y| = 2, E|X-X'| = 2, so 2 - 1 = 1. One point: the absolute error.
+    np.testing.assert_allclose(crps(np.array([1.0]), np.array([[4.0, 0.0]])), [1.0], atol=ROUNDING)
+    np.testing.assert_allclose(crps(np.array([1.0]), np.array([[3.0]])), [2.0], atol=ROUNDING)
+
+
+def test_crps_of_a_normal_sample_is_the_closed_form():
+    # Standard normal at its mean: 2 phi(0) - 1/sqrt(pi) (Gneiting et al. 2005).
+    sample = np.random.default_rng(1).normal(size=(1, 20_000))
+    expected = 2 / math.sqrt(2 * math.pi) - 1 / math.sqrt(math.pi)
+    assert crps(np.zeros(1), sample)[0] == pytest.approx(expected, rel=SAMPLING)
+
+
+def test_coverage_counts_actuals_at_or_below_the_quantile():
+    samples = np.tile(np.arange(1.0, 11.0), (4, 1))
+    assert coverage(np.array([4.0, 5.0, 6.0, 11.0]), samples, 0.5) == 0.5
