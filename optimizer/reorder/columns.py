@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from optimizer.reorder import kernels
-from optimizer.reorder.problem import ReorderProblem
+from optimizer.reorder.problem import JointRules, ReorderProblem
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -25,16 +25,22 @@ _LARGEST_Z: Final = 3.5
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is enumerated.
+    """How much is enumerated and proved.
 
     Attributes
     ----------
     lines_per_chunk : lines handed out together; the answer does not depend on it.
     most_columns : multiples enumerated per line; a line that needs more is bounded by its floor instead.
+    gap : relative gap at which a joint plan is good enough.
+    model_columns : columns up to which the joint model goes to an engine after prices have pruned it.
+    nodes : branch-and-bound nodes for it.
     """
 
     lines_per_chunk: int = 512
     most_columns: int = 512
+    gap: float = 1e-6
+    model_columns: int = 20_000
+    nodes: int = 200
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,9 @@ class Columns:
     start : shape (N + 1,).
     quantity : steps, rising within a line, shape (K,).
     cost : exact mean cost on the paths under the reacting policy, money, shape (K,).
-    floor : what any quantity that is not listed costs at least, and may be below the cheapest column where
-        `enumerated` is False, shape (N,).
-    enumerated : whether every quantity that can be best is a column, shape (N,).
+    useful : multiples that can be best without joint rules, the proved cap, shape (N,).
+    listed : multiples up to the last column, shape (N,).
+    enumerated : whether each of these is a column, shape (N,); where not, they are evenly spread.
     level : order-up-to level of the policy today, shape (N,).
     z, cap : fitted policy, shape (N,).
     """
@@ -56,11 +62,17 @@ class Columns:
     start: Array
     quantity: Array
     cost: Array
-    floor: Array
+    useful: Array
+    listed: Array
     enumerated: Array
     level: Array
     z: Array
     cap: Array
+
+    @property
+    def lines(self) -> int:
+        """Number of lines N."""
+        return self.start.size - 1
 
     @property
     def line(self) -> Array:
@@ -83,7 +95,7 @@ def enumerate_columns(
     """
     settings = settings or Settings()
     bounds = range(0, problem.lines, settings.lines_per_chunk)
-    parts = [_part(problem, slice(at, at + settings.lines_per_chunk)) for at in bounds]
+    parts = [select(problem, slice(at, at + settings.lines_per_chunk)) for at in bounds]
     return _joined(run_all(_columns_of, [(part, settings.most_columns) for part in parts]))
 
 
@@ -91,22 +103,49 @@ def _columns_of(spec: tuple[ReorderProblem, int]) -> Columns:
     problem, most_columns = spec
     lines = as_lines(problem)
     policy, known = fitted_policy(lines)
+    useful = kernels.last_useful(lines, policy, first_multiple(problem), known)
+    return _priced(problem, lines, policy, (useful, useful + 1), most_columns)
+
+
+def _priced(
+    problem: ReorderProblem, lines: kernels.Lines, policy: kernels.Policy, count: tuple[Array, Array], most: int
+) -> Columns:
+    """Price the multiples; one more than the useful ones is listed, to say what one pack more costs."""
+    useful, listed = count
+    listed = np.minimum(listed, multiples_allowed(problem))
     first = first_multiple(problem)
-    count = kernels.last_useful(lines, policy, first, known)
-    quantity = [_multiples(first[n], problem.pack[n], count[n], most_columns) for n in range(problem.lines)]
-    start = np.concatenate([[0], np.cumsum([one.size for one in quantity])]).astype(np.int64)
-    line = np.repeat(np.arange(problem.lines), np.diff(start))
-    flat = np.concatenate([np.zeros(0), *quantity])
-    return Columns(
-        start=start,
-        quantity=flat.astype(np.int64),
-        cost=kernels.price(lines, policy, line, flat),
-        floor=np.zeros(problem.lines),
-        enumerated=count < most_columns,
-        level=policy.mean[:, 0] + policy.z * policy.deviation[:, 0],
-        z=policy.z,
-        cap=policy.cap,
-    )
+    dense = listed < most
+    counted = [_multiples(listed[n], most if dense[n] else most // 2) for n in range(problem.lines)]
+    start, line, quantity = _flat(counted, first, problem.pack)
+    cost = kernels.price(lines, policy, line, quantity)
+    if not dense.all():
+        counted = [_around(counted[n], cost[start[n] : start[n + 1]], most) for n in range(problem.lines)]
+        start, line, quantity = _flat(counted, first, problem.pack)
+        cost = kernels.price(lines, policy, line, quantity)
+    level = policy.mean[:, 0] + policy.z * policy.deviation[:, 0]
+    return Columns(start, quantity.astype(np.int64), cost, useful, listed, dense, level, policy.z, policy.cap)
+
+
+def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: Array, most: int) -> Columns:
+    """Columns with more multiples of the `chosen` lines: `listed` of each, shape (chosen,)."""
+    part = select(problem, chosen)
+    lines = as_lines(part)
+    policy = unfitted_policy(lines)._replace(z=columns.z[chosen], cap=columns.cap[chosen])
+    longer = _priced(part, lines, policy, (columns.useful[chosen], listed), most)
+    place = np.full(columns.lines, -1)
+    place[chosen] = np.arange(chosen.size)
+    sources = [(columns, n) if at < 0 else (longer, at) for n, at in enumerate(place.tolist())]
+    rows = [slice(source.start[n], source.start[n + 1]) for source, n in sources]
+    names = ("quantity", "cost")
+    flat = {
+        name: np.concatenate([getattr(source, name)[row] for (source, _), row in zip(sources, rows, strict=True)])
+        for name in names
+    }
+    start = np.concatenate([[0], np.cumsum([row.stop - row.start for row in rows])]).astype(np.int64)
+    wide = {name: getattr(columns, name).copy() for name in ("listed", "enumerated")}
+    for name, values in wide.items():
+        values[chosen] = getattr(longer, name)
+    return replace(columns, start=start, **flat, **wide)
 
 
 def as_lines(problem: ReorderProblem) -> kernels.Lines:
@@ -162,30 +201,49 @@ def first_multiple(problem: ReorderProblem) -> Array:
     return np.ceil(np.maximum(problem.minimum, 1) / problem.pack) * problem.pack
 
 
-def _multiples(first: float, pack: int, count: int, most: int) -> Array:
-    """0 and the useful multiples; where there are too many, evenly spread ones."""
-    if count < most:
-        return np.concatenate([[0.0], first + pack * np.arange(count)])
-    spread = np.unique(np.linspace(0, count - 1, most - 1).round())
-    return np.concatenate([[0.0], first + pack * spread])
+def _multiples(listed: int, most: int) -> Array:
+    """Give 0 and the multiples 1 to `listed`; where there are too many, evenly spread ones with both ends."""
+    if listed < most:
+        return np.arange(listed + 1)
+    return np.unique(np.append(0, np.linspace(1, listed, most - 1).round()).astype(np.int64))
+
+
+def _around(multiples: Array, cost: Array, most: int) -> Array:
+    """Spread multiples and every one near the cheapest of them; all of them where they are dense already."""
+    best = int(np.argmin(cost))
+    low, high = multiples[max(best - 1, 0)], multiples[min(best + 1, multiples.size - 1)]
+    near = np.arange(max(low, multiples[best] - most // 4), min(high, multiples[best] + most // 4) + 1)
+    return np.union1d(multiples, near)
 
 
 def _floats(values: Any) -> Array:
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def _part(problem: ReorderProblem, lines: slice) -> ReorderProblem:
-    from dataclasses import fields
+def multiples_allowed(problem: ReorderProblem) -> Array:
+    """How many multiples maximum and order days allow today, shape (N,)."""
+    room = np.floor((problem.maximum - first_multiple(problem)) / problem.pack) + 1
+    return np.where(problem.can_order[:, 0], np.maximum(room, 0), 0).astype(np.int64)
 
-    from optimizer.reorder.problem import JointRules
 
+def select(problem: ReorderProblem, chosen: slice | Array) -> ReorderProblem:
+    """Give the problem of some lines, without joint rules."""
     shared = ("weight", "unmet", "joint")
-    own = {one.name: getattr(problem, one.name)[lines] for one in fields(problem) if one.name not in shared}
+    own = {one.name: getattr(problem, one.name)[chosen] for one in fields(problem) if one.name not in shared}
     return replace(problem, **own, joint=JointRules.none(own["on_hand"].size))
 
 
+def _flat(counted: list[Array], first: Array, pack: Array) -> tuple[Array, Array, Array]:
+    """Start of each line, line and quantity of each column, of multiples counted from 0 = no order, 1 = first."""
+    sizes = [one.size for one in counted]
+    line = np.repeat(np.arange(len(counted)), sizes)
+    multiple = np.concatenate([np.zeros(0), *counted])
+    quantity = np.where(multiple > 0, first[line] + (multiple - 1) * pack[line], 0.0)
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), line, quantity
+
+
 def _joined(parts: list[Columns]) -> Columns:
-    names = ("quantity", "cost", "floor", "enumerated", "level", "z", "cap")
+    names = [one.name for one in fields(Columns) if one.name != "start"]
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     sizes = np.concatenate([np.diff(part.start) for part in parts])
     return Columns(start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), **joined)

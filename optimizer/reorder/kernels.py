@@ -135,10 +135,12 @@ def _limits(lines: Lines, n: int, cap: float) -> tuple[float, float, float]:
 
 
 @compiled
-def _rounded(need: float, limits: tuple[float, float, float]) -> float:
-    """Whole packs for a need."""
+def _order_for(need: float, lot: float, limits: tuple[float, float, float]) -> float:
+    """Whole packs for a need, nothing if there is none."""
     pack, least, most = limits
-    return float(min(max(np.ceil(need / pack - _ROUNDING) * pack, least), most))
+    if need <= _ROUNDING:
+        return 0.0
+    return float(min(max(np.ceil(max(need, lot) / pack - _ROUNDING) * pack, least), most))
 
 
 @compiled
@@ -166,7 +168,7 @@ def _line_cost(lines: Lines, policy: Policy, n: int, quantity: float, work: Arra
     holding, shortage, order_cost = lines.holding[n], lines.shortage[n], lines.order_cost[n]
     demand, arrivals, can_order = lines.demand[n], lines.arrivals[n], lines.can_order[n]
     level, placed, lot, backorders = work[0], work[1], policy.lot[n], lines.backorders
-    pack, least, most = _limits(lines, n, policy.cap[n])
+    limits = _limits(lines, n, policy.cap[n])
     worth, start, mean = _worth(lines, policy, n), lines.on_hand[n], 0.0
     for s in range(lines.weight.size):
         stock, outstanding, cost = start, 0.0, 0.0
@@ -179,9 +181,7 @@ def _line_cost(lines: Lines, policy: Policy, n: int, quantity: float, work: Arra
             if t == 0:
                 order = quantity
             elif can_order[t]:
-                need = level[t] - stock - outstanding
-                if need > _ROUNDING:
-                    order = min(max(np.ceil(max(need, lot) / pack - _ROUNDING) * pack, least), most)
+                order = _order_for(level[t] - stock - outstanding, lot, limits)
             placed[t] = order
             if order > 0.0:
                 cost += order_cost
@@ -204,10 +204,10 @@ def _line_cost(lines: Lines, policy: Policy, n: int, quantity: float, work: Arra
 @compiled
 def _today(lines: Lines, policy: Policy, n: int, level: float) -> float:
     """Give what the policy itself would order today."""
-    need = level - lines.on_hand[n] - lines.arrivals[n, 0]
-    if need <= _ROUNDING or not lines.can_order[n, 0]:
+    if not lines.can_order[n, 0]:
         return 0.0
-    return _rounded(max(need, policy.lot[n]), _limits(lines, n, policy.cap[n]))
+    need = level - lines.on_hand[n] - lines.arrivals[n, 0]
+    return _order_for(need, policy.lot[n], _limits(lines, n, policy.cap[n]))
 
 
 @compiled
@@ -365,24 +365,6 @@ def _useless(lines: Lines, policy: Policy, n: int, quantity: float, known: float
 
 
 @compiled
-def cheapest(start: Array, quantity: Array, cost: Array, prices: Array) -> tuple[Array, Array]:
-    """Column of each line with the least cost + tax q - min(reward q, ceiling), the first of equals; and that value.
-
-    `prices` has the rows tax, reward and ceiling, shape (3, N).
-    """
-    count = start.size - 1
-    best, least = np.zeros(count, dtype=np.int64), np.zeros(count)
-    for n in range(count):
-        least[n] = np.inf
-        tax, reward, ceiling = prices[0, n], prices[1, n], prices[2, n]
-        for k in range(start[n], start[n + 1]):
-            value = cost[k] + tax * quantity[k] - min(reward * quantity[k], ceiling)
-            if value < least[n]:
-                best[n], least[n] = k, value
-    return best, least
-
-
-@compiled
 def project(lines: Lines, policy: Policy, quantity: Array) -> Array:
     """Means over the paths when `quantity` (N,) is ordered today and later orders react.
 
@@ -406,9 +388,8 @@ def project(lines: Lines, policy: Policy, quantity: Array) -> Array:
                     outstanding -= work[1, t - lead]
                 stock += received
                 order = quantity[n] if t == 0 else 0.0
-                need = work[0, t] - stock - outstanding
-                if t > 0 and lines.can_order[n, t] and need > _ROUNDING:
-                    order = _rounded(max(need, policy.lot[n]), limits)
+                if t > 0 and lines.can_order[n, t]:
+                    order = _order_for(work[0, t] - stock - outstanding, policy.lot[n], limits)
                 work[1, t] = order
                 if lead == 0:
                     stock += order

@@ -1,0 +1,158 @@
+"""What to order today: one call from a problem to a plan, its bound and the numbers behind each line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from optimizer.reorder import kernels
+from optimizer.reorder.columns import (
+    Array,
+    RunAll,
+    Settings,
+    as_lines,
+    enumerate_columns,
+    plain_loop,
+    select,
+    unfitted_policy,
+)
+from optimizer.reorder.joint import Joint, solve_joint
+from optimizer.reorder.problem import NONE, ReorderProblem
+from solvers.outcome import Limit, Outcome, Status, relative_gap
+
+FREE: Final = ""
+BUDGET: Final = "budget"
+MINIMUM: Final = "supplier minimum"
+POOL: Final = "pool"
+
+
+@dataclass(frozen=True)
+class ReorderPlan:
+    """Today's orders of N lines.
+
+    Attributes
+    ----------
+    quantity : steps to order today, shape (N,).
+    cost : mean cost over the horizon with this order, money, shape (N,).
+    free_quantity, free_cost : the same without joint rules, shape (N,).
+    cost_less, cost_more : cost of the next smaller and the next larger order, nan where there is none, shape (N,).
+    level : order-up-to level of the fitted policy today, steps, shape (N,).
+    binding : rule that keeps the line from its free quantity (`FREE`, `BUDGET`, `MINIMUM`, `POOL`), shape (N,).
+    budget_price : money saved per money unit of budget more.
+    minimum_price : money saved per unit of joint minimum less, shape (J,).
+    pool_price : money saved per step of shared stock more, shape (P,).
+    ordering : whether a group orders today, shape (J,).
+    z, cap : fitted policy of the later orders, shape (N,).
+    enumerated : whether the bound of a line rests on every quantity, or on a relaxation, shape (N,).
+    """
+
+    quantity: Array
+    cost: Array
+    free_quantity: Array
+    free_cost: Array
+    cost_less: Array
+    cost_more: Array
+    level: Array
+    binding: Array
+    budget_price: float
+    minimum_price: Array
+    pool_price: Array
+    ordering: Array
+    z: Array
+    cap: Array
+    enumerated: Array
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Means over the paths if the plan is carried out and later orders react, each of shape (N, T).
+
+    Attributes
+    ----------
+    opening, receipts, closing : stock before the first event, steps received, stock at the end (owed is negative).
+    lost : demand lost, or owed at the end with backorders.
+    out_of_stock : share of paths with nothing left at the end.
+    ordered : steps ordered.
+    """
+
+    opening: Array
+    receipts: Array
+    closing: Array
+    lost: Array
+    out_of_stock: Array
+    ordered: Array
+
+
+def decide(
+    problem: ReorderProblem, settings: Settings | None = None, run_all: RunAll[Any, Any] = plain_loop
+) -> Outcome[ReorderPlan]:
+    """Choose today's order of every line.
+
+    The objective is the mean cost over the horizon under later orders that react to each path, plus the worth of what
+    is left; the bound covers every quantity today and every joint rule, for that planning model. There is always a
+    plan, for ordering nothing meets every rule.
+    """
+    settings = settings or Settings()
+    columns = enumerate_columns(problem, settings, run_all)
+    joint = solve_joint(problem, columns, settings)
+    gap = relative_gap(joint.objective, joint.bound)
+    status: Status = "optimal" if gap <= settings.gap else "feasible"
+    limit: Limit = "none" if status == "optimal" else joint.limit
+    return Outcome(_read_back(problem, joint), status, joint.objective, joint.bound, gap, limit)
+
+
+def project(
+    problem: ReorderProblem, plan: ReorderPlan, settings: Settings | None = None, run_all: RunAll[Any, Any] = plain_loop
+) -> Projection:
+    """Project the stock of every line when the plan is carried out and later orders follow the fitted policy."""
+    step = (settings or Settings()).lines_per_chunk
+    chunks = [slice(at, at + step) for at in range(0, problem.lines, step)]
+    specs = [(select(problem, chunk), plan.quantity[chunk], plan.z[chunk], plan.cap[chunk]) for chunk in chunks]
+    parts = [np.zeros((6, 0, problem.periods)), *run_all(_projected, specs)]
+    return Projection(*np.concatenate(parts, axis=1))
+
+
+def _projected(spec: tuple[ReorderProblem, Array, Array, Array]) -> Array:
+    problem, quantity, z, cap = spec
+    lines = as_lines(problem)
+    policy = unfitted_policy(lines)._replace(z=z, cap=cap)
+    return kernels.project(lines, policy, quantity.astype(np.float64))
+
+
+def _read_back(problem: ReorderProblem, joint: Joint) -> ReorderPlan:
+    columns, column = joint.columns, joint.column
+    first, last = columns.start[:-1], columns.start[1:] - 1
+    quantity, free = columns.quantity[column], columns.quantity[joint.free]
+    less, more = np.maximum(column - 1, first), np.minimum(column + 1, last)
+    member = problem.joint.supplier != NONE
+    groups = problem.joint.supplier[member]
+    return ReorderPlan(
+        quantity=quantity,
+        cost=columns.cost[column],
+        free_quantity=free,
+        free_cost=columns.cost[joint.free],
+        cost_less=np.where(less < column, columns.cost[less], np.nan),
+        cost_more=np.where(more > column, columns.cost[more], np.nan),
+        level=columns.level,
+        binding=_binding(problem, joint, quantity, free),
+        budget_price=joint.prices.budget,
+        minimum_price=joint.prices.minimum,
+        pool_price=joint.prices.pool,
+        ordering=np.bincount(groups, quantity[member] > 0, minlength=joint.prices.minimum.size) > 0,
+        z=columns.z,
+        cap=columns.cap,
+        enumerated=columns.enumerated,
+    )
+
+
+def _binding(problem: ReorderProblem, joint: Joint, quantity: Array, free: Array) -> Array:
+    """Name the rule that keeps a line from its free quantity: a raised or dropped group, a scarce pool, the budget."""
+    rules = problem.joint
+    grouped, pooled = rules.supplier != NONE, rules.pool != NONE
+    priced = pooled & (np.append(joint.prices.pool, 0.0)[rules.pool] > 0)
+    weight = np.bincount(rules.supplier[grouped], quantity[grouped], minlength=rules.supplier_minimum.size)
+    dropped = grouped & (np.append(weight, 1)[rules.supplier] == 0)
+    names = np.select([quantity > free, dropped, priced], [MINIMUM, MINIMUM, POOL], BUDGET)
+    return np.where(quantity == free, FREE, names)

@@ -1,0 +1,227 @@
+"""The joint step: a plan that meets every rule, and a bound over all quantities of all lines.
+
+Rules that the free optimum meets are left out until a plan breaks them. Leaving a rule out only lowers the bound, so a
+plan that meets all of them is proved by the bound of the last step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+import numpy as np
+
+from optimizer.reorder.columns import Array, Columns, Settings, extended
+from optimizer.reorder.model import joint_model
+from optimizer.reorder.prices import Priced, Prices, cheapest, dual, evaluate, price_rows
+from optimizer.reorder.problem import NONE, JointRules, ReorderProblem
+from optimizer.reorder.repair import broken, improved, repaired
+from optimizer.reorder.unlisted import last_multiple, unlisted_value
+from solvers.engines import solve
+from solvers.outcome import Limit, Limits, relative_gap
+
+_EXTENSIONS: Final = 12
+_STARTS: Final = 4
+_ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Answer of the joint step.
+
+    Attributes
+    ----------
+    columns : the columns, more of them than were given where a minimum asked for larger quantities.
+    column, free : chosen column of each line with and without joint rules, shape (N,).
+    prices : of the joint rules.
+    least : what each line costs at least without joint rules, over all quantities, shape (N,).
+    bound : no plan costs less, over all quantities.
+    limit : what kept the proof from closing.
+    """
+
+    columns: Columns
+    column: Array
+    free: Array
+    least: Array
+    prices: Prices
+    bound: float
+    limit: Limit
+
+    @property
+    def objective(self) -> float:
+        """Cost of the plan, money."""
+        return float(self.columns.cost[self.column].sum())
+
+
+@dataclass(frozen=True)
+class _Active:
+    """Which rules are looked at: the budget, groups (J,), pools (P,)."""
+
+    budget: bool
+    groups: Array
+    pools: Array
+
+
+def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -> Joint:
+    """Choose one column of each line so that every joint rule is met, at least cost."""
+    rules = problem.joint
+    active = _Active(False, np.zeros(rules.supplier_minimum.size, bool), np.zeros(rules.pool_available.size, bool))
+    answer = _free(problem, columns)
+    while True:
+        wider = _widened(active, broken(rules, answer.columns.quantity[answer.column]))
+        if wider is None:
+            return answer
+        active = wider
+        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings)
+
+
+def _widened(active: _Active, broken_rules: tuple[bool, Array, Array]) -> _Active | None:
+    over, short, drawn = broken_rules
+    if not (over or short.any() or drawn.any()):
+        return None
+    return _Active(active.budget or over, active.groups | short, active.pools | drawn)
+
+
+def _free(problem: ReorderProblem, columns: Columns) -> Joint:
+    nothing = np.zeros((3, columns.lines))
+    column, least = cheapest(columns.start, columns.quantity, columns.cost, nothing)
+    least = np.minimum(least, unlisted_value(problem, columns, nothing, last_multiple(problem, columns)))
+    limit: Limit = "none" if columns.enumerated.all() else "other"
+    return Joint(columns, column, column, least, Prices.zero(problem.joint), float(least.sum()), limit)
+
+
+def _kept(rules: JointRules, active: _Active) -> JointRules:
+    """Rules with only the active rows."""
+    supplier = np.where(np.append(active.groups, False)[rules.supplier], rules.supplier, NONE)
+    pool = np.where(np.append(active.pools, False)[rules.pool], rules.pool, NONE)
+    return replace(rules, supplier=supplier, pool=pool, budget=rules.budget if active.budget else None)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Touched lines (`chosen`) with their columns and rules; `place` is the number of a column among all columns."""
+
+    chosen: Array
+    place: Array
+    columns: Columns
+    rules: JointRules
+
+
+def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, settings: Settings) -> Joint:
+    """Solve the lines that active rules touch; the others stay at their free optimum."""
+    last = last_multiple(replace(problem, joint=rules), columns)
+    columns = _reaching(problem, columns, rules, (last, settings.most_columns))
+    for left in reversed(range(_EXTENSIONS)):
+        part = _part(columns, rules)
+        prices, plan = _plan(part.columns, part.rules)
+        unlisted = unlisted_value(problem, columns, price_rows(rules, prices), last)
+        priced = evaluate(part.columns, part.rules, prices, unlisted[part.chosen])
+        slack = float(part.columns.cost[plan].sum()) - priced.bound
+        tempting = part.chosen[unlisted[part.chosen] < priced.reduced + slack]
+        longer = tempting[(columns.listed < last)[tempting] & columns.enumerated[tempting]]
+        if not (longer.size and left):
+            break
+        more = np.minimum(2 * columns.listed[longer] + 1, last[longer])
+        columns = extended(problem, columns, longer, more, settings.most_columns)
+    found = _polished(part, (plan, priced), settings, bool(tempting.size))
+    return _merged(_free(problem, columns), part, found, prices)
+
+
+def _merged(free: Joint, part: _Part, found: tuple[Array, float, Limit], prices: Prices) -> Joint:
+    """Put the plan of the touched lines among the free ones."""
+    plan, bound, limit = found
+    column = free.column.copy()
+    column[part.chosen] = part.place[plan]
+    others = np.ones(column.size, dtype=bool)
+    others[part.chosen] = False
+    bound += float(free.least[others].sum())
+    return replace(free, column=column, prices=prices, bound=bound, limit=limit if limit != "none" else free.limit)
+
+
+def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: tuple[Array, int]) -> Columns:
+    """List multiples until the lines of each group together can reach its minimum, or all that may be needed."""
+    last, most = ends
+    while True:
+        member = np.flatnonzero(rules.supplier != NONE)
+        groups = rules.supplier[member]
+        largest = columns.quantity[columns.start[1:] - 1]
+        weight = np.minimum((largest * rules.minimum_weight)[member], rules.supplier_minimum[groups])
+        short = np.bincount(groups, weight, minlength=rules.supplier_minimum.size) < rules.supplier_minimum
+        growing = member[short[groups] & (columns.listed < last)[member]]
+        if not growing.size:
+            return columns
+        more = np.minimum(2 * columns.listed[growing] + 1, last[growing])
+        columns = extended(problem, columns, growing, more, most)
+
+
+def _part(columns: Columns, rules: JointRules) -> _Part:
+    """Lines that the rules touch; a column that breaks its pool or the budget alone is left out."""
+    touched = (rules.supplier != NONE) | (rules.pool != NONE)
+    line = columns.line
+    fits = columns.quantity <= np.append(rules.pool_available, np.inf)[rules.pool[line]]
+    if rules.budget is not None:
+        touched |= rules.spend > 0
+        fits &= columns.quantity * rules.spend[line] <= rules.budget
+    keep = touched[line] & (fits | (columns.quantity == 0))
+    own = {name: getattr(rules, name)[touched] for name in ("supplier", "minimum_weight", "spend", "pool")}
+    chosen = np.flatnonzero(touched)
+    return _Part(chosen, np.flatnonzero(keep), _subset(columns, chosen, keep), replace(rules, **own))
+
+
+def _subset(columns: Columns, chosen: Array, keep: Array) -> Columns:
+    names = [one.name for one in fields(columns) if one.name not in ("start", "quantity", "cost")]
+    per_line = {name: getattr(columns, name)[chosen] for name in names}
+    sizes = np.bincount(columns.line[keep], minlength=columns.lines)[chosen]
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return Columns(start=start, quantity=columns.quantity[keep], cost=columns.cost[keep], **per_line)
+
+
+def _plan(columns: Columns, rules: JointRules) -> tuple[Prices, Array]:
+    """Prices with the best bound, and the best plan found from the prices tried."""
+    tried = dual(columns, rules)
+    answers = [evaluate(columns, rules, prices) for prices in tried]
+    best = int(np.argmax([answer.bound for answer in answers]))
+    starts = dict.fromkeys([best, *range(len(tried) - _STARTS, len(tried))])
+    plans = [_feasible(columns, rules, answers[at].column) for at in starts if at >= 0]
+    costs = [float(columns.cost[plan].sum()) for plan in plans]
+    return tried[best], plans[int(np.argmin(costs))]
+
+
+def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
+    return improved(columns, rules, repaired(columns, rules, column))
+
+
+def _polished(
+    part: _Part, found: tuple[Array, Priced], settings: Settings, unproved: bool
+) -> tuple[Array, float, Limit]:
+    """Close the gap with an engine, on the columns that prices cannot exclude from a better plan."""
+    plan, priced = found
+    columns, rules = part.columns, part.rules
+    objective = float(columns.cost[plan].sum())
+    if relative_gap(objective, priced.bound) <= settings.gap:
+        return plan, priced.bound, "none"
+    keep = _may_improve(columns, rules, priced, objective - priced.bound)
+    keep[plan] = True
+    if keep.sum() > settings.model_columns:
+        return plan, priced.bound, "other"
+    core = _subset(columns, np.arange(columns.lines), keep)
+    outcome = solve(joint_model(core, rules), Limits(nodes=settings.nodes, gap=settings.gap / 10))
+    if outcome.plan is not None and outcome.objective < objective:
+        taken = np.flatnonzero(outcome.plan.values[: core.cost.size] > 0.5)
+        plan = _feasible(columns, rules, np.flatnonzero(keep)[taken])
+        objective = float(columns.cost[plan].sum())
+    bound = priced.bound if unproved else max(priced.bound, min(outcome.bound, objective))
+    closed = relative_gap(objective, bound) <= settings.gap
+    stopped: Limit = outcome.limit if outcome.limit != "none" else "other"
+    return plan, bound, "none" if closed else stopped
+
+
+def _may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: float) -> Array:
+    """Columns whose priced cost is within `slack` of their line's best, with the cost of opening or closing a group."""
+    line, (tax, reward, ceiling) = columns.line, price_rows(rules, priced.prices)
+    value = columns.cost + tax[line] * columns.quantity - np.minimum(reward[line] * columns.quantity, ceiling[line])
+    opening = np.append(priced.opening, 0.0)[rules.supplier]
+    extra = value - priced.reduced[line] + np.maximum(opening, 0.0)[line]
+    none_ordered = (rules.supplier != NONE)[line] & (columns.quantity == 0)
+    extra = np.where(none_ordered, np.minimum(extra, np.maximum(-opening, 0.0)[line]), extra)
+    return np.asarray(extra <= slack * (1 + _ROUNDING) + _ROUNDING)

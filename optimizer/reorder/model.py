@@ -1,0 +1,74 @@
+"""The joint reorder problem as a labelled sparse model: one column for each quantity of each line."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.reorder.columns import Array, Columns
+from optimizer.reorder.problem import NONE, JointRules
+from solvers.model import Bounds, Family, Model, SealedModel, Triplets
+
+
+def joint_model(columns: Columns, rules: JointRules) -> SealedModel:
+    r"""
+    Choose one quantity of each line under the joint rules.
+
+    Sets
+        n lines, k columns of a line, j groups with a joint minimum, g pools
+    Parameters
+        cost[k] c, quantity[k] q    exact mean cost, steps
+        spend[n] b, minimum_weight[n] w, budget B, supplier_minimum[j] M, pool_available[g] A
+    Variables
+        take[n,k]  in {0,1}    line n orders quantity q_nk today
+        open[j]    in {0,1}    group j orders today
+    Model
+        min  sum_nk c_nk take_nk
+        s.t. sum_k take_nk = 1                                        for n     (choose)
+             sum_nk b_n q_nk take_nk <= B                                       (budget)
+             sum_{n in g, k} q_nk take_nk <= A_g                      for g     (pool)
+             sum_{n in j, k} min(w_n q_nk, M_j) take_nk >= M_j open_j  for j     (minimum)
+             sum_{k: q_nk > 0} take_nk <= open_j(n)                   for n     (door)
+    """
+    model, line = Model(), columns.line
+    take = model.add_variables("take", {"line": line, "quantity": columns.quantity}, columns.cost, Bounds(0, 1, True))
+    ones = np.ones(line.size)
+    model.add_rows("choose", {"line": np.arange(columns.lines)}, Triplets(line, take.members, ones), 1.0, 1.0)
+    if rules.budget is not None:
+        spend = Triplets(np.zeros(line.size, dtype=np.int64), take.members, columns.quantity * rules.spend[line])
+        model.add_rows("budget", {}, spend, -np.inf, float(rules.budget))
+    _add_pools(model, columns, rules, take)
+    _add_minima(model, columns, rules, take)
+    return model.seal()
+
+
+def _add_pools(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
+    pools = np.unique(rules.pool[rules.pool != NONE])
+    if not pools.size:
+        return
+    inside = np.flatnonzero(rules.pool[columns.line] != NONE)
+    row = np.searchsorted(pools, rules.pool[columns.line[inside]])
+    drawn = Triplets(row, take.members[inside], columns.quantity[inside].astype(np.float64))
+    model.add_rows("pool", {"pool": pools}, drawn, -np.inf, rules.pool_available[pools])
+
+
+def _add_minima(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
+    groups = np.unique(rules.supplier[rules.supplier != NONE])
+    if not groups.size:
+        return
+    needed = rules.supplier_minimum[groups]
+    opened = model.add_variables("open", {"supplier": groups}, 0.0, Bounds(0, 1, True))
+    inside = np.flatnonzero((rules.supplier[columns.line] != NONE) & (columns.quantity > 0))
+    line = columns.line[inside]
+    row = np.searchsorted(groups, rules.supplier[line])
+    weight = np.minimum(columns.quantity[inside] * rules.minimum_weight[line], needed[row])
+    entries = _stacked((row, take.members[inside], weight), (np.arange(groups.size), opened.members, -needed))
+    model.add_rows("minimum", {"supplier": groups}, entries, 0.0, np.inf)
+    lines, door = np.unique(line, return_inverse=True)
+    group = np.searchsorted(groups, rules.supplier[lines])
+    take_entries = (door, take.members[inside], np.ones(inside.size))
+    open_entries = (np.arange(lines.size), opened.members[group], -np.ones(lines.size))
+    model.add_rows("door", {"line": lines}, _stacked(take_entries, open_entries), -np.inf, 0.0)
+
+
+def _stacked(*parts: tuple[Array, Array, Array]) -> Triplets:
+    return Triplets(*(np.concatenate(column) for column in zip(*parts, strict=True)))
