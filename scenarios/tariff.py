@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scenarios.sourcing import preferred_sources, review_periods
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
 _DAYS_A_YEAR = 365
+_KEYS = ["item_id", "location_id"]
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,12 @@ class Tariff:
     assumed_cost: npt.NDArray[np.bool_]
 
 
-def tariff(world: World, pairs: pd.DataFrame, unit_cost: FloatArray | None = None) -> Tariff:
+def tariff(world: World, pairs: pd.DataFrame) -> Tariff:
     r"""Return the rates of `pairs` (columns item_id, location_id), N rows.
 
-    unit_cost: purchase cost where the source of each pair is known, in the policy's currency, NaN where it names none,
-        shape (N,)
-
-    A shortage cost given for the pair wins, then one in the policy. Without either it follows from the service level
-    [a] and the review time [R periods] by the newsvendor's critical ratio, a = p / (p + h R):
+    A unit costs what the preferred supplier asks, else the item's unit cost. A shortage cost given for the pair wins,
+    then one in the policy. Without either it follows from the service level [a] and the longest wait between two
+    orders [R periods] by the newsvendor's critical ratio, a = p / (p + h R):
 
         p = h R a / (1 - a)
 
@@ -49,14 +49,11 @@ def tariff(world: World, pairs: pd.DataFrame, unit_cost: FloatArray | None = Non
     policy = world.policy
     items = world.frame("items").set_index("item_id").reindex(pairs["item_id"])
     listed = _listed(world, pairs)
-    usual = items["unit_cost"].to_numpy(float) * currency_rates(world, items["currency"].tolist())
-    cost = usual if unit_cost is None else np.where(np.isnan(unit_cost), usual, unit_cost)
-    assumed = np.isnan(cost)
-    cost = np.where(assumed, 1.0, cost)
+    sources = pairs[_KEYS].merge(preferred_sources(world), on=_KEYS, how="left")
+    cost, assumed = _unit_cost(world, items, sources)
     holding = _holding(world, listed, cost)
-    review = max(world.periods.count(policy.review_days), 1)
     level = _first(listed["service_level"], policy.service_level)
-    implied = holding * review * level / (1 - level)
+    implied = holding * review_periods(world, sources["source_id"]) * level / (1 - level)
     shortage = _first(listed["shortage_cost"], np.nan if policy.shortage_cost is None else policy.shortage_cost)
     # A service level given for the pair is a decision about the pair; the policy's shortage cost does not overrule it.
     by_level = np.isnan(shortage) | (listed["service_level"].notna() & listed["shortage_cost"].isna()).to_numpy()
@@ -64,10 +61,18 @@ def tariff(world: World, pairs: pd.DataFrame, unit_cost: FloatArray | None = Non
     return Tariff(cost, holding, np.where(by_level, implied, shortage), np.maximum(cost - salvage, 0), salvage, assumed)
 
 
+def _unit_cost(world: World, items: pd.DataFrame, sources: pd.DataFrame) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Return what a unit costs, and where no table says so and 1 stands in."""
+    usual = items["unit_cost"].to_numpy(float) * currency_rates(world, items["currency"].tolist())
+    asked = sources["unit_cost"].to_numpy(float) * currency_rates(world, sources["currency"].tolist())
+    bought = (sources["source_kind"] == "supplier").to_numpy(bool)
+    cost = np.where(bought & ~np.isnan(asked), asked, usual)
+    return np.where(np.isnan(cost), 1.0, cost), np.isnan(cost)
+
+
 def _listed(world: World, pairs: pd.DataFrame) -> pd.DataFrame:
-    keys = ["item_id", "location_id"]
-    wanted = [*keys, "service_level", "shortage_cost", "holding_rate"]
-    return pairs[keys].merge(world.frame("assortment")[wanted], on=keys, how="left")
+    wanted = [*_KEYS, "service_level", "shortage_cost", "holding_rate"]
+    return pairs[_KEYS].merge(world.frame("assortment")[wanted], on=_KEYS, how="left")
 
 
 def _first(given: pd.Series, otherwise: float) -> FloatArray:
@@ -89,11 +94,11 @@ def cost_rows(values: FloatArray, rate: FloatArray, minor: int) -> npt.NDArray[n
     return np.rint(np.round(values * rate * minor, 6)).astype(np.int64)
 
 
-def currency_rates(world: World, currencies: Sequence[str | None]) -> FloatArray:
+def currency_rates(world: World, currencies: Sequence[object]) -> FloatArray:
     """Return what a unit of each currency is worth in the policy's on the plan date; NaN where no rate is known."""
     own = world.policy.currency
     table = world.frame("exchange_rates")
     known = (
         table[table["date"] <= world.plan_date].drop_duplicates("currency", keep="last").set_index("currency")["rate"]
     )
-    return np.array([1.0 if not c or c == own else float(known.get(c, np.nan)) for c in currencies])
+    return np.array([float(known.get(c, np.nan)) if isinstance(c, str) and c and c != own else 1.0 for c in currencies])

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
 from scenarios.money import minor_digits, shown, to_minor
-from scenarios.tariff import cost_rows, currency_rates, tariff
-from scenarios.world import World, rows_of
+from scenarios.tariff import cost_rows, tariff
+from scenarios.world import rows_of
 
 _KEYS = ["item_id", "location_id"]
 _COMPONENTS = {"purchase_amount": "purchase", "order_cost": "order", "transfer_cost": "transfer"}
@@ -143,7 +142,7 @@ def _stock_costs(evidence: Evidence) -> Iterator[Violation]:
         .sum()
         .reindex(pd.MultiIndex.from_frame(pairs))
     )
-    rates = tariff(world, pairs, cheapest_cost(world, pairs))
+    rates = tariff(world, pairs)
     kept = sums["closing_mean"] + (sums["lost_mean"] if world.policy.unmet == "backorders" else 0.0)
     minor = 10 ** minor_digits(world.policy.currency)
     costs = evidence.frame("costs")
@@ -161,19 +160,6 @@ def _stock_costs(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(
                 "costs", " ".join(pairs.iloc[n]), f"{component} {texts[0]}, the projection gives {texts[1]}"
             )
-
-
-def cheapest_cost(world: World, pairs: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return what the preferred source of each pair asks for a unit, NaN where none names a cost."""
-    sources, day = world.frame("sources"), world.plan_date
-    begun = sources["valid_from"].isna() | (sources["valid_from"].fillna(day) <= day)
-    going = sources["valid_to"].isna() | (sources["valid_to"].fillna(day) >= day)
-    valid = sources[begun & going].sort_values("valid_from", na_position="first", kind="stable")
-    valid = valid.drop_duplicates([*_KEYS, "source_id"], keep="last")
-    best = valid.sort_values(["priority", "unit_cost", "source_id"], kind="stable").drop_duplicates(_KEYS)
-    merged = pairs.merge(best[[*_KEYS, "unit_cost", "currency"]], on=_KEYS, how="left")
-    asked = merged["unit_cost"].to_numpy(float) * currency_rates(world, merged["currency"].tolist())
-    return np.asarray(asked)
 
 
 def check_kpis(evidence: Evidence) -> Iterator[Violation]:

@@ -10,7 +10,7 @@ from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
 from scenarios.locks import Lock, locked_quantities
 from scenarios.money import line_amount, shown
-from scenarios.periods import weekday_numbers
+from scenarios.sourcing import order_weekdays, valid_sources
 from scenarios.tariff import currency_rates
 from scenarios.world import rows_of
 
@@ -36,12 +36,7 @@ def _lines_with_terms(evidence: Evidence) -> pd.DataFrame:
     moves = moves.rename(columns={"from_location": "source_id", "to_location": "location_id", "ship_on": "order_on"})
     shared = ["table", "line_id", *_KEYS, "source_id", "quantity", "order_on", "due_on", "status"]
     lines = pd.concat([orders[shared], moves[shared]], ignore_index=True)
-    sources = evidence.world.frame("sources")
-    day = evidence.world.plan_date
-    begun = sources["valid_from"].isna() | (sources["valid_from"].fillna(day) <= day)
-    going = sources["valid_to"].isna() | (sources["valid_to"].fillna(day) >= day)
-    valid = sources[begun & going].sort_values("valid_from", na_position="first")
-    valid = valid.drop_duplicates([*_KEYS, "source_id"], keep="last")
+    valid = valid_sources(evidence.world)
     lines = lines.fillna({"source_id": ""}).merge(valid, on=[*_KEYS, "source_id"], how="left", indicator="known")
     steps = evidence.world.frame("items").set_index("item_id")["unit_step"]
     lines["step"] = lines["item_id"].map(steps).to_numpy(float)
@@ -77,7 +72,7 @@ def check_quantities(evidence: Evidence) -> Iterator[Violation]:
 def check_dates(evidence: Evidence) -> Iterator[Violation]:
     """Lines are ordered on days the source takes orders, today's on the plan date, and are due after the lead time."""
     world = evidence.world
-    days = world.frame("suppliers").set_index("supplier_id")["order_days"]
+    days = order_weekdays(world)
     calendar = world.frame("supplier_calendar")
     shut = calendar[~calendar["can_order"].astype(bool)]
     closed = set(zip(shut["source_id"], shut["location_id"], shut["date"], strict=True))
@@ -92,7 +87,7 @@ def check_dates(evidence: Evidence) -> Iterator[Violation]:
             )
         if row.order_on < world.plan_date:
             yield Violation(row.table, row.line_id, f"is ordered on {row.order_on}, before the plan date")
-        allowed = weekday_numbers(days.get(row.source_id)) if world.period == "day" else range(7)
+        allowed = days.get(row.source_id, range(7))
         if row.table == "purchase_orders" and row.order_on.weekday() not in allowed:
             yield Violation(row.table, row.line_id, f"{row.source_id} takes no orders on {row.order_on:%A}s")
         if (row.source_id, row.location_id, row.order_on) in closed:

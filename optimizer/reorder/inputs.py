@@ -77,9 +77,9 @@ def _with_stores(given: Given, problem: ReorderProblem) -> ReorderProblem:
     """Return the problem with each dc line seen as an echelon: its own stock and demand, and those of its stores.
 
     Source: Clark and Scarf (1960), Management Science 6(4). The lead time grows by the longest of its stores, a
-    shortage costs what it costs in the stores, weighted by their demand.
+    shortage costs what it costs in the stores, weighted by their demand, or at the dc, whichever is more.
     """
-    fed = _fed_lines(given)
+    fed = fed_lines(given)
     if not fed:
         return problem
     demand, on_hand, arrivals = problem.demand.astype(np.int32), problem.on_hand.copy(), problem.arrivals.copy()
@@ -90,13 +90,14 @@ def _with_stores(given: Given, problem: ReorderProblem) -> ReorderProblem:
         on_hand[line] += problem.on_hand[stores].sum()
         arrivals[line] += problem.arrivals[stores].sum(axis=0)
         lead[line] += problem.lead_periods[stores].max()
-        shortage[line] = np.average(problem.shortage_cost[stores], weights=mean)
+        # The dc waits longer between orders than its stores: the larger of the two prices of a shortage holds.
+        shortage[line] = max(shortage[line], float(np.average(problem.shortage_cost[stores], weights=mean)))
     return replace(
         problem, demand=demand, on_hand=on_hand, arrivals=arrivals, lead_periods=lead, shortage_cost=shortage
     )
 
 
-def _fed_lines(given: Given) -> Mapping[int, IntArray]:
+def fed_lines(given: Given) -> Mapping[int, IntArray]:
     """Return for each line at a dc the lines it feeds; only dcs that are themselves ordered for."""
     lines = given.terms.lines
     transfers = lines[lines["source_kind"] == "dc"]
@@ -161,7 +162,8 @@ def _supplier_groups(given: Given) -> tuple[IntArray, FloatArray, FloatArray]:
         mine = ((lines["source_id"] == row["supplier_id"]) & (lines["source_kind"] == "supplier")).to_numpy()
         if kind is None or not mine.any():
             continue
-        groups = lines["location_id"].where(row["minimum_scope"] == "per_location", "")[mine]
+        by_place = row["minimum_scope"] == "per_location"
+        groups = lines.loc[mine, "location_id"] if by_place else pd.Series("", index=np.flatnonzero(mine))
         least = float(row[kind]) * (given.minor if kind == "min_order_value" else 1)
         for name in sorted(groups.unique()):
             chosen = np.flatnonzero(mine)[(groups == name).to_numpy()]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scenarios.periods import weekday_numbers
+from scenarios.sourcing import order_weekdays, preferred_sources, review_periods
 from scenarios.tariff import currency_rates
 from scenarios.world import World
 
@@ -35,7 +35,7 @@ class Terms:
 
 def terms(world: World, pairs: pd.DataFrame, periods: int) -> Terms:
     """Return the terms of `pairs` (columns item_id, location_id, status) for `periods` from the plan date on."""
-    chosen, assumed = _chosen_sources(world, pairs)
+    chosen = preferred_sources(world)
     lines = pairs.merge(chosen, on=_KEYS, how="left" if not world.has("sources") else "inner")
     lines["source_id"] = lines["source_id"].fillna("")
     lines["source_kind"] = lines["source_kind"].fillna("supplier")
@@ -48,26 +48,16 @@ def terms(world: World, pairs: pd.DataFrame, periods: int) -> Terms:
     without = lacking.loc[lacking["_merge"] == "left_only", _KEYS]
     columns = ["status", "source_id", "source_kind", "lead_periods", "unit_step", "pack", "minimum", "maximum"]
     columns += ["unit_cost", "order_cost", "review_periods", "collect"]
-    return Terms(lines[[*_KEYS, *columns]], _order_days(world, lines, periods), assumed, without)
+    return Terms(lines[[*_KEYS, *columns]], _order_days(world, lines, periods), _assumed(world, pairs, chosen), without)
 
 
-def _chosen_sources(world: World, pairs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return one valid source per pair: the smallest priority, then the cheapest, then the first by name."""
+def _assumed(world: World, pairs: pd.DataFrame, chosen: pd.DataFrame) -> tuple[str, ...]:
     policy = world.policy
-    sources = world.frame("sources")
-    begun = sources["valid_from"].isna() | (sources["valid_from"] <= world.plan_date)
-    going = sources["valid_to"].isna() | (sources["valid_to"] >= world.plan_date)
-    valid = sources[begun & going]
-    # Of terms with the same source the latest hold.
-    valid = valid.sort_values([*_KEYS, "source_id", "valid_from"], na_position="first", kind="stable")
-    valid = valid.drop_duplicates([*_KEYS, "source_id"], keep="last")
-    chosen = valid.sort_values([*_KEYS, "priority", "unit_cost", "source_id"], kind="stable").drop_duplicates(_KEYS)
     if not world.has("sources"):
         defaults = f"lead_time_days {policy.lead_time_days}, review_days {policy.review_days}, pack = unit step"
-        return chosen, (f"no sources table: {len(pairs)} pairs are ordered on defaults ({defaults})",)
+        return (f"no sources table: {len(pairs)} pairs are ordered on defaults ({defaults})",)
     unknown = int(chosen["lead_time_days"].isna().sum())
-    words = f"{unknown} sources name no lead time: {policy.lead_time_days} days"
-    return chosen, ((words,) if unknown else ())
+    return (f"{unknown} sources name no lead time: {policy.lead_time_days} days",) if unknown else ()
 
 
 def _quantities(lines: pd.DataFrame) -> dict[str, npt.NDArray[np.int64]]:
@@ -82,8 +72,7 @@ def _quantities(lines: pd.DataFrame) -> dict[str, npt.NDArray[np.int64]]:
 def _times(world: World, lines: pd.DataFrame) -> dict[str, npt.NDArray[np.int64]]:
     days = lines["lead_time_days"].astype(float).fillna(world.policy.lead_time_days).to_numpy()
     lead = np.ceil(days / world.periods.days).astype(np.int64)
-    review = max(world.periods.count(world.policy.review_days), 1)
-    return {"lead_periods": lead, "review_periods": np.full(len(lines), review)}
+    return {"lead_periods": lead, "review_periods": review_periods(world, lines["source_id"]).astype(np.int64)}
 
 
 def _costs(world: World, lines: pd.DataFrame, items: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
@@ -110,23 +99,13 @@ def _without_orders(world: World, lines: pd.DataFrame, items: pd.DataFrame) -> p
 
 def _order_days(world: World, lines: pd.DataFrame, periods: int) -> BoolArray:
     """Return by line and period whether the source takes orders: its order days, or every review period from today."""
-    open_by_source = {name: _source_days(world, name, periods) for name in lines["source_id"].unique()}
+    given = order_weekdays(world)
+    weekday = (world.periods.dates(world.plan_date, periods).astype(np.int64) + 3) % 7
     regular = np.arange(periods) % max(world.periods.count(world.policy.review_days), 1) == 0
     days = np.empty((len(lines), periods), bool)
     for name, rows in lines.groupby("source_id").indices.items():
-        given = open_by_source[name]
-        days[rows] = regular if given is None else given
+        days[rows] = np.isin(weekday, list(given[name])) if name in given else regular
     return days & ~_closed(world, lines, periods)
-
-
-def _source_days(world: World, source_id: str, periods: int) -> BoolArray | None:
-    suppliers = world.frame("suppliers").set_index("supplier_id")["order_days"]
-    text = suppliers.get(source_id)
-    if world.period == "week" or not isinstance(text, str) or not text:
-        return None
-    dates = world.periods.dates(world.plan_date, periods)
-    weekday = (dates.astype(np.int64) + 3) % 7
-    return np.isin(weekday, list(weekday_numbers(text)))
 
 
 def _closed(world: World, lines: pd.DataFrame, periods: int) -> BoolArray:

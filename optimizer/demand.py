@@ -1,0 +1,75 @@
+"""Demand of the listed pairs: forecast where goods are sold, nothing where they are only kept."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from forecasting.forecast import forecast
+from forecasting.panel import Panel, panel_from_world
+from forecasting.paths import DemandPaths
+from optimizer.executor import RunAll
+from scenarios.world import World
+
+_KEYS = ["item_id", "location_id"]
+_USUAL_PERIODS = {"day": 28, "week": 4}
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Demand of N pairs, in their order.
+
+    paths: joint sample paths
+    usual: mean recorded sales per period of the last four weeks, units, shape (N,)
+    summary: what the forecast knows of each selling pair, one row each
+    """
+
+    paths: DemandPaths
+    usual: npt.NDArray[np.float64]
+    summary: pa.Table
+
+
+def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) -> Demand:
+    """Return the demand of `pairs` (columns item_id, location_id) for `horizon` periods from the plan date on.
+
+    A dc that never sold anything has no customers of its own: its demand is zero on every path.
+    """
+    sells = _sells(world, pairs)
+    chosen = pairs[sells]
+    panel = panel_from_world(world, pa.table({name: chosen[name] for name in _KEYS}))
+    policy = world.policy
+    expected = forecast(panel, horizon, policy.paths, policy.seed, run_all=run_all, groups=_groups(world, panel))
+    usual = np.zeros(len(pairs))
+    recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
+    usual[sells] = np.nan_to_num(recent).mean(axis=1) if recent.shape[1] else 0.0
+    return Demand(_spread(world, pairs, sells, expected.paths), usual, expected.summary)
+
+
+def _sells(world: World, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    locations = world.frame("locations")
+    dcs = set(locations.loc[locations["kind"] == "dc", "location_id"])
+    kept_only = pairs["location_id"].isin(dcs)
+    if kept_only.any():
+        sold = world.table("sales").group_by(_KEYS).aggregate([]).to_pandas().astype(str)
+        kept_only &= ~pd.MultiIndex.from_frame(pairs[_KEYS]).isin(pd.MultiIndex.from_frame(sold[_KEYS]))
+    return np.asarray(~kept_only, bool)
+
+
+def _groups(world: World, panel: Panel) -> npt.NDArray[np.int64]:
+    """Return the category of each series as a number, for pooling."""
+    category = world.frame("items").set_index("item_id")["category"].fillna("")
+    codes, _ = pd.factorize(category.reindex(panel.item_id).to_numpy(object), sort=True)
+    return np.asarray(codes, np.int64)
+
+
+def _spread(world: World, pairs: pd.DataFrame, sells: npt.NDArray[np.bool_], paths: DemandPaths) -> DemandPaths:
+    """Return the paths of the selling pairs among zeros for the others."""
+    if sells.all():
+        return paths
+    steps = np.zeros((len(pairs), *paths.steps.shape[1:]), paths.steps.dtype)
+    steps[sells] = paths.steps
+    unit_step = world.frame("items").set_index("item_id")["unit_step"].reindex(pairs["item_id"]).to_numpy(float)
+    item, place = (pairs[name].to_numpy(paths.item_id.dtype) for name in _KEYS)
+    return DemandPaths(steps, item, place, unit_step, paths.dates, paths.weights, paths.seed)

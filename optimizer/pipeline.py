@@ -1,0 +1,113 @@
+"""The rooms in order: checked tables, forecast, orders, figures, proof, files. One page."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from forecasting.paths import quantile_table
+from optimizer.demand import demand_of
+from optimizer.executor import RunAll, run_all_on
+from optimizer.plan.publish import plan_folder
+from optimizer.plan.record import Record, default_folder, summary_of, write_record
+from optimizer.plan.verify import FalsePlanError, verify_plan
+from optimizer.reorder.horizon import planning_horizon
+from optimizer.reorder.stage import plan_orders
+from scenarios.assortment import listed_pairs
+from scenarios.faults import UnusableInputError
+from scenarios.world import World
+
+log = logging.getLogger("dayplan")
+Progress = Callable[[str, int, int], None]
+
+
+class Wanted(StrEnum):
+    """How much of the day is wanted."""
+
+    FORECAST = "forecast"
+    REORDER = "reorder"
+    PLAN = "plan"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to compute and how: `levels` are the probabilities of the forecast table, `workers` change no byte of it."""
+
+    wanted: Wanted
+    workers: int = 1
+    levels: tuple[float, ...] = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A published plan folder and what to say about it."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+
+@dataclass
+class _Stages:
+    """Names the stage under way, passes on its progress, and logs one line when it ends."""
+
+    progress: Progress
+    name: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.name, begin = name, time.perf_counter()
+        self.progress(name, 0, 1)
+        yield
+        self.seconds[name] = round(time.perf_counter() - begin, 2)
+        self.progress(name, 1, 1)
+        log.info("%s: %.1f s", name, self.seconds[name])
+
+    def report(self, done: int, total: int) -> None:
+        self.progress(self.name, done, total)
+
+
+def carry_out(world: World, order: Order, folder: Path | None, plans: Path, progress: Progress) -> Written:
+    """Compute what is wanted, check it, and publish it as a plan folder.
+
+    folder: the plan folder; None: `plans`/<date>-<hash of inputs and settings>
+
+    Raises UnusableInputError where nothing can be planned, FalsePlanError where the plan breaks its own checks.
+    """
+    stages = _Stages(progress)
+    with run_all_on(order.workers, stages.report) as run_all:
+        record = compute(world, order, run_all, stages.stage)
+    target = folder or default_folder(plans, world, order.wanted)
+    with plan_folder(target) as scratch:
+        with stages.stage("write"):
+            write_record(scratch, world, record, stages.seconds)
+        with stages.stage("verify"):
+            violations = verify_plan(scratch)
+        if violations:
+            raise FalsePlanError("; ".join(str(violation) for violation in violations[:5]))
+    return Written(target, summary_of(world, record, target))
+
+
+def compute(world: World, order: Order, run_all: RunAll, stage: Callable[[str], Any]) -> Record:
+    """Return the tables, the certificate and the settings of what is wanted; no file is touched."""
+    pairs = listed_pairs(world)
+    if pairs.empty:
+        raise UnusableInputError("no item is listed anywhere: sales, stock and sources are empty", world.quarantine)
+    horizon = world.policy.horizon or planning_horizon(world, pairs)
+    with stage("forecast"):
+        demand = demand_of(world, pairs, horizon, run_all)
+        table = quantile_table(demand.paths, order.levels)
+    log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
+    if order.wanted is Wanted.FORECAST:
+        return Record(order.wanted, {"forecast": table}, horizon=horizon)
+    with stage("reorder"):
+        result = plan_orders(world, pairs, demand.paths, demand.usual, run_all)
+    tables: dict[str, pa.Table | pd.DataFrame] = {"forecast": table, **result.tables}
+    return Record(order.wanted, tables, {"reorder": result.proof}, result.exceptions, horizon)

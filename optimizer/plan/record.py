@@ -1,0 +1,146 @@
+"""From computed tables to the files of a plan folder, and the few lines people are told."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from optimizer.allowed import allowed_decisions
+from optimizer.plan.check import file_hash
+from optimizer.plan.exceptions import ExceptionRow, exception_table, from_inputs
+from scenarios.plans import INPUTS, write_inputs, write_table
+from scenarios.policy import policy_text
+from scenarios.schema import Table, declared, output_tables
+from scenarios.world import World
+
+_ENGINES = ("highspy", "ortools", "numba", "numpy", "duckdb")
+_ALWAYS = ("exceptions", "quarantine")
+_SHOWN_EXCEPTIONS = 8
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was computed: tables by name, proofs by decision, exceptions."""
+
+    wanted: str
+    tables: Mapping[str, pa.Table | pd.DataFrame]
+    proofs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    exceptions: list[ExceptionRow] = field(default_factory=list)
+    horizon: int = 0
+
+
+def default_folder(plans: Path, world: World, wanted: str) -> Path:
+    """Return `plans`/<date>-<short hash of inputs, settings and version>."""
+    digest = hashlib.sha256(f"{world.hash} {wanted} {_version('dayplan')}".encode()).hexdigest()
+    return plans / f"{world.plan_date}-{digest[:8]}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "source"
+
+
+def write_record(folder: Path, world: World, record: Record, seconds: Mapping[str, float]) -> None:
+    """Write all files of a plan into an empty folder: tables, inputs, certificate, and run.json that lists them."""
+    currency = world.policy.currency
+    tables = {**record.tables, "exceptions": _all_exceptions(world, record), "quarantine": _quarantine(world)}
+    for table in _tables_of(record):
+        data = tables.get(table.name)
+        ready = table.empty() if data is None else data if isinstance(data, pa.Table) else _as_arrow(table, data)
+        write_table(folder, table.name, ready, currency)
+    write_inputs(folder, world)
+    (folder / INPUTS / "policy.toml").write_text(_policy_in_force(world), encoding="utf-8")
+    _write_json(folder / "certificate.json", _certificate(world, record))
+    files = {str(p.relative_to(folder)): file_hash(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    run = {
+        "command": record.wanted,
+        "plan_date": world.plan_date.isoformat(),
+        "dayplan": _version("dayplan"),
+        "input_hash": world.hash,
+        "seed": world.policy.seed,
+        "paths": world.policy.paths,
+        "horizon": record.horizon,
+        "seconds": dict(seconds),
+        "files": files,
+    }
+    _write_json(folder / "run.json", run)
+
+
+def _tables_of(record: Record) -> list[Table]:
+    """Return the tables to write: all of them for a whole day, else those of the decisions taken."""
+    if record.wanted == "plan":
+        return output_tables()
+    return [table for table in output_tables() if table.name in record.tables or table.name in _ALWAYS]
+
+
+def _as_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
+    columns = {}
+    for column in table.columns:
+        kind = column.arrow_type
+        plain = pa.string() if pa.types.is_dictionary(kind) else kind
+        columns[column.name] = pa.array(frame[column.name].tolist(), plain, from_pandas=True)
+    return pa.table(columns)
+
+
+def _all_exceptions(world: World, record: Record) -> pd.DataFrame:
+    skipped = [
+        ExceptionRow(f"decision {a.decision}", "skipped", f"{a.decision} are not decided: {a.words}", {})
+        for a in allowed_decisions(world)
+        if not a.possible and record.wanted == "plan"
+    ]
+    return exception_table([*from_inputs(world), *skipped, *record.exceptions])
+
+
+def _quarantine(world: World) -> pd.DataFrame:
+    columns = list(declared()["quarantine"].names)
+    rows = pd.DataFrame([asdict(fault) for fault in world.quarantine], columns=columns)
+    return rows.assign(money=rows["money"].astype("Int64"))
+
+
+def _policy_in_force(world: World) -> str:
+    policy = {**asdict(world.policy), "plan_date": world.plan_date, "decimal": "."}
+    return policy_text(type(world.policy)(**policy))
+
+
+def _certificate(world: World, record: Record) -> dict[str, Any]:
+    return {
+        "decisions": dict(record.proofs),
+        "seed": world.policy.seed,
+        "input_hash": world.hash,
+        "engines": {name: _version(name) for name in _ENGINES},
+    }
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def summary_of(world: World, record: Record, folder: Path) -> dict[str, Any]:
+    """Return what a person or a machine is told at the end."""
+    kpis = record.tables.get("kpis")
+    figures = (
+        [] if not isinstance(kpis, pd.DataFrame) else kpis.astype(object).where(kpis.notna(), None).to_dict("records")
+    )
+    exceptions = _all_exceptions(world, record).sort_values("money", ascending=False, kind="stable")
+    return {
+        "command": record.wanted,
+        "plan_date": world.plan_date.isoformat(),
+        "folder": str(folder),
+        "currency": world.policy.currency,
+        "proofs": {
+            name: {k: v for k, v in proof.items() if k in {"objective", "bound", "gap", "status"}}
+            for name, proof in record.proofs.items()
+        },
+        "kpis": figures,
+        "exceptions": exceptions.head(_SHOWN_EXCEPTIONS).to_dict("records"),
+        "exceptions_total": len(exceptions),
+        "quarantined_rows": len(world.quarantine),
+    }

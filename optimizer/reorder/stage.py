@@ -1,0 +1,126 @@
+"""The reorder stage of a day: from demand paths to every table the orders rest on and lead to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from forecasting.paths import DemandPaths
+from optimizer.executor import RunAll
+from optimizer.plan.costs import purchase_costs, stock_costs, transfer_costs
+from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, shortages
+from optimizer.plan.figures import key_figures, kpi_table
+from optimizer.plan.projection import DemandUnits, movements, project, projection_table
+from optimizer.reorder.inputs import Given
+from optimizer.reorder.position import position
+from optimizer.reorder.terms import Terms, terms
+from optimizer.reorder.today import Decision, Lines, decide_today, proof
+from optimizer.reorder.words import joint_text, reasons
+from scenarios.locks import locked_quantities
+from scenarios.simulate import Stock
+from scenarios.tariff import tariff
+from scenarios.world import World, plain_frame, rows_of
+
+FloatArray = npt.NDArray[np.float64]
+_KEYS = ["item_id", "location_id"]
+
+
+@dataclass(frozen=True)
+class OrdersOfTheDay:
+    """Tables by name, the certificate of the decision, and what a person should look at."""
+
+    tables: dict[str, pd.DataFrame]
+    proof: dict[str, Any]
+    exceptions: list[ExceptionRow]
+
+
+def plan_orders(
+    world: World, pairs: pd.DataFrame, paths: DemandPaths, usual: FloatArray, run_all: RunAll
+) -> OrdersOfTheDay:
+    """Return orders and transfers of the day with projection, costs, figures, reasons and exceptions.
+
+    paths: demand of `pairs`, in their order; usual: mean sales per period of the last four weeks, units
+    """
+    given = _given(world, pairs, paths)
+    decision = decide_today(given, usual, run_all)
+    words = reasons(given, decision)
+    projection, costs = _outlook(given, decision.lines)
+    before_projection, before_costs = _outlook(given, decision.as_before)
+    figures = key_figures(world, decision.lines.orders, costs, projection)
+    baseline = key_figures(world, decision.as_before.orders, before_costs, before_projection)
+    short = words.set_index("line_id")["reason"]
+    with_reason = [t.assign(reason=t["line_id"].map(short)) for t in (decision.lines.orders, decision.lines.transfers)]
+    tables = {
+        "purchase_orders": with_reason[0],
+        "transfers": with_reason[1],
+        "projection": projection,
+        "costs": costs,
+        "kpis": kpi_table(world, figures, baseline),
+        "explanations": words[["line_id", "text", "numbers", "money"]],
+    }
+    return OrdersOfTheDay(tables, proof(given, decision), _exceptions(given, decision, projection, costs))
+
+
+def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Given:
+    if not (pairs["item_id"].to_numpy() == paths.item_id).all():
+        raise ValueError("the demand paths are not in the order of the pairs")
+    periods = paths.steps.shape[2]
+    found = terms(world, pairs, periods)
+    index = pd.MultiIndex.from_frame(pairs[_KEYS])
+    rows = index.get_indexer(pd.MultiIndex.from_frame(found.lines[_KEYS]))
+    return Given(
+        world, pairs, paths, found, tariff(world, pairs), position(world, pairs, periods), rows, _fixed(world, found)
+    )
+
+
+def _fixed(world: World, found: Terms) -> FloatArray:
+    """Return the units that locks give each line today, NaN where it is free."""
+    locked = locked_quantities(world)
+    table = {"supplier": "purchase_orders", "dc": "transfers"}
+    rows = rows_of(found.lines)
+    return np.array([locked.get((table[r.source_kind], r.item_id, r.location_id), np.nan) for r in rows], float)
+
+
+def _outlook(given: Given, lines: Lines) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the projection and the costs when `lines` happen."""
+    world, dates = given.world, given.paths.dates
+    owed = given.position.owed if world.policy.unmet == "backorders" else None
+    stock = Stock(given.position.on_hand, given.position.receipts, owed)
+    demand = DemandUnits(given.paths.steps, given.paths.unit_step, given.paths.weights)
+    moves = movements(given.pairs, lines.orders, lines.transfers, dates)
+    projection = plain_frame(projection_table(given.pairs, dates, world.periods, project(stock, demand, moves)))
+    asked = given.terms.lines[[*_KEYS, "source_id", "order_cost"]]
+    costs = [
+        purchase_costs(world, lines.orders, asked),
+        transfer_costs(world, lines.transfers),
+        stock_costs(world, given.pairs, projection, given.tariff),
+    ]
+    return projection, pd.concat(costs, ignore_index=True)
+
+
+def _exceptions(given: Given, decision: Decision, projection: pd.DataFrame, costs: pd.DataFrame) -> list[ExceptionRow]:
+    world = given.world
+    rates = pd.Series(given.tariff.unit_cost, index=given.pairs["item_id"])
+    rows = [ExceptionRow(f"terms {n + 1}", "assumed", text, {}) for n, text in enumerate(given.terms.assumed)]
+    rows += [
+        ExceptionRow(
+            f"no source {r.item_id} {r.location_id}",
+            "no_source",
+            f"nobody delivers {r.item_id} to {r.location_id}: not ordered",
+            {},
+        )
+        for r in rows_of(given.terms.without_source)
+    ]
+    assumed = int(given.tariff.assumed_cost.sum())
+    if assumed:
+        rows.append(
+            ExceptionRow("unit cost", "assumed", f"{assumed:,} pairs have no unit cost: 1 is taken", {"pairs": assumed})
+        )
+    joint = joint_text(given, decision)
+    if joint:
+        rows.append(ExceptionRow("joint rules", "joint", joint, {}))
+    rows += late_orders(world, rates[~rates.index.duplicated()])
+    rows += expired_stock(world, given.pairs, given.position.expired, given.tariff)
+    return rows + shortages(world, costs, projection)

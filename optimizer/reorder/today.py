@@ -1,0 +1,189 @@
+"""The reorder decision from tables to tables: today's orders and transfers, and the later ones as expected."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from optimizer.executor import RunAll
+from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
+from optimizer.reorder.decide import ReorderPlan, decide, project
+from optimizer.reorder.inputs import Given, fed_lines, problem_of
+from optimizer.reorder.later import DcStock, LotRules, as_before, whole_packs, within_dc_stock
+from optimizer.reorder.problem import NONE, ReorderProblem
+from scenarios.money import line_amount
+from scenarios.world import rows_of
+from solvers.outcome import Outcome
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+_ORDERS = [
+    "line_id", "order_id", "item_id", "location_id", "source_id", "quantity", "order_on", "due_on", "status",
+    "unit_cost", "amount", "currency",
+]  # fmt: skip
+_TRANSFERS = ["line_id", "item_id", "from_location", "to_location", "quantity", "ship_on", "due_on", "status"]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The tables `purchase_orders` and `transfers`, still without reasons; column n is the line of the terms."""
+
+    orders: pd.DataFrame
+    transfers: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided: lines, the same by the usual rule, and what the words and the proof rest on.
+
+    steps: ordered by line and period, today first, shape (lines, periods)
+    """
+
+    lines: Lines
+    as_before: Lines
+    steps: IntArray
+    problem: ReorderProblem
+    outcome: Outcome[ReorderPlan]
+
+
+def decide_today(given: Given, usual: FloatArray, run_all: RunAll) -> Decision:
+    """Return today's orders and transfers for all lines, and the later ones as they are expected.
+
+    usual: mean demand per period of the last four weeks by pair, units, shape (pairs,)
+    """
+    problem = problem_of(given)
+    outcome = decide(problem, run_all=run_all)
+    plan = outcome.required()
+    expected = project(problem, plan, run_all=run_all)
+    lots = _lots(problem)
+    steps = whole_packs(expected.ordered, given.terms.can_order, lots)
+    steps[:, 0] = np.where(np.isnan(given.fixed), plan.quantity, np.round(np.nan_to_num(given.fixed) / _step(given)))
+    lead = given.terms.lines["lead_periods"].to_numpy(np.int64)
+    stock = _dc_stock(given, problem)
+    steps = within_dc_stock(steps, lead, lots, stock)
+    before = within_dc_stock(_usual_orders(given, usual, lots), lead, lots, stock)
+    return Decision(_lines(given, steps), _lines(given, _shared(before, stock, lots)), steps, problem, outcome)
+
+
+def _step(given: Given) -> FloatArray:
+    return given.terms.lines["unit_step"].to_numpy(float)
+
+
+def _lots(problem: ReorderProblem) -> LotRules:
+    return LotRules(problem.pack.astype(np.int64), problem.minimum.astype(np.int64), problem.maximum.astype(np.int64))
+
+
+def _dc_stock(given: Given, problem: ReorderProblem) -> DcStock:
+    """Return the stock that transfers draw on: what the dcs have and get, locked transfers left in."""
+    lines = given.terms.lines
+    pool = problem.joint.pool.astype(np.int64)
+    count = len(problem.joint.pool_available)
+    feeds, receipts = np.full(count, NONE), np.zeros((count, problem.periods))
+    place = {(row.item_id, row.location_id): n for n, row in enumerate(rows_of(given.pairs))}
+    own = {(row.item_id, row.location_id): n for n, row in enumerate(rows_of(lines))}
+    for number, line in zip(pool, rows_of(lines), strict=True):
+        key = (line.item_id, line.source_id)
+        if number == NONE or key not in place:
+            continue
+        feeds[number] = own.get(key, NONE)
+        receipts[number] = given.position.arrivals[place[key]] / line.unit_step
+        receipts[number, 0] += given.position.usable[place[key]] / line.unit_step
+    return DcStock(pool, feeds, receipts)
+
+
+def _usual_orders(given: Given, usual: FloatArray, lots: LotRules) -> IntArray:
+    """Return what "order as before" would order; a dc covers what its stores usually sell."""
+    lines, step = given.terms.lines, _step(given)
+    rate = usual[given.rows] / step
+    for line, stores in fed_lines(given).items():
+        rate[line] += rate[stores].sum()
+    position = (given.position.usable + given.position.arrivals.sum(axis=1))[given.rows] / step
+    cover = (lines["lead_periods"] + lines["review_periods"]).to_numpy(np.int64)
+    return as_before(rate, position, cover, given.terms.can_order, lots)
+
+
+def _shared(orders: IntArray, stock: DcStock, lots: LotRules) -> IntArray:
+    """Return orders whose transfers of today fit the dc's stock: the first lines get theirs, as the usual rule does."""
+    result = orders.copy()
+    left = np.floor(stock.receipts[:, 0] + 1e-9)
+    for n in np.flatnonzero(stock.pool != NONE):
+        pool, pack = stock.pool[n], lots.pack[n]
+        result[n, 0] = min(result[n, 0], int(left[pool] // pack * pack))
+        left[pool] -= result[n, 0]
+    return result
+
+
+def _lines(given: Given, steps: IntArray) -> Lines:
+    """Return the orders and transfers that `steps` (lines, periods) mean."""
+    world, terms = given.world, given.terms.lines
+    n, t = np.nonzero(steps)
+    chosen = terms.iloc[n].reset_index(drop=True)
+    lead = chosen["lead_periods"].to_numpy(int)
+    table = chosen.assign(
+        n=n,
+        quantity=np.round(steps[n, t] * chosen["unit_step"].to_numpy(float), 6),
+        order_on=[world.periods.add(world.plan_date, int(period)) for period in t],
+        due_on=[world.periods.add(world.plan_date, int(period)) for period in t + lead],
+        status=np.where(t == 0, "proposed", "planned"),
+    )
+    bought = (table["source_kind"] == "supplier").to_numpy()
+    return Lines(_orders(world.policy.currency, table[bought]), _transfers(table[~bought]))
+
+
+def _orders(currency: str, table: pd.DataFrame) -> pd.DataFrame:
+    orders = table.assign(currency=currency).reset_index(drop=True)
+    keys = orders[["item_id", "location_id", "source_id", "order_on"]].itertuples(index=False, name=None)
+    orders["line_id"] = [purchase_line_id(*key) for key in keys]
+    groups = orders[["source_id", "location_id", "order_on"]].itertuples(index=False, name=None)
+    orders["order_id"] = [order_id(*key) for key in groups]
+    figures = zip(orders["quantity"], orders["unit_cost"], strict=True)
+    orders["amount"] = np.array([line_amount(q, c, currency) for q, c in figures], np.int64)
+    return orders[[*_ORDERS, "n"]]
+
+
+def _transfers(table: pd.DataFrame) -> pd.DataFrame:
+    moves = table.rename(columns={"source_id": "from_location", "location_id": "to_location", "order_on": "ship_on"})
+    moves = moves.reset_index(drop=True)
+    keys = moves[["item_id", "from_location", "to_location", "ship_on"]].itertuples(index=False, name=None)
+    moves["line_id"] = [transfer_line_id(*key) for key in keys]
+    return moves[[*_TRANSFERS, "n"]]
+
+
+def proof(given: Given, decision: Decision) -> dict[str, Any]:
+    """Return the certificate of the decision: objective, bound and gap in major units, and what the bound covers."""
+    outcome, plan = decision.outcome, decision.outcome.required()
+    minor = given.minor
+    objective, bound = round(outcome.objective / minor, 6), round(outcome.bound / minor, 6)
+    relaxed = int((~plan.enumerated).sum())
+    return {
+        "objective": objective,
+        "bound": min(bound, objective),
+        "gap": max(objective - bound, 0.0) / max(abs(objective), 1e-9),
+        "status": outcome.status,
+        "limit": outcome.limit,
+        "unit": given.world.policy.currency,
+        "covers": (
+            "expected holding, shortage and order cost over the horizon with today's quantities chosen and later orders"
+            " following a policy that reacts on each demand path; the bound holds over every quantity of every line and"
+            " all joint rules of this planning model"
+        ),
+        "lines": decision.problem.lines,
+        "paths": decision.problem.paths,
+        "periods": decision.problem.periods,
+        "bounded_by_enumeration": decision.problem.lines - relaxed,
+        "bounded_by_relaxation": relaxed,
+        "prices": _prices(given, decision),
+    }
+
+
+def _prices(given: Given, decision: Decision) -> Mapping[str, Any]:
+    """Return what relaxing each joint rule by a unit would save: the shadow prices."""
+    plan = decision.outcome.required()
+    groups: dict[str, float] = {}
+    for number, line in zip(*np.unique(decision.problem.joint.supplier, return_index=True), strict=True):
+        if number != NONE and plan.minimum_price[number] > 0:
+            groups[str(given.terms.lines["source_id"].iloc[line])] = round(float(plan.minimum_price[number]), 6)
+    return {"budget": round(float(plan.budget_price), 6), "supplier_minimum": groups}

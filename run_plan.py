@@ -1,0 +1,322 @@
+"""Dayplan on the command line: from a retailer's tables to today's plan, with the proof beside it.
+
+Without a command it plans the built-in company and says where to look.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from optimizer.allowed import allowed_decisions
+from optimizer.executor import usable_cores
+from optimizer.pipeline import Order, Wanted, Written, carry_out
+from optimizer.plan.publish import LockedError, OccupiedError
+from optimizer.plan.verify import verify_plan
+from scenarios.demo import Size, write_demo
+from scenarios.faults import UnusableInputError
+from scenarios.importers import KINDS
+from scenarios.load import load_world
+from scenarios.money import as_decimal
+from scenarios.plans import read_plan
+from scenarios.world import World
+
+DEMO_FOLDER = Path("demo")
+PLANS_FOLDER = Path("plans")
+SHOWN_FAULTS = 20
+
+
+class Exit(IntEnum):
+    """Exit codes, as sysexits.h numbers them."""
+
+    DONE = 0
+    USAGE = 64
+    NO_DATA = 65
+    OUR_FAULT = 70
+    DISK = 74
+    LOCKED = 75
+
+
+app = typer.Typer(add_completion=False, no_args_is_help=False, rich_markup_mode="markdown", help=__doc__)
+out = Console()
+err = Console(stderr=True)
+
+Data = Annotated[Path, typer.Argument(help="folder with the tables")]
+Date = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="plan date")]
+Seed = Annotated[int | None, typer.Option(min=0, help="seed of every draw; else the policy's")]
+Workers = Annotated[int | None, typer.Option(min=1, help="processes; else the cores this process may use")]
+Out = Annotated[Path | None, typer.Option("--out", help="the plan folder; else plans/<date>-<hash>")]
+Json = Annotated[bool, typer.Option("--json", help="answer in JSON on standard output")]
+Paths = Annotated[int | None, typer.Option("--paths", min=1, help="demand paths; else the policy's")]
+Horizon = Annotated[int | None, typer.Option("--horizon", min=1, help="periods, the first is the plan date")]
+
+
+@app.callback(invoke_without_command=True)
+def main_command(context: typer.Context) -> None:
+    """Plan a retailer's day. Without a command: plan the built-in company."""
+    if context.invoked_subcommand is None:
+        plan(None)
+
+
+@app.command()
+def plan(
+    data: Annotated[Path | None, typer.Argument(help="folder with the tables; else the built-in company")] = None,
+    date: Date = None,
+    seed: Seed = None,
+    paths: Paths = None,
+    horizon: Horizon = None,
+    workers: Workers = None,
+    out_folder: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Plan the whole day. Example: `python run_plan.py plan my_tables --date 2024-04-15`."""
+    if data is None:
+        data = DEMO_FOLDER
+        write_demo(data)
+        err.print(f"the built-in company lies in {data}")
+    _decide(Wanted.PLAN, data, out_folder, as_json, date=date, seed=seed, paths=paths, horizon=horizon, workers=workers)
+
+
+@app.command()
+def reorder(
+    data: Data,
+    date: Date = None,
+    seed: Seed = None,
+    paths: Paths = None,
+    horizon: Horizon = None,
+    workers: Workers = None,
+    out_folder: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Decide what to order, with the forecast it rests on. Example: `python run_plan.py reorder my_tables`."""
+    _decide(
+        Wanted.REORDER, data, out_folder, as_json, date=date, seed=seed, paths=paths, horizon=horizon, workers=workers
+    )
+
+
+@app.command()
+def forecast(
+    data: Data,
+    date: Date = None,
+    horizon: Horizon = None,
+    paths: Paths = None,
+    levels: Annotated[str, typer.Option(help="probabilities, comma between")] = ".1,.5,.9",
+    seed: Seed = None,
+    workers: Workers = None,
+    out_folder: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast demand. Example: `python run_plan.py forecast my_tables --horizon 28 --levels .5,.975`."""
+    _decide(
+        Wanted.FORECAST, data, out_folder, as_json,
+        date=date, seed=seed, paths=paths, horizon=horizon, workers=workers, levels=_levels(levels),
+    )  # fmt: skip
+
+
+def _levels(text: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        values = ()
+    if not values or not all(0 < value < 1 for value in values):
+        raise click.UsageError(f"--levels wants probabilities between 0 and 1 with commas between, not {text!r}")
+    return values
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="where the tables go")],
+    items: Annotated[int, typer.Option(min=1)] = Size.items,
+    stores: Annotated[int, typer.Option(min=1)] = Size.stores,
+    days: Annotated[int, typer.Option(min=28, help="days of history")] = Size.days,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+) -> None:
+    """Invent a company to try the engine on. Example: `python run_plan.py demo shop --items 200 --stores 8`."""
+    day = write_demo(folder, Size(items, stores, days), seed)
+    out.print(f"{items} items, 1 dc and {stores} stores lie in {folder}, plan date {day}")
+    out.print(f"try: python run_plan.py plan {folder}")
+
+
+@app.command(name="import")
+def import_data(
+    kind: Annotated[str, typer.Argument(help=f"one of {', '.join(KINDS)}")],
+    source: Annotated[Path, typer.Argument(help="folder with the data as published")],
+    folder: Annotated[Path, typer.Argument(help="where the tables go")],
+) -> None:
+    """Turn a public data set into tables. Example: `python run_plan.py import vn2 data/vn2 vn2_tables`."""
+    if kind not in KINDS:
+        raise click.UsageError(f"{kind} cannot be imported; kinds are {', '.join(KINDS)}")
+    try:
+        tables = KINDS[kind](source, folder)
+    except FileNotFoundError as error:
+        raise click.UsageError(str(error)) from None
+    out.print(f"{', '.join(tables)} lie in {folder}; what had to be assumed stands in {folder / 'ASSUMPTIONS.md'}")
+
+
+@app.command()
+def check(data: Data, date: Date = None, as_json: Json = False) -> None:
+    """List what is wrong with the tables, and which decisions they allow. Example: `python run_plan.py check shop`."""
+    world = load_world(data, date.date() if date else None)
+    if as_json:
+        print(json.dumps(_check_result(world), ensure_ascii=False, indent=1))
+        return
+    _print_faults(world)
+    table = Table("decision", "possible", "why", title=f"Decisions for {world.plan_date}", title_justify="left")
+    for allowed in allowed_decisions(world):
+        table.add_row(allowed.decision, "yes" if allowed.possible else "no", allowed.words)
+    out.print(table)
+
+
+def _check_result(world: World) -> dict[str, Any]:
+    return {
+        "plan_date": world.plan_date.isoformat(),
+        "faults": [{"text": str(fault), **vars(fault)} for fault in world.quarantine],
+        "notices": list(world.notices),
+        "decisions": [vars(allowed) for allowed in allowed_decisions(world)],
+    }
+
+
+def _print_faults(world: World) -> None:
+    for notice in world.notices:
+        out.print(f"note: {notice}", markup=False)
+    for fault in world.quarantine[:SHOWN_FAULTS]:
+        out.print(str(fault), markup=False)
+    more = len(world.quarantine) - SHOWN_FAULTS
+    if more > 0:
+        out.print(f"… and {more:,} more; --json lists all")
+    if not world.quarantine:
+        out.print("no faults found")
+
+
+@app.command()
+def verify(
+    plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan folder")], as_json: Json = False
+) -> None:
+    """Check a plan from its files alone. Example: `python run_plan.py verify plans/2024-04-15-1a2b3c4d`."""
+    try:
+        violations = verify_plan(plan_dir)
+    except FileNotFoundError as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        print(json.dumps({"true": not violations, "violations": [vars(v) for v in violations]}, ensure_ascii=False))
+    else:
+        for violation in violations[:SHOWN_FAULTS]:
+            out.print(str(violation), markup=False)
+        out.print(f"{len(violations):,} violations" if violations else f"{plan_dir}: every check holds")
+    raise typer.Exit(Exit.NO_DATA if violations else Exit.DONE)
+
+
+@app.command()
+def explain(
+    plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan folder")],
+    line: Annotated[str, typer.Argument(help="a line_id, or the first characters of one")],
+    as_json: Json = False,
+) -> None:
+    """Say why a line is what it is. Example: `python run_plan.py explain plans/2024-04-15-1a2b3c4d 3f2a`."""
+    table = read_plan(plan_dir).frame("explanations") if plan_dir.is_dir() else None
+    found = table[table["line_id"].str.startswith(line)] if table is not None else None
+    if found is None or found.empty:
+        raise click.UsageError(f"{plan_dir} explains no line {line}; purchase_orders and transfers list the lines")
+    for row in found.head(SHOWN_FAULTS).to_dict("records"):
+        if as_json:
+            print(json.dumps({"line_id": row["line_id"], "text": row["text"], "numbers": json.loads(row["numbers"])}))
+        else:
+            out.print(f"{row['line_id']}\n{row['text']}\n", markup=False)
+
+
+def _decide(wanted: Wanted, data: Path, folder: Path | None, as_json: bool, **options: Any) -> None:
+    date = options.pop("date")
+    changes = {name: options[name] for name in ("seed", "paths", "horizon") if options.get(name) is not None}
+    world = load_world(data, date.date() if date else None, changes)
+    order = Order(wanted, options.get("workers") or usable_cores(), options.get("levels", (0.1, 0.5, 0.9)))
+    with _progress() as report:
+        written = carry_out(world, order, folder, PLANS_FOLDER, report)
+    if as_json:
+        print(json.dumps(written.summary, ensure_ascii=False, indent=1))
+        return
+    _print_summary(written)
+
+
+def _print_summary(written: Written) -> None:
+    summary = written.summary
+    table = Table(
+        "figure",
+        "plan",
+        "order as before",
+        title=f"{summary['command']} for {summary['plan_date']}",
+        title_justify="left",
+    )
+    for row in summary["kpis"]:
+        before = "" if row["baseline"] is None else f"{row['baseline']:,.2f}"
+        table.add_row(f"{row['name']} ({row['unit']})", f"{row['value']:,.2f}", before)
+    if summary["kpis"]:
+        out.print(table)
+    for row in summary["exceptions"]:
+        money = f" [{as_decimal(row['money'], summary['currency']):,} {summary['currency']}]" if row["money"] else ""
+        out.print(f"• {row['text']}{money}", markup=False)
+    out.print(f"verified; look into {written.folder}", markup=False)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a report (stage, done, total) that draws one bar per stage with the time left, on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=False, disable=not err.is_terminal) as progress:
+        tasks: dict[str, Any] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def main() -> None:
+    """Run the command line; every end has its exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        result = app(standalone_mode=False)
+        return int(result) if isinstance(result, int) else Exit.DONE
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        err.print(f"{error.format_message()}\ntry: python run_plan.py --help", markup=False)
+        return Exit.USAGE
+    except OccupiedError as error:
+        err.print(str(error), markup=False)
+        return Exit.USAGE
+    except UnusableInputError as error:
+        for fault in error.faults[:SHOWN_FAULTS]:
+            err.print(str(fault), markup=False)
+        err.print(str(error), markup=False)
+        return Exit.NO_DATA
+    except LockedError as error:
+        err.print(str(error), markup=False)
+        return Exit.LOCKED
+    except OSError as error:
+        err.print(f"{error.strerror or error}: {error.filename or ''}; nothing was left half-written", markup=False)
+        return Exit.DISK
+    except Exception:
+        err.print_exception()
+        err.print("this is our fault, not that of your tables; please report it with the lines above")
+        return Exit.OUR_FAULT
+
+
+if __name__ == "__main__":
+    main()
