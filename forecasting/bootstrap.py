@@ -143,6 +143,13 @@ def spreads(own: Ratios, volume: Integers, library: Library, prior_blocks: float
     return np.asarray(np.clip(np.sqrt(ratio), *SPREAD_RANGE))
 
 
+def alike(own: Ratios, volume: Integers, now: Integers) -> Ratios:
+    """Return the own ratios without the blocks (series, block) whose class lay more than one from today's (series,)."""
+    kept = own.copy()
+    kept[..., 0] = np.where(np.abs(volume - now[:, None]) <= 1, own[..., 0], np.nan)
+    return kept
+
+
 def path_blocks(blocks: int, paths: int, length: int, rng: np.random.Generator) -> Integers:
     """Return the blocks of every path, shape (path, length): each block equally often, in a random order."""
     columns = [rng.permutation(np.arange(paths) % blocks) for _ in range(length)]

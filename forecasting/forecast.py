@@ -21,6 +21,7 @@ import pyarrow as pa
 from forecasting.bootstrap import (
     INT16_MOST,
     Draw,
+    alike,
     draw_paths,
     largest_steps,
     spreads,
@@ -125,6 +126,7 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     result = smooth(history, pool.rule, 1, panel.units.shape[1])
     level = np.where(_never_sold(panel), 0.0, result.level[:, -1])
     own, volume = own_errors(history, result, (pool.starts, pool.block))
+    own = alike(own, volume, volume_class(level))
     usable = np.isfinite(own[:, :, 0]).sum(axis=1)
     draw = Draw(
         own,

@@ -56,7 +56,7 @@ class ForecastSettings:
         Series per chunk; never changes a result.
     """
 
-    day_decays: tuple[float, ...] = (0.8, 0.9, 0.97, 1.0)
+    day_decays: tuple[float, ...] = (0.8, 0.9, 0.97, 0.99, 1.0)
     week_decays: tuple[float, ...] = (0.7, 0.85, 0.95, 1.0)
     day_drift: float = 0.5
     week_drift: float = 0.5
@@ -65,7 +65,7 @@ class ForecastSettings:
     longest_block_days: int = 28
     longest_block_weeks: int = 8
     most_blocks: int = 104
-    own_blocks: float = 30.0
+    own_blocks: float = 100.0
     spread_blocks: float = 8.0
     donors: int = 128
     sample: int = 8_000
@@ -205,7 +205,9 @@ def filter_input(part: Part, profile: Profile, drift: Sequence[Floats]) -> Filte
     layers = [layer[codes] for layer, codes in zip(drift, part.codes, strict=False)]
     moved = np.stack(layers, axis=1) if layers else np.ones((len(steps), 0, steps.shape[1] + 1))
     prior = part.prior / panel.unit_step
-    return FilterInput(steps, panel.in_stock_share, factor, prior, volume_class(mean), 1.0 / scale**2, moved)
+    # One memory layout, so that the kernel is compiled once.
+    units, share, factor = (np.ascontiguousarray(a) for a in (steps, panel.in_stock_share, factor))
+    return FilterInput(units, share, factor, prior, volume_class(mean), 1.0 / scale**2, np.ascontiguousarray(moved))
 
 
 def own_errors(history: FilterInput, result: FilterOutput, blocks: tuple[Integers, int]) -> tuple[Ratios, Integers]:

@@ -6,6 +6,7 @@ import pytest
 from forecasting.bootstrap import (
     Draw,
     Library,
+    alike,
     block_starts,
     build_library,
     draw_paths,
@@ -122,3 +123,11 @@ def test_a_key_depends_on_both_ids_and_the_seed():
         for i, s, seed in [("a", "b", 1), ("ab", "", 1), ("a", "b", 2)]
     ]
     assert len(set(keys)) == 3
+
+
+def test_blocks_of_another_volume_are_not_a_series_own_any_more():
+    own = np.ones((1, 3, 2), dtype=np.float32)
+    kept = alike(own, np.array([[2, 4, 6]]), np.array([5]))
+    # Classes 4 and 6 are next to 5, class 2 is not.
+    assert np.isfinite(kept[0, :, 0]).tolist() == [False, True, True]
+    assert np.isfinite(own).all()
