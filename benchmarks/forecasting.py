@@ -1,7 +1,7 @@
 """
 Forecast public data at past origins and print the scores beside simple rivals of the same run.
 
-    python -m benchmarks.forecasting [freshretailnet] [vn2]
+    python -m benchmarks.forecasting [freshretailnet] [vn2] [m5]
 
 The data are read from the folder named by DAYPLAN_DATA. Every run appends to benchmarks/records.csv; nothing gates.
 """
@@ -37,6 +37,7 @@ WEEKS = 8
 VN2_HORIZON = 3
 VN2_FIRST = 96
 VN2_EVERY = 2
+M5_HORIZON = 28
 
 
 class Score(NamedTuple):
@@ -172,6 +173,64 @@ def vn2() -> list[Score]:
     return [Score(f"vn2, {len(rows)} origins", name, float(rows[name].mean()), seconds) for name in rows]
 
 
+def read_m5() -> tuple[Panel, np.ndarray]:
+    """Return the sample of 432 series from their first sale on, and their department."""
+    rows = pd.read_parquet(DATA / "m5" / "sales_sample_432_series_until_d1913.parquet")
+    rows = rows.sort_values(["item_id", "store_id"], kind="stable")
+    units = rows.iloc[:, 6:].to_numpy(float)
+    units = np.where(np.cumsum(units, axis=1) > 0.0, units, np.nan)
+    dates = np.datetime64("2011-01-29") + np.arange(units.shape[1])
+    panel = panel_of(rows[["item_id", "store_id"]], units, np.ones_like(units), dates, 1.0)
+    return panel, np.unique(rows["dept_id"], return_inverse=True)[1]
+
+
+def block_bootstrap(panel: Panel, horizon: int, rng: np.random.Generator) -> np.ndarray:
+    """Return paths of whole past weeks, the same for all series, half-life eight weeks, shape (series, path, day)."""
+    age = np.arange(52, 0, -1)
+    weight = 0.5 ** (age / 8.0)
+    week = rng.choice(panel.units.shape[1] - 7 * age, size=(PATHS, horizon // 7), p=weight / weight.sum())
+    days = (week[:, :, None] + np.arange(7)).reshape(PATHS, horizon)
+    return np.nan_to_num(panel.units)[:, days]
+
+
+def _one_m5_origin(panel: Panel, groups: np.ndarray, at: int) -> dict[str, float]:
+    """Return the scores of 28 days and their sums from one origin, over series seen for 200 days."""
+    past = panel.until(at)
+    kept = np.isfinite(past.units[:, -200])
+    actual = panel.units[kept, at : at + M5_HORIZON]
+    start = time.process_time()
+    steps = forecast(past, M5_HORIZON, PATHS, SEED, groups=groups).paths.steps[kept]
+    seconds = time.process_time() - start
+    rival = block_bootstrap(past, M5_HORIZON, np.random.default_rng(SEED))[kept]
+    scale = mean_change(past.units, from_first_sale=True)[kept]
+    every, even = np.ones(actual.shape, dtype=bool), np.full(PATHS, 1.0 / PATHS)
+    losses = [
+        scaled_pinball(actual, path_quantiles(x.astype(np.int16), even, M5_LEVELS), M5_LEVELS, scale, every)
+        for x in (steps, rival)
+    ]
+    sums = [x.sum(axis=2).astype(float) for x in (steps, rival)]
+    total = actual.sum(axis=1)
+    spread = [float((crps(total, x) / scale).mean()) for x in sums]
+    return {
+        "seconds": seconds,
+        "scaled pinball": losses[0],
+        "ratio to block bootstrap": losses[0] / losses[1],
+        "CRPS of 28-day sums, ratio": spread[0] / spread[1],
+        "bias": float((sums[0].mean(axis=1) - total).sum() / total.sum()),
+        "coverage of 28-day sums at .8": coverage(total, sums[0], 0.8),
+        "coverage of 28-day sums at .95": coverage(total, sums[0], 0.95),
+    }
+
+
+def m5() -> list[Score]:
+    """Score 28 days at six origins of the last year."""
+    panel, groups = read_m5()
+    origins = [len(panel.dates) - M5_HORIZON * back for back in range(1, 12, 2)]
+    rows = pd.DataFrame([_one_m5_origin(panel, groups, at) for at in origins])
+    seconds = float(rows.pop("seconds").sum())
+    return [Score(f"m5 sample, {len(rows)} origins", name, float(rows[name].mean()), seconds) for name in rows]
+
+
 def record(scores: list[Score], megabytes: float) -> None:
     """Append the scores to the records."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
@@ -188,7 +247,7 @@ def record(scores: list[Score], megabytes: float) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    cases = {"freshretailnet": freshretailnet, "vn2": vn2}
+    cases = {"freshretailnet": freshretailnet, "vn2": vn2, "m5": m5}
     wanted = [name for name in cases if name in arguments] or list(cases)
     scores: list[Score] = []
     for name in wanted:

@@ -108,11 +108,13 @@ def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one
     """Return the forecast of a task; see ``forecast``."""
     if panel.units.shape[1] < 1:
         raise ValueError("the panel has no period before the plan date")
+    settings = task.settings
+    panel = panel.latest(settings.most_weeks if panel.period == "week" else settings.most_days)
     codes = codes_of(panel, task.groups)
     whole = Part(panel, codes, prior_means(panel, codes))
     pool = fit_pool(whole, task)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
-    size = task.settings.chunk
+    size = settings.chunk
     chunks = [slice(start, start + size) for start in range(0, panel.series, size)]
     specs = [ChunkSpec(whole.rows(chunk), keys[chunk], pool, task) for chunk in chunks]
     return _gather(panel, task, run_all(forecast_chunk, specs))
@@ -124,7 +126,8 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     future = series_factors(panel, pool.profile, spec.part.codes[1], task.horizon)[1]
     history = filter_input(spec.part, pool.profile, pool.drifts)
     result = smooth(history, pool.rule, 1, panel.units.shape[1])
-    level = np.where(_never_sold(panel), 0.0, result.level[:, -1])
+    # Returns booked as sales may outweigh them; demand is not negative.
+    level = np.where(_never_sold(panel), 0.0, np.maximum(result.level[:, -1], 0.0))
     own, volume = own_errors(history, result, (pool.starts, pool.block))
     own = alike(own, volume, volume_class(level))
     usable = np.isfinite(own[:, :, 0]).sum(axis=1)

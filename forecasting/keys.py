@@ -20,7 +20,7 @@ def series_keys(item_id: Names, location_id: Names, seed: int) -> Keys:
         hashlib.blake2b(f"{item}\0{place}".encode(), digest_size=8, salt=salt).digest()
         for item, place in zip(item_id, location_id, strict=True)
     ]
-    return np.frombuffer(b"".join(digests), dtype=np.uint64)
+    return np.frombuffer(b"".join(digests), dtype=np.uint64).copy()
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -100,6 +100,11 @@ class Panel:
         units, share = self.units[:, :periods], self.in_stock_share[:, :periods]
         return Panel(self.item_id, self.location_id, self.unit_step, units, share, self.dates[:periods], self.period)
 
+    def latest(self, periods: int) -> Panel:
+        """Return the panel of its last ``periods`` periods."""
+        units, share = self.units[:, -periods:], self.in_stock_share[:, -periods:]
+        return Panel(self.item_id, self.location_id, self.unit_step, units, share, self.dates[-periods:], self.period)
+
     def future_dates(self, horizon: int) -> Dates:
         """Return the ``horizon`` periods that follow the panel."""
         return np.asarray(self.dates[-1] + np.arange(1, horizon + 1) * np.timedelta64(self.period_days, "D"))

@@ -44,6 +44,8 @@ class ForecastSettings:
         Longest block of errors; a longer horizon chains blocks.
     most_blocks : int
         Latest past origins used.
+    most_days, most_weeks : int
+        Latest periods read; what is older says little about tomorrow.
     own_blocks : float
         Usable blocks at which half of a series' paths come from its own history [n_0].
     spread_blocks : float
@@ -65,6 +67,8 @@ class ForecastSettings:
     longest_block_days: int = 28
     longest_block_weeks: int = 8
     most_blocks: int = 104
+    most_days: int = 1_096
+    most_weeks: int = 209
     own_blocks: float = 100.0
     spread_blocks: float = 8.0
     donors: int = 128

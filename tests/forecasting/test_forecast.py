@@ -1,6 +1,8 @@
 """The forecast end to end on small panels."""
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -60,6 +62,12 @@ def test_a_new_series_is_expected_to_sell_as_its_item_does_elsewhere():
     assert result.summary["method"][1].as_py() == "pooled prior × profile"
 
 
+def test_returns_that_outweigh_sales_never_make_demand_negative():
+    units = np.where(np.arange(40) % 2, -3.0, 1.0) * np.ones((2, 1))
+    steps = forecast(make_panel(units), 7, 20, 1).paths.steps
+    assert np.all(steps >= 0)
+
+
 def test_where_nothing_is_known_nothing_is_expected():
     assert not forecast(make_panel(np.full((2, 5), np.nan)), 3, 10, 1).paths.steps.any()
 
@@ -112,6 +120,24 @@ def test_the_chunk_and_the_order_of_running_change_nothing():
     many = forecast_task(panel, ForecastTask(7, 30, 3, settings=ForecastSettings(chunk=4)), backwards)
     np.testing.assert_array_equal(one.paths.steps, many.paths.steps)
     assert one.summary.equals(many.summary)
+
+
+def test_two_spawned_workers_give_the_same_paths():
+    panel = poisson_panel(np.linspace(0.2, 60.0, 8), 30)
+    task = ForecastTask(7, 20, 3, settings=ForecastSettings(chunk=4))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        spread = forecast_task(panel, task, lambda function, specs: list(pool.map(function, specs)))
+    np.testing.assert_array_equal(spread.paths.steps, forecast_task(panel, task).paths.steps)
+
+
+def test_what_lies_before_the_history_read_changes_nothing():
+    long = poisson_panel([3.0, 9.0], 60)
+    settings = ForecastSettings(most_days=40)
+    one = forecast_task(long, ForecastTask(7, 20, 3, settings))
+    poisoned = replace(long, units=np.where(np.arange(60) < 20, 1e6, long.units))
+    np.testing.assert_array_equal(
+        one.paths.steps, forecast_task(poisoned, ForecastTask(7, 20, 3, settings)).paths.steps
+    )
 
 
 def test_a_series_has_the_same_paths_alone_as_among_others_under_equal_pooled_parameters():
