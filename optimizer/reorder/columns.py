@@ -94,7 +94,7 @@ def enumerate_columns(
     `kernels`). The multiples end at a proved cap (`kernels.last_useful`).
     """
     settings = settings or Settings()
-    bounds = range(0, problem.lines, settings.lines_per_chunk)
+    bounds = range(0, max(1, problem.lines), settings.lines_per_chunk)
     parts = [select(problem, slice(at, at + settings.lines_per_chunk)) for at in bounds]
     return _joined(run_all(_columns_of, [(part, settings.most_columns) for part in parts]))
 

@@ -155,14 +155,9 @@ def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends
 
 
 def _part(columns: Columns, rules: JointRules) -> _Part:
-    """Lines that the rules touch; a column that breaks its pool or the budget alone is left out."""
     touched = (rules.supplier != NONE) | (rules.pool != NONE)
-    line = columns.line
-    fits = columns.quantity <= np.append(rules.pool_available, np.inf)[rules.pool[line]]
-    if rules.budget is not None:
-        touched |= rules.spend > 0
-        fits &= columns.quantity * rules.spend[line] <= rules.budget
-    keep = touched[line] & (fits | (columns.quantity == 0))
+    touched |= (rules.budget is not None) & (rules.spend > 0)
+    keep = touched[columns.line]
     own = {name: getattr(rules, name)[touched] for name in ("supplier", "minimum_weight", "spend", "pool")}
     chosen = np.flatnonzero(touched)
     return _Part(chosen, np.flatnonzero(keep), _subset(columns, chosen, keep), replace(rules, **own))
@@ -224,4 +219,12 @@ def _may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: flo
     extra = value - priced.reduced[line] + np.maximum(opening, 0.0)[line]
     none_ordered = (rules.supplier != NONE)[line] & (columns.quantity == 0)
     extra = np.where(none_ordered, np.minimum(extra, np.maximum(-opening, 0.0)[line]), extra)
-    return np.asarray(extra <= slack * (1 + _ROUNDING) + _ROUNDING)
+    return np.asarray((extra <= slack * (1 + _ROUNDING) + _ROUNDING) & _fits(columns, rules))
+
+
+def _fits(columns: Columns, rules: JointRules) -> Array:
+    """Columns that do not break the budget or their pool alone."""
+    fits = columns.quantity <= np.append(rules.pool_available, np.inf)[rules.pool[columns.line]]
+    if rules.budget is not None:
+        fits &= columns.quantity * rules.spend[columns.line] <= rules.budget
+    return fits

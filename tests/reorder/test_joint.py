@@ -1,0 +1,227 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reorder_cases import COST_TOLERANCE, joint_optimum, joint_rules, random_problem, reorder_problem
+
+from optimizer.reorder.columns import enumerate_columns
+from optimizer.reorder.decide import BUDGET, MINIMUM, POOL, decide, project
+from optimizer.reorder.model import joint_model
+from optimizer.reorder.repair import meets
+from solvers.lp_text import lp_text
+
+GOLDEN = Path(__file__).parent / "joint_model.lp"
+FAMILIES = {"choose", "budget", "pool", "minimum", "door"}
+
+
+def with_rules(seed: int, kinds: tuple[str, ...], lines: int = 4):
+    """A random problem with each named rule tight against its free optimum."""
+    problem = random_problem(seed, lines=lines)
+    rng = np.random.default_rng(1000 + seed)
+    free = decide(problem).required().free_quantity
+    spend, weight = rng.uniform(1, 9, lines).round(2), rng.uniform(1, 4, lines).round(1)
+    rules = joint_rules(lines, spend=spend, minimum_weight=weight)
+    if "budget" in kinds:
+        rules = replace(rules, budget=int(rng.uniform(0.3, 0.95) * (spend @ free)))
+    if "minimum" in kinds:
+        supplier = rng.integers(0, 2, lines)
+        total = np.bincount(supplier, weight * free, minlength=2)
+        rules = replace(rules, supplier=supplier, supplier_minimum=(total * rng.uniform(0.8, 1.8, 2)).round(1))
+    if "pool" in kinds:
+        pool = rng.integers(-1, 2, lines)
+        drawn = np.bincount(pool[pool >= 0], free[pool >= 0], minlength=2)
+        rules = replace(rules, pool=pool, pool_available=np.floor(drawn * rng.uniform(0.2, 1.0, 2)))
+    return replace(problem, joint=rules)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [("budget",), ("minimum",), ("pool",), ("budget", "minimum"), ("minimum", "pool"), ("budget", "minimum", "pool")],
+    ids=" and ".join,
+)
+@pytest.mark.parametrize("seed", range(8))
+def test_the_plan_costs_what_a_model_over_every_quantity_says(kinds, seed):
+    problem = with_rules(seed, kinds)
+    outcome = decide(problem)
+    plan = outcome.required()
+    largest = int(max(plan.quantity.max(), 40))
+    optimum = joint_optimum(problem, list(zip(plan.z.tolist(), plan.cap.tolist(), strict=True)), largest)
+    assert outcome.objective == pytest.approx(optimum, rel=COST_TOLERANCE, abs=COST_TOLERANCE)
+    assert outcome.bound <= optimum + COST_TOLERANCE * max(1, abs(optimum))
+    assert meets(problem.joint, plan.quantity)
+
+
+def test_free_lines_are_proved_without_a_model():
+    outcome = decide(random_problem(1))
+    assert (outcome.status, outcome.gap, outcome.limit) == ("optimal", 0.0, "none")
+    assert np.array_equal(outcome.required().quantity, outcome.required().free_quantity)
+
+
+def test_no_budget_orders_nothing_that_costs():
+    problem = random_problem(4)
+    outcome = decide(replace(problem, joint=joint_rules(4, budget=0, spend=np.array([1.0, 1.0, 0.0, 1.0]))))
+    plan = outcome.required()
+    assert plan.quantity[[0, 1, 3]].tolist() == [0, 0, 0]
+    assert plan.quantity[2] == plan.free_quantity[2]
+    assert outcome.gap == 0.0
+
+
+def test_an_empty_pool_gives_nothing():
+    problem = random_problem(4)
+    outcome = decide(replace(problem, joint=joint_rules(4, pool=np.array([0, 0, -1, 0]), pool_available=np.zeros(1))))
+    plan = outcome.required()
+    assert plan.quantity[[0, 1, 3]].tolist() == [0, 0, 0]
+    assert plan.quantity[2] == plan.free_quantity[2]
+    assert outcome.gap == 0.0
+
+
+def test_a_minimum_out_of_reach_orders_nothing_from_that_supplier():
+    problem = replace(random_problem(4), maximum=np.full(4, 12))
+    rules = joint_rules(4, supplier=np.array([0, 0, 0, -1]), supplier_minimum=[1e6], minimum_weight=np.ones(4))
+    outcome = decide(replace(problem, joint=rules))
+    plan = outcome.required()
+    assert plan.quantity[:3].tolist() == [0, 0, 0]
+    assert not plan.ordering[0]
+    assert outcome.gap == pytest.approx(0.0, abs=COST_TOLERANCE)
+
+
+def test_a_minimum_without_weight_is_never_reached():
+    rules = joint_rules(4, supplier=np.zeros(4, int), supplier_minimum=[10.0], minimum_weight=np.zeros(4))
+    assert decide(replace(random_problem(4), joint=rules)).required().quantity.sum() == 0
+
+
+def test_scarce_shared_stock_goes_where_it_is_worth_most():
+    # Two alike lines of demand 4 in one period at lead 0, shortage 4 and 9 per step, 6 steps to share: the dear line
+    # gets its 4, the cheap one 2, loses 2 and costs 8; a step more in the pool is worth 4.
+    problem = reorder_problem([[[4]], [[4]]], lead_periods=0, shortage_cost=[4.0, 9.0])
+    outcome = decide(replace(problem, joint=joint_rules(2, pool=np.zeros(2, int), pool_available=[6.0])))
+    plan = outcome.required()
+    assert plan.quantity.tolist() == [2, 4]
+    assert outcome.objective == pytest.approx(8.0)
+    assert plan.pool_price == pytest.approx([4.0], rel=1e-3)
+    assert plan.binding.tolist() == [POOL, ""]
+
+
+def test_a_joint_minimum_is_filled_where_it_is_cheapest():
+    # Demand 2 in each of two periods, one order day, lead 0: both lines want 4 (cost: hold 2 for a day at h).
+    # h = 1 and 3; 10 units must come: the two extra go to the line that holds them for 1 a day, two days each.
+    problem = reorder_problem(
+        [[[2, 2]], [[2, 2]]], lead_periods=0, holding_cost=[1.0, 3.0], shortage_cost=50.0, can_order=[[True, False]]
+    )
+    rules = joint_rules(2, supplier=np.zeros(2, int), supplier_minimum=[10.0], minimum_weight=np.ones(2))
+    plan = decide(replace(problem, joint=rules)).required()
+    assert plan.free_quantity.tolist() == [4, 4]
+    assert plan.quantity.tolist() == [6, 4]
+    assert plan.cost.tolist() == pytest.approx([2 + 2 * 2, 6])
+    assert plan.binding.tolist() == [MINIMUM, ""]
+
+
+def test_a_cut_budget_names_itself_and_its_price():
+    # One line, demand 4 now at shortage 4, a step costs 3 from a budget of 6: two steps, and a coin more saves 4 / 3.
+    problem = reorder_problem([[4]], lead_periods=0)
+    plan = decide(replace(problem, joint=joint_rules(1, budget=6, spend=[3.0]))).required()
+    assert plan.quantity.tolist() == [2]
+    assert plan.binding.tolist() == [BUDGET]
+    assert plan.budget_price == pytest.approx(4 / 3, rel=1e-2)
+    assert (plan.cost[0], plan.cost_less[0]) == pytest.approx((8.0, 12.0))
+    assert plan.cost_more[0] == pytest.approx(4.0)
+
+
+@settings(derandomize=True, max_examples=8, deadline=None)
+@given(st.integers(0, 50), st.floats(0.1, 0.9))
+def test_more_budget_never_raises_the_cost(seed, share):
+    problem = with_rules(seed, ("budget", "minimum"))
+    less = replace(problem, joint=replace(problem.joint, budget=int(share * (problem.joint.budget or 0))))
+    assert decide(problem).objective <= decide(less).objective + COST_TOLERANCE
+
+
+@settings(derandomize=True, max_examples=8, deadline=None)
+@given(st.integers(0, 50), st.permutations(range(4)))
+def test_other_orders_of_the_lines_give_the_same_answer(seed, order):
+    problem = with_rules(seed, ("budget", "pool"))
+    order = np.array(order)
+    shared = ("weight", "unmet", "joint")
+    moved = {name: value[order] for name, value in vars(problem).items() if name not in shared}
+    own = {name: getattr(problem.joint, name)[order] for name in ("supplier", "minimum_weight", "spend", "pool")}
+    first = decide(problem)
+    second = decide(replace(problem, **moved, joint=replace(problem.joint, **own)))
+    assert second.objective == pytest.approx(first.objective)
+    assert np.array_equal(first.required().free_quantity[order], second.required().free_quantity)
+
+
+@settings(derandomize=True, max_examples=8, deadline=None)
+@given(st.integers(0, 50))
+def test_a_dearer_shortage_never_lowers_the_cost(seed):
+    problem = with_rules(seed, ("budget",))
+    dearer = replace(problem, shortage_cost=problem.shortage_cost * 3)
+    assert decide(dearer).objective >= decide(problem).objective - COST_TOLERANCE
+
+
+def test_money_in_other_units_scales_the_joint_cost():
+    problem = with_rules(3, ("budget", "minimum", "pool"))
+    names = ("holding_cost", "shortage_cost", "order_cost", "unit_cost", "salvage_value")
+    scaled = replace(problem, **{name: 16.0 * getattr(problem, name) for name in names})
+    assert decide(scaled).objective == pytest.approx(16.0 * decide(problem).objective)
+
+
+def test_a_larger_instance_is_feasible_with_an_honest_gap():
+    problem = with_rules(11, ("budget", "minimum", "pool"), lines=60)
+    outcome = decide(problem)
+    plan = outcome.required()
+    assert meets(problem.joint, plan.quantity)
+    assert outcome.bound <= outcome.objective == pytest.approx(plan.cost.sum())
+    assert 0 <= outcome.gap < 0.05
+
+
+def golden_text() -> str:
+    problem = reorder_problem(
+        [[[2, 1]], [[3, 0]], [[1, 1]]], lead_periods=0, pack=[1, 2, 3], maximum=[2, 4, 6], can_order=[[True, False]]
+    )
+    rules = joint_rules(
+        3,
+        budget=20,
+        spend=[2.0, 3.0, 5.0],
+        supplier=[0, 0, -1],
+        supplier_minimum=[4.0],
+        minimum_weight=[1.0, 1.5, 0.0],
+        pool=[-1, 0, 0],
+        pool_available=[5.0],
+    )
+    return lp_text(joint_model(enumerate_columns(problem), rules))
+
+
+def test_the_joint_model_reads_as_it_did():
+    assert golden_text() == GOLDEN.read_text()
+
+
+def test_every_constraint_family_stands_in_the_golden_text():
+    source = (Path(__file__).parents[2] / "optimizer/reorder/model.py").read_text()
+    added = {part.split('"')[0] for part in source.split('add_rows("')[1:]}
+    assert added == FAMILIES
+    assert all(f" {name}" in golden_text() for name in FAMILIES)
+
+
+def test_the_projection_balances_and_starts_with_the_plan():
+    problem = random_problem(6, lines=5)
+    plan = decide(problem).required()
+    flow = project(problem, plan)
+    demand = np.tensordot(problem.demand, problem.weight, axes=(1, 0))
+    assert flow.opening + flow.receipts - demand + flow.lost == pytest.approx(flow.closing)
+    assert flow.opening[:, 1:] == pytest.approx(flow.closing[:, :-1])
+    assert flow.ordered[:, 0] == pytest.approx(plan.quantity)
+    assert ((flow.out_of_stock >= 0) & (flow.out_of_stock <= 1 + 1e-9)).all()
+
+
+def test_the_projection_costs_what_the_plan_says():
+    # Holding on what is left and shortage on what is lost are all there is to pay, but for what is left over, which
+    # costs something where it exceeds the level, as on the second line, and next to nothing on the first.
+    demand = np.random.default_rng(2).poisson(3.0, (2, 20, 6))
+    problem = reorder_problem(demand, on_hand=[2, 60])
+    plan = decide(problem).required()
+    flow = project(problem, plan)
+    paid = flow.closing.sum(axis=1) + 4.0 * flow.lost.sum(axis=1)
+    assert paid[0] == pytest.approx(plan.cost[0], rel=1e-2)
+    assert paid[1] < plan.cost[1]
