@@ -13,7 +13,18 @@ from forecasting.forecast import ChunkSpec, forecast, forecast_chunk, forecast_t
 from forecasting.keys import series_keys
 from forecasting.panel import Panel
 from forecasting.paths import quantile_table
-from forecasting.pool import ForecastSettings, ForecastTask, Part, codes_of, fit_pool, prior_means
+from forecasting.pool import (
+    ForecastSettings,
+    ForecastTask,
+    Part,
+    codes_of,
+    filter_input,
+    fit_pool,
+    own_errors,
+    prior_means,
+)
+from forecasting.profiles import Profile
+from forecasting.smoothing import CLASSES, LevelRule, smooth
 from tests.forecasting.panels import SAMPLING, make_panel
 
 
@@ -195,3 +206,26 @@ def test_a_horizon_below_one_is_refused():
 def test_groups_of_another_length_are_refused():
     with pytest.raises(ValueError, match="one code per series"):
         forecast(poisson_panel([1.0], 20), 3, 10, 1, groups=np.array([1, 2]))
+
+
+def test_a_block_is_what_one_past_origin_missed():
+    # Levels 2 before the shift and still 2 when origin 21 is taken: twice as much was sold as expected.
+    units = np.where(np.arange(28) < 21, 2.0, 4.0)[None]
+    panel = make_panel(units)
+    part = Part(panel, codes_of(panel, None), np.array([2.0]))
+    history = filter_input(part, Profile(np.ones((1, 7)), 1e9), ())
+    rule = LevelRule(np.array([0.5]), np.ones((CLASSES, 1)), 1.0, 0.25, 1.0)
+    ratios, volume = own_errors(history, smooth(history, rule, 1, 0), (np.array([14, 21]), 7))
+    np.testing.assert_allclose(ratios[0], [[1.0] * 7, [2.0] * 7], rtol=1e-6)
+    assert volume[0].tolist() == [5, 5]
+
+
+def test_calm_and_wild_weeks_of_the_past_return_in_the_paths():
+    # Every series sells 50 a day but half as much in every fourth week: a quarter of the paths must be such weeks.
+    week = np.where(np.arange(20) % 4 == 0, 25.0, 50.0)
+    panel = make_panel(np.repeat(week, 7)[None] * np.ones((40, 1)))
+    sums = forecast(panel, 7, 200, 1).paths.steps.sum(axis=2).astype(float)
+    low = sums < 0.7 * sums.mean(axis=1, keepdims=True)
+    assert 0.15 < low.mean() < 0.35
+    # The same weeks for all series.
+    assert np.corrcoef(sums).min() > 0.5

@@ -120,3 +120,31 @@ def test_drift_is_the_ratio_of_recent_demand_to_the_means_by_hand():
     ones = np.ones_like(units)
     result = drifts((units, ones, ones), np.full(2, 4.0), np.ones(2), np.zeros(2, dtype=np.int64), 0.6)
     np.testing.assert_allclose(result, [[1.0, (PRIOR_WEIGHT + 16.0) / (PRIOR_WEIGHT + 8.0)]], atol=ROUNDING)
+
+
+def test_the_mean_the_drift_is_held_against_learns_from_every_period():
+    # One shop, prior 4, sells 8, 8: means before the periods are 4 and (4 + 8)/2 = 6, decay 1.
+    units = np.full((1, 2), 8.0)
+    ones = np.ones_like(units)
+    result = drifts((units, ones, ones), np.array([4.0]), np.ones(1), np.zeros(1, dtype=np.int64), 1.0)
+    np.testing.assert_allclose(result[0, 2], (PRIOR_WEIGHT + 16.0) / (PRIOR_WEIGHT + 10.0), atol=ROUNDING)
+
+
+def test_the_drift_moves_the_own_mean():
+    history = history_of([[4.0, 4.0]], prior=4.0)._replace(drift=np.array([[[1.0, 1.5, 2.0]]]))
+    level = smooth(history, rule_of([0.5, 1.0], [0.0, 0.5, 0.5]), 1, 0).level
+    # Own mean 4 throughout; half of the level is the mean, half the mean times the drift.
+    np.testing.assert_allclose(level, [[4.0, 5.0, 6.0]])
+
+
+def test_a_product_that_moves_elsewhere_moves_its_sleeping_shops():
+    rng = np.random.default_rng(1)
+    wave = 1.0 + 0.6 * np.sign(np.sin(np.arange(120) / 6.0))
+    units = rng.poisson(3.0 * wave, (300, 120)).astype(float)
+    history = history_of(units, prior=3.0)
+    drift = drifts(
+        (history.units, history.share, history.factor), history.prior, history.scale, np.zeros(300, int), 0.6
+    )
+    moved = history._replace(drift=np.repeat(drift[None], 300, axis=0))
+    rule = fit_rule(moved, np.array([0.8, 0.95, 1.0]), 2, 14)
+    assert rule.weights[5, 3] > 0.5
