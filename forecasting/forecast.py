@@ -29,7 +29,18 @@ from forecasting.bootstrap import (
 from forecasting.keys import Keys, series_keys
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.paths import DemandPaths, Steps
-from forecasting.pool import ForecastTask, Part, Pool, codes_of, filter_input, fit_pool, own_errors, prior_means
+from forecasting.pool import (
+    ForecastSettings,
+    ForecastTask,
+    Part,
+    Pool,
+    clock_of,
+    codes_of,
+    filter_input,
+    fit_pool,
+    own_errors,
+    prior_means,
+)
 from forecasting.profiles import in_stock, series_factors
 from forecasting.smoothing import FilterInput, FilterOutput, LevelRule, smooth, volume_class
 
@@ -127,7 +138,8 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     history = filter_input(spec.part, pool.profile, pool.drifts)
     result = smooth(history, pool.rule, 1, panel.units.shape[1])
     # Returns booked as sales may outweigh them; demand is not negative.
-    level = np.where(_never_sold(panel), 0.0, np.maximum(result.level[:, -1], 0.0))
+    asleep = _never_sold(panel, task.settings)
+    level = np.where(asleep, 0.0, np.maximum(result.level[:, -1], 0.0))
     own, volume = own_errors(history, result, (pool.starts, pool.block))
     own = alike(own, volume, volume_class(level))
     usable = np.isfinite(own[:, :, 0]).sum(axis=1)
@@ -142,7 +154,10 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     steps: Steps = draw_paths(draw, pool.library, pool.blocks)
     if largest_steps(draw.mean) <= INT16_MOST:
         steps = steps.astype(np.int16)
-    return ChunkResult(steps, _summary_columns(panel, history, result, level, pool.rule))
+    columns = _summary_columns(panel, history, result, pool.rule)
+    columns["level"] = level * panel.unit_step
+    columns["method"] = np.where(asleep, "never sold in stock: zero", columns["method"])
+    return ChunkResult(steps, columns)
 
 
 def _mean_decay(rule: LevelRule) -> Floats:
@@ -151,14 +166,13 @@ def _mean_decay(rule: LevelRule) -> Floats:
     return np.asarray((weights @ rule.decays) / np.maximum(weights.sum(axis=1), 1e-9))
 
 
-def _never_sold(panel: Panel) -> npt.NDArray[np.bool_]:
-    """Return which series were in stock at some time and never sold."""
-    return np.asarray(in_stock(panel).any(axis=1) & ~(panel.units > 0.0).any(axis=1))
+def _never_sold(panel: Panel, settings: ForecastSettings) -> npt.NDArray[np.bool_]:
+    """Return which series never sold although they were in stock for as long as a warm-up."""
+    enough = in_stock(panel).sum(axis=1) >= clock_of(panel, settings).warm_up
+    return np.asarray(enough & ~(panel.units > 0.0).any(axis=1))
 
 
-def _summary_columns(
-    panel: Panel, history: FilterInput, result: FilterOutput, level: Floats, rule: LevelRule
-) -> dict[str, Any]:
+def _summary_columns(panel: Panel, history: FilterInput, result: FilterOutput, rule: LevelRule) -> dict[str, Any]:
     """Return what the forecast of every series rests on."""
     seen = np.isfinite(panel.units)
     censored = seen & (panel.in_stock_share < 1.0)
@@ -166,12 +180,12 @@ def _summary_columns(
     usable = (seen & ((panel.in_stock_share > 0.0) | (panel.units > 0.0))).sum(axis=1)
     method = np.where(usable > 0, "smoothed level × profile", "pooled prior × profile")
     return {
-        "level": level * panel.unit_step,
+        "level": result.level[:, -1],
         "censored_periods": censored.sum(axis=1),
         "recovered_units": recovered * panel.unit_step,
         "usable_periods": usable,
         "decay": _mean_decay(rule)[history.volume],
-        "method": np.where(_never_sold(panel), "never sold in stock: zero", method),
+        "method": method,
     }
 
 

@@ -139,7 +139,7 @@ def codes_of(panel: Panel, groups: Integers | None) -> Integers:
 def fit_pool(whole: Part, task: ForecastTask) -> Pool:
     """Return the pooled parameters of all series."""
     settings, panel = task.settings, whole.panel
-    clock = _clock(panel, settings)
+    clock = clock_of(panel, settings)
     profile = fit_profile(panel, whole.codes[1])
     drift = fit_drifts(whole, profile, clock.drift)
     order = np.argsort(series_keys(panel.item_id, panel.location_id, 0), kind="stable")
@@ -170,7 +170,7 @@ def fit_drifts(whole: Part, profile: Profile, decay: float) -> tuple[Floats, ...
     return tuple(drifts(steps, history.prior, history.scale, codes, decay) for codes in whole.codes)
 
 
-def _clock(panel: Panel, settings: ForecastSettings) -> Clock:
+def clock_of(panel: Panel, settings: ForecastSettings) -> Clock:
     """Return the settings that depend on the panel's period."""
     if panel.period == "week":
         return Clock(settings.warm_up_weeks, 1, settings.longest_block_weeks, settings.week_decays, settings.week_drift)

@@ -44,6 +44,20 @@ def test_a_series_never_sold_yields_zeros():
     assert result.summary["method"][0].as_py() == "never sold in stock: zero"
 
 
+def sold_elsewhere(periods):
+    panel = make_panel(np.vstack([np.full(periods, 8.0), np.zeros(periods)]))
+    places = np.array(["S1", "S2"], dtype=object)
+    return replace(panel, item_id=np.array(["a", "a"], dtype=object), location_id=places)
+
+
+def test_a_series_never_sold_yields_zeros_even_where_its_item_sells_elsewhere():
+    assert not forecast(sold_elsewhere(60), 7, 50, 1).paths.steps[1].any()
+
+
+def test_two_days_without_a_sale_do_not_end_a_series():
+    assert forecast(sold_elsewhere(2), 7, 50, 1).paths.steps[1].any()
+
+
 def test_a_constant_series_is_forecast_with_less_spread_than_a_poisson_one():
     paths = forecast(make_panel(np.full((3, 60), 7.0)), 7, 50, 1).paths
     assert paths.steps.std() < 0.5 * np.sqrt(7.0)
