@@ -102,7 +102,8 @@ def enumerate_columns(
 def _columns_of(spec: tuple[ReorderProblem, int]) -> Columns:
     problem, most_columns = spec
     lines = as_lines(problem)
-    policy, known = fitted_policy(lines)
+    policy = fitted_policy(lines)
+    known = kernels.follow(lines, policy)
     useful = kernels.last_useful(lines, policy, first_multiple(problem), known)
     return _priced(problem, lines, policy, (useful, useful + 1), most_columns)
 
@@ -170,11 +171,28 @@ def as_lines(problem: ReorderProblem) -> kernels.Lines:
     )
 
 
-def fitted_policy(lines: kernels.Lines) -> tuple[kernels.Policy, Array]:
-    """Fit the reacting policy; also gives what a line costs when today's order follows it, shape (N,)."""
-    policy = unfitted_policy(lines)
-    known = kernels.fit(lines, policy, _STEPS, _CAPS)
-    return policy, known
+def fitted_policy(lines: kernels.Lines) -> kernels.Policy:
+    """Fit the reacting policy of each line on its paths.
+
+    It is fitted from an ordinary state, not from today's: the same for every stock there may be today, so that choosing
+    today's quantity against it is one step of policy improvement (Howard 1960).
+    """
+    ordinary = _ordinary(lines)
+    policy = unfitted_policy(ordinary)
+    kernels.fit(ordinary, policy, _STEPS, _CAPS)
+    return unfitted_policy(lines)._replace(z=policy.z, cap=policy.cap)
+
+
+def _ordinary(lines: kernels.Lines) -> kernels.Lines:
+    """Give the lines with mean demand on order for each period of the lead time, and stock a review below the level."""
+    periods = lines.demand.shape[2]
+    bare = unfitted_policy(lines._replace(arrivals=np.zeros_like(lines.arrivals)))
+    whole = np.floor(bare.rate[:, None] * np.arange(periods + 1) + 0.5)
+    arrivals = np.where(np.arange(periods) < lines.lead[:, None], np.diff(whole, axis=1), 0.0)
+    arrivals[:, 0] = 0.0
+    level = bare.mean[:, 0] + bare.z * bare.deviation[:, 0]
+    on_hand = np.maximum(0.0, np.round(level - bare.review - arrivals.sum(axis=1)))
+    return lines._replace(on_hand=on_hand, arrivals=arrivals)
 
 
 def unfitted_policy(lines: kernels.Lines) -> kernels.Policy:

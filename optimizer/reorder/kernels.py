@@ -230,12 +230,8 @@ def _try_policy(lines: Lines, policy: Policy, n: int, trial: tuple[float, float]
 
 
 @compiled
-def fit(lines: Lines, policy: Policy, steps: Array, caps: Array) -> Array:
-    """Fit `z` and `cap` of each line, in place: steps around z, halved twice, then caps as multiples of a review.
-
-    Returns the cost of a line when today's order follows the policy too, shape (N,).
-    """
-    cost = np.zeros(policy.z.size)
+def fit(lines: Lines, policy: Policy, steps: Array, caps: Array) -> None:
+    """Fit `z` and `cap` of each line, in place: steps around z, halved twice, then caps as multiples of a review."""
     work = np.zeros((2, lines.demand.shape[2] + 1))
     for n in range(policy.z.size):
         start, free = policy.z[n], policy.cap[n]
@@ -252,7 +248,16 @@ def fit(lines: Lines, policy: Policy, steps: Array, caps: Array) -> Array:
                 for side in (0.0, 0.5):
                     trial = (centre + side, multiple * policy.review[n])
                     best = _try_policy(lines, policy, n, trial, best, work)
-        cost[n] = best
+
+
+@compiled
+def follow(lines: Lines, policy: Policy) -> Array:
+    """Cost of each line when today's order follows the policy too, shape (N,)."""
+    cost = np.zeros(policy.z.size)
+    work = np.zeros((2, lines.demand.shape[2] + 1))
+    for n in range(policy.z.size):
+        _set_levels(policy, n, work)
+        cost[n] = _line_cost(lines, policy, n, _today(lines, policy, n, work[0, 0]), work)
     return cost
 
 

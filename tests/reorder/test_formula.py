@@ -74,7 +74,7 @@ def after(state: tuple[int, ...], quantity: int, demand: int) -> tuple[int, ...]
     return (max(state[0] - demand, 0) + pipeline[0], *pipeline[1:])
 
 
-def decided(states: list[tuple[int, ...]], shortage: float, periods: int = 12, paths: int = 1200) -> list[int]:
+def decided(states: list[tuple[int, ...]], shortage: float, periods: int = 8, paths: int = 1500) -> list[int]:
     """Decide one line per state, all on the same paths, each period's draws spread evenly over the distribution."""
     rng = np.random.default_rng(0)
     ranks = np.argsort(rng.random((periods, paths)), axis=1)
