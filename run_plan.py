@@ -286,15 +286,16 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 def main() -> None:
     """Run the command line; every end has its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    sys.exit(_run())
+    sys.exit(run())
 
 
-def _run() -> int:
+def run(arguments: list[str] | None = None) -> int:
+    """Carry out a command line (that of the process when none is given) and return its exit code."""
     try:
-        result = app(standalone_mode=False)
+        result = app(arguments, standalone_mode=False)
         return int(result) if isinstance(result, int) else Exit.DONE
     except click.exceptions.Exit as end:
-        return end.exit_code
+        return int(end.exit_code)
     except click.ClickException as error:
         err.print(f"{error.format_message()}\ntry: python run_plan.py --help", markup=False)
         return Exit.USAGE

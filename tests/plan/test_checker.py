@@ -1,0 +1,194 @@
+"""The checker finds faults seeded into a finished plan, each by what it means and not only by its changed bytes."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from optimizer.plan.check import file_hash
+from optimizer.plan.verify import verify_plan
+
+
+def change(folder, name, edit):
+    """Change a table of a plan folder and bring run.json up to date, so that only its meaning can give it away."""
+    path = next(folder.glob(f"{name}.*"))
+    if path.suffix == ".parquet":
+        frame = pd.read_parquet(path)
+        edit(frame)
+        frame.to_parquet(path, index=False)
+    else:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        frame = result if (result := edit(frame)) is not None else frame
+        frame.to_csv(path, index=False)
+    rehash(folder)
+
+
+def rehash(folder):
+    run = json.loads((folder / "run.json").read_text())
+    run["files"] = {name: file_hash(folder / name) for name in run["files"]}
+    (folder / "run.json").write_text(json.dumps(run))
+
+
+def first(frame, **conditions):
+    mask = pd.Series(True, index=frame.index)
+    for column, value in conditions.items():
+        mask &= frame[column] == value
+    return frame.index[mask][0]
+
+
+def add(frame, row, column, amount):
+    frame.loc[row, column] = f"{float(frame.loc[row, column]) + amount:g}"
+
+
+def break_a_pack(f):
+    add(f, first(f, status="proposed"), "quantity", 1)
+
+
+def move_a_cent(f):
+    row = first(f, component="purchase")
+    f.loc[row, "amount"] = f"{float(f.loc[row, 'amount']) + 0.01:.2f}"
+
+
+def change_the_locked_line(f):
+    f.loc[first(f, item_id="0001", to_location="S01", status="proposed"), "quantity"] = "18"
+
+
+def lose_a_receipt(f):
+    f.loc[f.index[f["receipts"] > 0][0], "receipts"] = 0.0
+
+
+def make_an_amount_wrong(f):
+    row = first(f, status="proposed")
+    f.loc[row, "amount"] = f"{float(f.loc[row, 'amount']) - 0.01:.2f}"
+
+
+def deliver_too_early(f):
+    row = first(f, status="proposed")
+    f.loc[row, "due_on"] = f.loc[row, "order_on"]
+
+
+def drop_a_line(f):
+    return f.drop(first(f, status="proposed"))
+
+
+def double_a_line(f):
+    return pd.concat([f, f.head(1)])
+
+
+def order_on_a_closed_day(f):
+    row = f.index[(f["source_id"] == "Harbour Trading")][0]
+    f.loc[row, "order_on"] = "2024-03-03"
+
+
+def order_from_a_stranger(f):
+    f.loc[first(f, status="proposed"), "source_id"] = "Nobody"
+
+
+def pay_less_a_unit(f):
+    row = first(f, status="proposed")
+    f.loc[row, "unit_cost"] = f"{float(f.loc[row, 'unit_cost']) - 0.1:g}"
+
+
+def ship_more_than_the_dc_has(f):
+    row = first(f, status="proposed")
+    f.loc[row, "quantity"] = "60000"
+
+
+def beautify_a_figure(f):
+    f.loc[first(f, name="shortage_cost"), "value"] = "0"
+
+
+def close_with_more(f):
+    f.loc[f.index[5], "closing_mean"] += 1.0
+
+
+def open_with_more(f):
+    f.loc[f.index[0], "opening"] += 1.0
+
+
+def want_less(f):
+    f.loc[f.index[f["level"] == "mean"][3], "units"] += 0.5
+
+
+def forget_an_explanation(f):
+    return f.iloc[1:]
+
+
+def book_a_later_line_as_cash(f):
+    f.loc[first(f, component="purchase", nature="expected"), "nature"] = "cash"
+
+
+def forget_a_holding_cost(f):
+    return f.drop(first(f, component="holding"))
+
+
+FAULTS = [
+    ("purchase_orders", break_a_pack, "no multiple of the pack"),
+    ("costs", move_a_cent, "the line costs"),
+    ("transfers", change_the_locked_line, "is locked at 12"),
+    ("projection", lose_a_receipt, "the lines give"),
+    ("purchase_orders", make_an_amount_wrong, "quantity × unit cost is"),
+    ("purchase_orders", deliver_too_early, "its lead time makes that"),
+    ("purchase_orders", drop_a_line, "books a purchase that is no line"),
+    ("purchase_orders", double_a_line, "stands more than once"),
+    ("purchase_orders", order_on_a_closed_day, "takes no orders on Sundays"),
+    ("purchase_orders", order_from_a_stranger, "does not deliver"),
+    ("purchase_orders", pay_less_a_unit, "its source asks"),
+    ("transfers", ship_more_than_the_dc_has, "the lines give"),
+    ("kpis", beautify_a_figure, "the tables give"),
+    ("projection", close_with_more, "the balance gives"),
+    ("projection", open_with_more, "stock has"),
+    ("forecast", want_less, "the forecast says"),
+    ("explanations", forget_an_explanation, "is not explained"),
+    ("costs", book_a_later_line_as_cash, "only today's lines are cash"),
+    ("costs", forget_a_holding_cost, "the projection gives"),
+]
+
+
+def test_a_finished_plan_is_true(planned):
+    assert verify_plan(planned) == []
+
+
+@pytest.mark.parametrize(("table", "fault", "words"), FAULTS, ids=[f[1].__name__ for f in FAULTS])
+def test_a_seeded_fault_is_found_by_its_meaning(planned, tmp_path, table, fault, words):
+    folder = tmp_path / "plan"
+    shutil.copytree(planned, folder)
+    change(folder, table, fault)
+    texts = [str(violation) for violation in verify_plan(folder)]
+    assert any(words in text for text in texts), texts[:5]
+
+
+def test_any_changed_byte_is_found(planned, tmp_path):
+    folder = tmp_path / "plan"
+    shutil.copytree(planned, folder)
+    path = folder / "exceptions.csv"
+    path.write_text(path.read_text().replace("expected", "expecte d", 1))
+    assert [v.text for v in verify_plan(folder)] == ["was changed after the plan was written"]
+
+
+def test_an_objective_below_its_bound_is_found(planned, tmp_path):
+    folder = tmp_path / "plan"
+    shutil.copytree(planned, folder)
+    certificate = json.loads((folder / "certificate.json").read_text())
+    certificate["decisions"]["reorder"]["bound"] = certificate["decisions"]["reorder"]["objective"] * 1.01
+    (folder / "certificate.json").write_text(json.dumps(certificate))
+    rehash(folder)
+    assert any("lies below its bound" in v.text for v in verify_plan(folder))
+
+
+def test_a_supplier_minimum_not_reached_is_found(planned, tmp_path):
+    folder = tmp_path / "plan"
+    shutil.copytree(planned, folder)
+    orders = pd.read_csv(folder / "purchase_orders.csv", dtype=str)
+    suppliers = pd.read_parquet(folder / "inputs" / "suppliers.parquet")
+    ordered = orders.loc[orders["status"] == "proposed", "source_id"].iloc[0]
+    suppliers.loc[suppliers["supplier_id"] == ordered, "min_order_value"] = 1e6
+    suppliers.to_parquet(folder / "inputs" / "suppliers.parquet", index=False)
+    rehash(folder)
+    assert any("min_order_value" in v.text for v in verify_plan(folder))
+
+
+def test_a_folder_that_is_no_plan_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is no plan folder"):
+        verify_plan(tmp_path)
