@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from optimizer.reorder import kernels
 from optimizer.reorder.problem import JointRules, ReorderProblem
+from optimizer.reorder.protection import protection
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -197,7 +198,7 @@ def _ordinary(lines: kernels.Lines) -> kernels.Lines:
 
 def unfitted_policy(lines: kernels.Lines) -> kernels.Policy:
     """Statistics of the protection demand, lots, and the newsvendor fractile as the first `z`."""
-    mean, deviation, rate, gap = kernels.protection(lines)
+    mean, deviation, rate, gap = protection(lines)
     holding = lines.holding
     review = rate * gap
     with np.errstate(divide="ignore", invalid="ignore"):
