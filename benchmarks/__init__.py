@@ -1,0 +1,1 @@
+"""Measurements, side by side with rivals in one run; they print a table and gate nothing."""
