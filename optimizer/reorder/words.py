@@ -8,89 +8,104 @@ import pandas as pd
 
 from optimizer.reorder.decide import BUDGET, MINIMUM, POOL
 from optimizer.reorder.inputs import Given
+from optimizer.reorder.outlook import arrival
 from optimizer.reorder.today import Decision
 from scenarios.money import shown
 from scenarios.plans import shown_number
 from scenarios.world import rows_of
 
+# Losses below this many units are not worth a word.
+_SHOWN_LOSS = 0.05
+
 
 def reasons(given: Given, decision: Decision) -> pd.DataFrame:
     """Return for each line of the plan its line_id, reason (short), text (whole), numbers (JSON) and money at stake."""
     lines = decision.lines
-    rows = [_reason(given, decision, row, row.source_id) for row in rows_of(lines.orders)]
-    rows += [_reason(given, decision, row, row.from_location) for row in rows_of(lines.transfers)]
+    numbers = line_numbers(given, decision)
+    rows = [_reason(given, numbers, row, row.source_id) for row in rows_of(lines.orders)]
+    rows += [_reason(given, numbers, row, row.from_location) for row in rows_of(lines.transfers)]
     return pd.DataFrame(rows, columns=["line_id", "reason", "text", "numbers", "money"])
 
 
-def _reason(given: Given, decision: Decision, row: Any, source: str) -> dict[str, Any]:
-    n = int(row.n)
+def _reason(given: Given, numbers: pd.DataFrame, row: Any, source: str) -> dict[str, Any]:
+    plain = {"line_id": row.line_id, "numbers": "{}", "money": 0}
     if row.status == "planned":
-        text = "expected later order: what the reacting policy places on average, in whole packs; not to release today"
-        return {"line_id": row.line_id, "reason": text, "text": text, "numbers": "{}", "money": 0}
-    if not np.isnan(given.fixed[n]):
+        text = "expected later order: what the reacting policy places on average; not to release today"
+        return {**plain, "reason": text, "text": text}
+    if not np.isnan(given.fixed[int(row.n)]):
         text = f"locked at {shown_number(row.quantity)} by the planner"
-        return {"line_id": row.line_id, "reason": text, "text": text, "numbers": "{}", "money": 0}
-    numbers = line_numbers(given, decision, n)
-    reason = _short(numbers)
+        return {**plain, "reason": text, "text": text}
+    mine = {str(name): _plain(value) for name, value in numbers.iloc[int(row.n)].items()}
     return {
         "line_id": row.line_id,
-        "reason": reason,
-        "text": _text(given, numbers, source),
-        "numbers": json.dumps(numbers, ensure_ascii=False),
-        "money": _at_stake(given, numbers),
+        "reason": _short(mine),
+        "text": _text(given, mine, source, row.due_on),
+        "numbers": json.dumps(mine, ensure_ascii=False),
+        "money": _at_stake(given, mine),
     }
 
 
-def line_numbers(given: Given, decision: Decision, n: int) -> dict[str, Any]:
-    """Return the numbers behind line n: quantities in units, money in major units, None where there is none.
+def _plain(value: Any) -> Any:
+    """Return a figure as JSON takes it: six decimals, None where there is none."""
+    if isinstance(value, str):
+        return value
+    return None if np.isnan(value) else round(float(value), 6)
 
-    need = level − position; demand is the mean over the periods this order must cover.
+
+def line_numbers(given: Given, decision: Decision) -> pd.DataFrame:
+    """Return the numbers behind each line, one row a line: quantities in units, money in major units, NaN for none.
+
+    left_on_arrival, lost_before, due, wanted, wanted_high: see `optimizer.reorder.outlook.Arrival`
+    free_quantity: the best quantity without joint rules; quantity: with them
     """
     problem, plan = decision.problem, decision.outcome.required()
-    step, minor = float(given.terms.lines["unit_step"].iloc[n]), given.minor
-    lead = int(problem.lead_periods[n])
-    later = np.flatnonzero(problem.can_order[n, 1:])
-    cover = lead + (int(later[0]) + 1 if len(later) else 1)
-    demand = problem.demand[n, :, :cover].sum(axis=1) @ problem.weight
-    position = float(problem.on_hand[n] + problem.arrivals[n, :cover].sum())
-    group = int(problem.joint.supplier[n])
-    figures = {
-        "demand": demand * step,
-        "cover_periods": cover,
-        "position": position * step,
-        "level": float(plan.level[n]) * step,
-        "need": max(float(plan.level[n]) - position, 0.0) * step,
-        "minimum": float(problem.minimum[n]) * step,
-        "pack": float(problem.pack[n]) * step,
-        "free_quantity": float(plan.free_quantity[n]) * step,
-        "quantity": float(plan.quantity[n]) * step,
-        "cost": plan.cost[n] / minor,
-        "cost_one_pack_less": plan.cost_less[n] / minor,
-        "cost_one_pack_more": plan.cost_more[n] / minor,
-        "budget_price": float(plan.budget_price),
-        "supplier_minimum_price": float(plan.minimum_price[group]) if group >= 0 else 0.0,
-    }
-    rounded = {name: None if np.isnan(value) else round(float(value), 6) for name, value in figures.items()}
-    return {**rounded, "binding": str(plan.binding[n])}
+    step, minor = given.terms.lines["unit_step"].to_numpy(float), given.minor
+    awaits = arrival(problem)
+    group = problem.joint.supplier
+    minimum_price = np.append(plan.minimum_price, 0.0)
+    return pd.DataFrame(
+        {
+            "left_on_arrival": awaits.left * step,
+            "lost_before": awaits.lost * step,
+            "due": awaits.due * step,
+            "wanted": awaits.wanted * step,
+            "wanted_high": awaits.wanted_high * step,
+            "cover_periods": awaits.cover,
+            "order_up_to": plan.level * step,
+            "minimum": problem.minimum * step,
+            "pack": problem.pack * step,
+            "free_quantity": plan.free_quantity * step,
+            "quantity": plan.quantity * step,
+            "cost": plan.cost / minor,
+            "cost_one_pack_less": plan.cost_less / minor,
+            "cost_one_pack_more": plan.cost_more / minor,
+            "binding": plan.binding.astype(object),
+            "budget_price": np.full(problem.lines, plan.budget_price),
+            "supplier_minimum_price": minimum_price[group],
+        }
+    )
 
 
 def _short(numbers: dict[str, Any]) -> str:
-    need = f"need {shown_number(round(numbers['need'], 2))}"
+    wanted, left = round(numbers["wanted"], 1), round(numbers["left_on_arrival"], 1)
     why = {
         BUDGET: "; cut by the budget",
         MINIMUM: "; changed to meet the supplier's minimum",
         POOL: "; the dc is short, shared by value",
     }.get(numbers["binding"], "")
-    return f"{need}, pack {shown_number(numbers['pack'])}: {shown_number(numbers['quantity'])}{why}"
+    return f"{shown_number(wanted)} wanted until the next arrival, {shown_number(left)} left by then{why}"
 
 
-def _text(given: Given, numbers: dict[str, Any], source: str) -> str:
+def _text(given: Given, numbers: dict[str, Any], source: str, due_on: Any) -> str:
     word = "week" if given.world.period == "week" else "day"
     least = f" and at least {shown_number(numbers['minimum'])}" if numbers["minimum"] > numbers["pack"] else ""
+    left, lost, due = numbers["left_on_arrival"], numbers["lost_before"], numbers["due"]
+    without = f" and {lost:,.1f} of the demand until then could not be served" if lost > _SHOWN_LOSS else ""
+    besides = f"; {due:,.1f} arrive besides" if due else ""
     parts = [
-        f"Mean demand over the next {numbers['cover_periods']} {word}s is {numbers['demand']:,.1f};",
-        f"stock and open orders give {numbers['position']:,.1f}; the policy orders up to {numbers['level']:,.1f},",
-        f"so {numbers['need']:,.1f} are needed from {source or 'the default source'}.",
+        f"When it arrives from {source or 'the default source'} on {due_on}, {left:,.1f} are left on average{without}.",
+        f"The next order can arrive {numbers['cover_periods']:.0f} {word}s later; until then {numbers['wanted']:,.1f}",
+        f"are wanted on average, up to {numbers['wanted_high']:,.1f} in nine of ten cases{besides}.",
         f"In packs of {shown_number(numbers['pack'])}{least} the best quantity by itself is"
         f" {shown_number(numbers['free_quantity'])}.",
     ]
@@ -99,7 +114,7 @@ def _text(given: Given, numbers: dict[str, Any], source: str) -> str:
     currency, cost = given.world.policy.currency, numbers["cost"]
     for name, words in (("cost_one_pack_less", "One pack less"), ("cost_one_pack_more", "One pack more")):
         if numbers[name] is not None:
-            parts.append(f"{words} would cost {numbers[name] - cost:,.2f} {currency} more on average.")
+            parts.append(f"{words} would cost {numbers[name] - cost:,.4f} {currency} more on average.")
     return " ".join(parts)
 
 
