@@ -1,0 +1,282 @@
+"""The invented company as a folder of CSV tables, and its truth as Parquet beside them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scenarios.demo.company import FIRST_DAY, Company, Size, invent
+from scenarios.demo.history import SUPPLIERS, History, live, packs, supplier_numbers
+from scenarios.periods import WEEKDAYS
+
+TRUTH = "truth"
+_TRUE_COLUMNS = ["base_rate", "elasticity", "dispersion"]
+_POLICY = """\
+currency = "EUR"
+period = "day"
+plan_date = {plan_date}
+review_days = 1
+service_level = 0.95
+holding_rate = 0.25
+unmet = "lost_sales"
+"""
+
+
+def write_demo(folder: Path, size: Size | None = None, seed: int = 1) -> date:
+    """Write an invented company into `folder` and return its plan date.
+
+    The tables are CSV; `truth/` holds what no retailer knows: the items' rates, elasticities and dispersions, and mean
+    and realised demand by day, 60 days past the plan date. Files of an earlier company in the folder are replaced.
+    """
+    company = invent(size or Size(), seed)
+    history = live(company, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".demo-", dir=folder))
+    try:
+        for name, frame in _tables(company, history).items():
+            frame.to_csv(scratch / f"{name}.csv", index=False, lineterminator="\n")
+        (scratch / "policy.toml").write_text(_POLICY.format(plan_date=company.plan_date), encoding="utf-8")
+        (scratch / TRUTH).mkdir()
+        for name, frame in _truth(company).items():
+            frame.to_parquet(scratch / TRUTH / f"{name}.parquet", index=False)
+        shutil.rmtree(folder / TRUTH, ignore_errors=True)
+        for path in sorted(scratch.iterdir()):
+            os.replace(path, folder / path.name)  # noqa: PTH105 - also moves the folder of the truth
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return company.plan_date
+
+
+def _day(number: int) -> date:
+    return FIRST_DAY + timedelta(days=number)
+
+
+def _tables(company: Company, history: History) -> Mapping[str, pd.DataFrame]:
+    orders, receipts = _supplier_orders(company, history)
+    return {
+        "items": company.items.drop(columns=_TRUE_COLUMNS).astype({"shelf_life_days": "Int64"}),
+        "locations": company.locations.drop(columns=["scale"]),
+        "sales": _sales(company, history),
+        "stock": _stock(company, history),
+        "assortment": _assortment(company),
+        "sources": _sources(company),
+        "suppliers": _suppliers(),
+        "open_orders": pd.concat([orders, _moves(company, history)], ignore_index=True),
+        "receipts": receipts,
+        "prices": _prices(company),
+        "promotions": _promotions(company),
+        "budgets": _budgets(company),
+    }
+
+
+def _sales(company: Company, history: History) -> pd.DataFrame:
+    days = company.size.days
+    pair, day = np.nonzero((history.sold > 0) | (history.in_stock < 1))
+    return pd.DataFrame(
+        {
+            "date": company.days[:days].astype(str)[day],
+            "item_id": company.pairs["item_id"].to_numpy()[pair],
+            "location_id": company.pairs["location_id"].to_numpy()[pair],
+            "units": history.sold[pair, day],
+            "in_stock_share": history.in_stock[pair, day],
+            "price": company.price[pair, day],
+        }
+    ).sort_values(["date", "item_id", "location_id"], kind="stable")
+
+
+def _stock(company: Company, history: History) -> pd.DataFrame:
+    at_stores = company.pairs.assign(on_hand=history.store_stock)
+    at_dc = company.items[["item_id"]].assign(location_id="DC1", on_hand=np.round(history.dc_stock, 3))
+    stock = pd.concat([at_stores, at_dc], ignore_index=True)
+    return stock.assign(as_of=_day(company.size.days - 1)).sort_values(["item_id", "location_id"], kind="stable")
+
+
+def _assortment(company: Company) -> pd.DataFrame:
+    """Return all pairs: a shortage costs the margin, sweets have a service level instead; one item in thirty ends."""
+    items = company.items
+    by_level = (items["category"] == "sweets").to_numpy()
+    margin = np.where(by_level, np.nan, np.round(items["list_price"] - items["unit_cost"], 2))
+    shortage = pd.Series(margin, index=items["item_id"])
+    level = pd.Series(np.where(by_level, 0.97, np.nan), index=items["item_id"])
+    status = pd.Series(np.where(np.arange(len(items)) % 30 == 29, "run_out", "active"), index=items["item_id"])
+    pairs = pd.concat([company.pairs, items[["item_id"]].assign(location_id="DC1")], ignore_index=True)
+    pairs = pairs.assign(status=pairs["item_id"].map(status), service_level=pairs["item_id"].map(level))
+    pairs["shortage_cost"] = pairs["item_id"].map(shortage)
+    return pairs.sort_values(["item_id", "location_id"], kind="stable")
+
+
+def _sources(company: Company) -> pd.DataFrame:
+    dc_pack, store_pack = packs(company.items)
+    number = supplier_numbers(company.items)
+    from_supplier = pd.DataFrame(
+        {
+            "item_id": company.items["item_id"],
+            "location_id": "DC1",
+            "source_id": [SUPPLIERS[n].name for n in number],
+            "source_kind": "supplier",
+            "lead_time_days": [SUPPLIERS[n].lead_days for n in number],
+            "unit_cost": company.items["unit_cost"],
+            "moq": dc_pack,
+            "pack_size": dc_pack,
+            "order_cost": 0.4,
+        }
+    )
+    by_item = pd.Series(store_pack, index=company.items["item_id"])
+    from_dc = company.pairs.assign(source_id="DC1", source_kind="dc", lead_time_days=1, order_cost=0.05)
+    from_dc["pack_size"] = from_dc["item_id"].map(by_item)
+    both = pd.concat([from_supplier, from_dc], ignore_index=True)
+    return both.sort_values(["item_id", "location_id"], kind="stable")
+
+
+def _suppliers() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "supplier_id": [s.name for s in SUPPLIERS],
+            "name": [s.name for s in SUPPLIERS],
+            "order_days": ["|".join(WEEKDAYS[d] for d in s.order_days) for s in SUPPLIERS],
+            "min_order_value": [s.minimum_value or None for s in SUPPLIERS],
+            "payment_days": 30,
+        }
+    )
+
+
+def _supplier_orders(company: Company, history: History) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the orders still open on the plan date, and the receipts of those that came."""
+    last = company.size.days
+    rows = []
+    for n, order in enumerate(history.orders):
+        rows.append(
+            {
+                "order_id": f"O-{order.ordered:04d}-{order.supplier}",
+                "line": n + 1,
+                "item_id": company.items["item_id"].iloc[order.item],
+                "location_id": "DC1",
+                "source_id": SUPPLIERS[order.supplier].name,
+                "quantity": order.quantity,
+                "ordered_on": _day(order.ordered),
+                "due_on": _day(order.promised),
+                "received_on": _day(order.received),
+                "open": order.received >= last,
+            }
+        )
+    names = [
+        "order_id",
+        "line",
+        "item_id",
+        "location_id",
+        "source_id",
+        "quantity",
+        "ordered_on",
+        "due_on",
+        "received_on",
+        "open",
+    ]
+    lines = pd.DataFrame(rows, columns=names)
+    is_open = lines["open"].astype(bool)
+    cost = company.items.set_index("item_id")["unit_cost"]
+    orders = lines[is_open].drop(columns=["received_on", "open"])
+    orders = orders.assign(unit_cost=orders["item_id"].map(cost), status="confirmed")
+    came = lines[~is_open]
+    receipts = pd.DataFrame(
+        {
+            "receipt_id": "R-" + came["order_id"],
+            "line": came["line"],
+            "order_id": came["order_id"],
+            "item_id": came["item_id"],
+            "location_id": came["location_id"],
+            "source_id": came["source_id"],
+            "ordered_on": came["ordered_on"],
+            "promised_on": came["due_on"],
+            "received_on": came["received_on"],
+            "ordered": came["quantity"],
+            "received": came["quantity"],
+        }
+    )
+    return orders, receipts
+
+
+def _moves(company: Company, history: History) -> pd.DataFrame:
+    """Return the transfers that left the dc on the last day and arrive on the plan date."""
+    day = company.size.days
+    rows = [
+        {
+            "order_id": f"T-{day - 1:04d}",
+            "line": n + 1,
+            **company.pairs.iloc[pair].to_dict(),
+            "source_id": "DC1",
+            "quantity": quantity,
+            "ordered_on": _day(day - 1),
+            "due_on": _day(day),
+            "status": "in_transit",
+        }
+        for n, (pair, quantity) in enumerate(history.moves)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _prices(company: Company) -> pd.DataFrame:
+    """Return a row for each day a price changes, as known on the plan date."""
+    known = company.price[:, : company.size.days]
+    changed = np.diff(known, axis=1, prepend=np.nan) != 0
+    pair, day = np.nonzero(changed)
+    regular = np.where(company.promoted[:, : company.size.days], np.nan, known)
+    regular = pd.DataFrame(regular).ffill(axis=1).bfill(axis=1).to_numpy()
+    return pd.DataFrame(
+        {
+            "item_id": company.pairs["item_id"].to_numpy()[pair],
+            "location_id": company.pairs["location_id"].to_numpy()[pair],
+            "valid_from": company.days.astype(str)[day],
+            "price": known[pair, day],
+            "regular_price": regular[pair, day],
+        }
+    )
+
+
+def _promotions(company: Company) -> pd.DataFrame:
+    """Return past promotions and those planned after the plan date."""
+    starts = company.promoted & ~np.roll(company.promoted, 1, axis=1)
+    starts[:, 0] = company.promoted[:, 0]
+    pair, day = np.nonzero(starts)
+    length = [int(np.argmin(np.append(company.promoted[p, d:], False))) for p, d in zip(pair, day, strict=True)]
+    before = company.price[pair, np.maximum(day - 1, 0)]
+    return pd.DataFrame(
+        {
+            "promotion_id": [f"P-{d:04d}" for d in day],
+            "item_id": company.pairs["item_id"].to_numpy()[pair],
+            "location_id": company.pairs["location_id"].to_numpy()[pair],
+            "from_date": company.days.astype(str)[day],
+            "to_date": company.days.astype(str)[day + np.array(length, int) - 1],
+            "kind": "price",
+            "discount": np.round(np.clip(1 - company.price[pair, day] / before, 0, 1), 2),
+        }
+    )
+
+
+def _budgets(company: Company) -> pd.DataFrame:
+    """Return a purchase budget for the plan week and the four after it: what a usual week costs."""
+    items = company.items.set_index("item_id")
+    cost = items["unit_cost"].reindex(company.pairs["item_id"]).to_numpy()
+    usual = float((company.mean[:, : company.size.days].mean(axis=1) * cost).sum() * 7)
+    monday = company.plan_date - timedelta(days=company.plan_date.weekday())
+    weeks = [monday + timedelta(days=7 * n) for n in range(5)]
+    return pd.DataFrame({"period_start": weeks, "scope": "all", "component": "purchase", "amount": round(usual, -1)})
+
+
+def _truth(company: Company) -> Mapping[str, pd.DataFrame]:
+    pair, day = np.indices(company.mean.shape).reshape(2, -1)
+    demand = pd.DataFrame(
+        {
+            "date": company.days[day],
+            "item_id": company.pairs["item_id"].to_numpy()[pair],
+            "location_id": company.pairs["location_id"].to_numpy()[pair],
+            "price": company.price.ravel(),
+            "mean": company.mean.ravel(),
+            "demand": company.demand.ravel(),
+        }
+    )
+    return {"items": company.items[["item_id", *_TRUE_COLUMNS]], "demand": demand}
