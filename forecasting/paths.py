@@ -104,7 +104,7 @@ def quantile_table(paths: DemandPaths, levels: Sequence[float]) -> pa.Table:
     for start in range(0, series, CHUNK):
         part = slice(start, start + CHUNK)
         values[part, :, :-1] = path_quantiles(paths.steps[part], paths.weights, order)
-    values *= paths.unit_step[:, None, None]
+    values[:, :, :-1] *= paths.unit_step[:, None, None]
     values[:, :, -1] = paths.mean()
     np.round(values, MEAN_DECIMALS, out=values)
     return _long_table(paths, values, [*(level_name(level) for level in order), "mean"])

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scenarios.demo.clearance import OVERSTOCK_WEEKS, clearance, ends
 from scenarios.demo.company import FIRST_DAY, Company, Size, invent
+from scenarios.demo.customers import CustomerOrders, customer_orders
 from scenarios.demo.history import SUPPLIERS, History, live, packs, supplier_numbers
+from scenarios.demo.streets import streets_and_deliveries
 from scenarios.periods import WEEKDAYS
 
 TRUTH = "truth"
@@ -30,19 +33,27 @@ unmet = "lost_sales"
 def write_demo(folder: Path, size: Size | None = None, seed: int = 1) -> date:
     """Write an invented company into `folder` and return its plan date.
 
-    The tables are CSV; `truth/` holds what no retailer knows: the items' rates, elasticities and dispersions, and mean
-    and realised demand by day, 60 days past the plan date. Files of an earlier company in the folder are replaced.
+    The tables are CSV; `truth/` holds what no retailer knows: the items' rates, elasticities and dispersions, mean and
+    realised demand by day, 60 days past the plan date, and which web orders are false. Files of an earlier company are
+    replaced.
     """
     company = invent(size or Size(), seed)
     history = live(company, seed)
+    orders = customer_orders(company, history, seed)
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".demo-", dir=folder))
     try:
-        for name, frame in _tables(company, history).items():
+        tables = {
+            **_tables(company, history, orders),
+            **orders.tables,
+            **streets_and_deliveries(company, orders, seed),
+            **clearance(company),
+        }
+        for name, frame in tables.items():
             frame.to_csv(scratch / f"{name}.csv", index=False, lineterminator="\n")
         (scratch / "policy.toml").write_text(_POLICY.format(plan_date=company.plan_date), encoding="utf-8")
         (scratch / TRUTH).mkdir()
-        for name, frame in _truth(company).items():
+        for name, frame in {**_truth(company), "orders": orders.truth}.items():
             frame.to_parquet(scratch / TRUTH / f"{name}.parquet", index=False)
         shutil.rmtree(folder / TRUTH, ignore_errors=True)
         for path in sorted(scratch.iterdir()):
@@ -56,12 +67,12 @@ def _day(number: int) -> date:
     return FIRST_DAY + timedelta(days=number)
 
 
-def _tables(company: Company, history: History) -> Mapping[str, pd.DataFrame]:
+def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[str, pd.DataFrame]:
     orders, receipts = _supplier_orders(company, history)
     return {
         "items": company.items.drop(columns=_TRUE_COLUMNS).astype({"shelf_life_days": "Int64"}),
         "locations": company.locations.drop(columns=["scale"]),
-        "sales": _sales(company, history),
+        "sales": _sales(company, history, web),
         "stock": _stock(company, history),
         "assortment": _assortment(company),
         "sources": _sources(company),
@@ -74,15 +85,17 @@ def _tables(company: Company, history: History) -> Mapping[str, pd.DataFrame]:
     }
 
 
-def _sales(company: Company, history: History) -> pd.DataFrame:
+def _sales(company: Company, history: History, web: CustomerOrders) -> pd.DataFrame:
+    """Return what the books show as sold, false, bulk and cancelled web orders included."""
     days = company.size.days
-    pair, day = np.nonzero((history.sold > 0) | (history.in_stock < 1))
+    units = np.round(history.sold + web.booked, 3)
+    pair, day = np.nonzero((units > 0) | (history.in_stock < 1))
     return pd.DataFrame(
         {
             "date": company.days[:days].astype(str)[day],
             "item_id": company.pairs["item_id"].to_numpy()[pair],
             "location_id": company.pairs["location_id"].to_numpy()[pair],
-            "units": history.sold[pair, day],
+            "units": units[pair, day],
             "in_stock_share": history.in_stock[pair, day],
             "price": company.price[pair, day],
         }
@@ -90,20 +103,22 @@ def _sales(company: Company, history: History) -> pd.DataFrame:
 
 
 def _stock(company: Company, history: History) -> pd.DataFrame:
-    at_stores = company.pairs.assign(on_hand=history.store_stock)
+    too_much = np.ceil(company.mean[:, : company.size.days].mean(axis=1) * 7 * OVERSTOCK_WEEKS)
+    ended = company.pairs["item_id"].isin(company.items["item_id"].to_numpy()[ends(company)]).to_numpy()
+    at_stores = company.pairs.assign(on_hand=np.where(ended, too_much, history.store_stock))
     at_dc = company.items[["item_id"]].assign(location_id="DC1", on_hand=np.round(history.dc_stock, 3))
     stock = pd.concat([at_stores, at_dc], ignore_index=True)
     return stock.assign(as_of=_day(company.size.days - 1)).sort_values(["item_id", "location_id"], kind="stable")
 
 
 def _assortment(company: Company) -> pd.DataFrame:
-    """Return all pairs: a shortage costs the margin, sweets have a service level instead; one item in thirty ends."""
+    """Return all pairs: a shortage costs the margin, sweets have a service level instead; some items run out."""
     items = company.items
     by_level = (items["category"] == "sweets").to_numpy()
     margin = np.where(by_level, np.nan, np.round(items["list_price"] - items["unit_cost"], 2))
     shortage = pd.Series(margin, index=items["item_id"])
     level = pd.Series(np.where(by_level, 0.97, np.nan), index=items["item_id"])
-    status = pd.Series(np.where(np.arange(len(items)) % 30 == 29, "run_out", "active"), index=items["item_id"])
+    status = pd.Series(np.where(ends(company), "run_out", "active"), index=items["item_id"])
     pairs = pd.concat([company.pairs, items[["item_id"]].assign(location_id="DC1")], ignore_index=True)
     pairs = pairs.assign(status=pairs["item_id"].map(status), service_level=pairs["item_id"].map(level))
     pairs["shortage_cost"] = pairs["item_id"].map(shortage)
@@ -258,13 +273,15 @@ def _promotions(company: Company) -> pd.DataFrame:
 
 
 def _budgets(company: Company) -> pd.DataFrame:
-    """Return a purchase budget for the plan week and the four after it: what a usual week costs."""
+    """Return budgets for the plan week and the four after it: for purchases what a usual week costs."""
     items = company.items.set_index("item_id")
     cost = items["unit_cost"].reindex(company.pairs["item_id"]).to_numpy()
     usual = float((company.mean[:, : company.size.days].mean(axis=1) * cost).sum() * 7)
     monday = company.plan_date - timedelta(days=company.plan_date.weekday())
     weeks = [monday + timedelta(days=7 * n) for n in range(5)]
-    return pd.DataFrame({"period_start": weeks, "scope": "all", "component": "purchase", "amount": round(usual, -1)})
+    purchases = pd.DataFrame({"period_start": weeks, "component": "purchase", "amount": round(usual, -1)})
+    markdowns = purchases.assign(component="markdown", amount=round(usual * 0.02, -1))
+    return pd.concat([purchases, markdowns], ignore_index=True).assign(scope="all")
 
 
 def _truth(company: Company) -> Mapping[str, pd.DataFrame]:

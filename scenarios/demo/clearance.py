@@ -1,0 +1,49 @@
+"""What must go: goods that run out, too much of them in the stores, a ladder of prices, the rules of a clearance."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scenarios.demo.company import Company
+
+# Weeks of usual sales that a store still has of an item that ends.
+OVERSTOCK_WEEKS = 9
+_SHARES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
+_WEEKS = 6
+_LABELS_A_WEEK = 4
+
+
+def ends(company: Company) -> npt.NDArray[np.bool_]:
+    """Return which items run out: one in twelve."""
+    return np.asarray(np.arange(len(company.items)) % 12 == 11)
+
+
+def clearance(company: Company) -> Mapping[str, pd.DataFrame]:
+    """Return the tables price_ladders, markdown_rules and label_capacity."""
+    items = company.items["item_id"].to_numpy()[ends(company)]
+    monday = company.plan_date - timedelta(days=company.plan_date.weekday())
+    weeks = [monday + timedelta(days=7 * n) for n in range(_WEEKS)]
+    stores = company.locations.loc[company.locations["kind"] == "store", "location_id"]
+    return {
+        "price_ladders": pd.DataFrame(
+            {"ladder_id": "clear", "rung": np.arange(1, len(_SHARES) + 1), "share_of_regular": _SHARES}
+        ),
+        "markdown_rules": pd.DataFrame(
+            {
+                "scope": "item",
+                "scope_id": items,
+                "ladder_id": "clear",
+                "min_step": 0.1,
+                "max_step": 0.4,
+                "max_changes": 2,
+                "min_days_between": 7,
+                "exit_on": company.plan_date + timedelta(days=7 * _WEEKS - 1),
+            }
+        ),
+        "label_capacity": pd.MultiIndex.from_product([stores, weeks], names=["location_id", "week"])
+        .to_frame(index=False)
+        .assign(labels=_LABELS_A_WEEK),
+    }
