@@ -38,9 +38,9 @@ class Settings:
     """
 
     lines_per_chunk: int = 512
-    most_columns: int = 512
-    gap: float = 1e-6
-    model_columns: int = 20_000
+    most_columns: int = 4096
+    gap: float = 1e-4
+    model_columns: int = 10_000
     nodes: int = 200
 
 
@@ -79,6 +79,10 @@ class Columns:
     def line(self) -> Array:
         """Line of each column, shape (K,)."""
         return np.repeat(np.arange(self.start.size - 1), np.diff(self.start))
+
+    def total(self, chosen: Array) -> float:
+        """Cost of one chosen column per line, shape (N,)."""
+        return float(self.cost[chosen].sum())
 
 
 def plain_loop(function: Callable[[S], T], specs: Sequence[S]) -> list[T]:

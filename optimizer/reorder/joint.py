@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 
 from optimizer.reorder.columns import Array, Columns, Settings, extended
+from optimizer.reorder.mix import mixed
 from optimizer.reorder.model import joint_model
-from optimizer.reorder.prices import Priced, Prices, cheapest, dual, evaluate, price_rows
+from optimizer.reorder.prices import Hull, Priced, Prices, cheapest, dual, evaluate, hull_of, price_rows
 from optimizer.reorder.problem import NONE, JointRules, ReorderProblem
 from optimizer.reorder.repair import broken, improved, repaired
 from optimizer.reorder.unlisted import last_multiple, unlisted_value
@@ -21,7 +22,7 @@ from solvers.engines import solve
 from solvers.outcome import Limit, Limits, relative_gap
 
 _EXTENSIONS: Final = 12
-_STARTS: Final = 4
+_STARTS: Final = 3
 _ROUNDING: Final = 1e-9
 
 
@@ -50,7 +51,7 @@ class Joint:
     @property
     def objective(self) -> float:
         """Cost of the plan, money."""
-        return float(self.columns.cost[self.column].sum())
+        return self.columns.total(self.column)
 
 
 @dataclass(frozen=True)
@@ -107,24 +108,65 @@ class _Part:
     rules: JointRules
 
 
+@dataclass(frozen=True)
+class _View:
+    """The touched lines at the prices with the best bound, of all that were `tried`.
+
+    `priced` covers quantities that are no columns by their `unlisted` value, `listed` is the columns' own, both (N',).
+    """
+
+    part: _Part
+    hull: Hull
+    tried: list[Prices]
+    priced: Priced
+    unlisted: Array
+    listed: Array
+
+    def tempting(self, slack: float) -> Array:
+        """Lines of which a quantity that is no column may be within `slack` of the best column."""
+        value = self.listed + slack - _ROUNDING * np.abs(self.listed)
+        return np.asarray(self.part.chosen[self.unlisted < value])
+
+
 def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, settings: Settings) -> Joint:
     """Solve the lines that active rules touch; the others stay at their free optimum."""
-    last = last_multiple(replace(problem, joint=rules), columns)
-    columns = _reaching(problem, columns, rules, (last, settings.most_columns))
-    for left in reversed(range(_EXTENSIONS)):
-        part = _part(columns, rules)
-        prices, plan = _plan(part.columns, part.rules)
-        unlisted = unlisted_value(problem, columns, price_rows(rules, prices), last)
-        priced = evaluate(part.columns, part.rules, prices, unlisted[part.chosen])
-        slack = float(part.columns.cost[plan].sum()) - priced.bound
-        tempting = part.chosen[unlisted[part.chosen] < priced.reduced + slack]
+    ends = last_multiple(replace(problem, joint=rules), columns), settings.most_columns
+    columns = _reaching(problem, columns, rules, ends)
+    columns, view = _listed(replace(problem, joint=rules), columns, ends, 0.0)
+    plan, slack = _plan(view, settings.nodes), 0.0
+    # In a large part the slack is that of many lines, and longer lists of one would not close it.
+    if view.part.columns.cost.size <= settings.model_columns:
+        slack = view.part.columns.total(plan) - view.priced.bound
+        columns, view = _listed(replace(problem, joint=rules), columns, ends, slack)
+        plan = _plan(view, settings.nodes)
+    found = _polished(view.part, (plan, view.priced), settings, bool(view.tempting(slack).size))
+    return _merged(_free(problem, columns), view.part, found, view.priced.prices)
+
+
+def _listed(problem: ReorderProblem, columns: Columns, ends: tuple[Array, int], slack: float) -> tuple[Columns, _View]:
+    """List more multiples until, at the best prices, none that is missing may be within `slack` of the best."""
+    last, most = ends
+    view = _viewed(problem, columns, last)
+    for _ in range(_EXTENSIONS):
+        tempting = view.tempting(slack)
         longer = tempting[(columns.listed < last)[tempting] & columns.enumerated[tempting]]
-        if not (longer.size and left):
+        if not longer.size:
             break
         more = np.minimum(2 * columns.listed[longer] + 1, last[longer])
-        columns = extended(problem, columns, longer, more, settings.most_columns)
-    found = _polished(part, (plan, priced), settings, bool(tempting.size))
-    return _merged(_free(problem, columns), part, found, prices)
+        columns = extended(problem, columns, longer, more, most)
+        view = _viewed(problem, columns, last)
+    return columns, view
+
+
+def _viewed(problem: ReorderProblem, columns: Columns, last: Array) -> _View:
+    part = _part(columns, problem.joint)
+    hull = hull_of(part.columns)
+    tried = dual(hull, part.rules)
+    bounds = [evaluate(hull.columns, part.rules, prices).bound for prices in tried]
+    best = tried[int(np.argmax(bounds))]
+    unlisted = unlisted_value(problem, columns, price_rows(problem.joint, best), last)[part.chosen]
+    listed = evaluate(part.columns, part.rules, best).reduced
+    return _View(part, hull, tried, evaluate(part.columns, part.rules, best, unlisted), unlisted, listed)
 
 
 def _merged(free: Joint, part: _Part, found: tuple[Array, float, Limit], prices: Prices) -> Joint:
@@ -171,15 +213,16 @@ def _subset(columns: Columns, chosen: Array, keep: Array) -> Columns:
     return Columns(start=start, quantity=columns.quantity[keep], cost=columns.cost[keep], **per_line)
 
 
-def _plan(columns: Columns, rules: JointRules) -> tuple[Prices, Array]:
-    """Prices with the best bound, and the best plan found from the prices tried."""
-    tried = dual(columns, rules)
-    answers = [evaluate(columns, rules, prices) for prices in tried]
-    best = int(np.argmax([answer.bound for answer in answers]))
-    starts = dict.fromkeys([best, *range(len(tried) - _STARTS, len(tried))])
-    plans = [_feasible(columns, rules, answers[at].column) for at in starts if at >= 0]
-    costs = [float(columns.cost[plan].sum()) for plan in plans]
-    return tried[best], plans[int(np.argmin(costs))]
+def _plan(view: _View, nodes: int) -> Array:
+    """Give the best plan found from the prices tried."""
+    columns, rules, best = view.part.columns, view.part.rules, view.priced.prices
+    starts = [best, *view.tried[-_STARTS:]]
+    plans = [_feasible(columns, rules, evaluate(columns, rules, prices).column) for prices in starts]
+    tied = rules.budget is not None or (rules.pool != NONE).any()
+    if tied and (rules.supplier != NONE).any():
+        mix = mixed(columns, view.hull, rules, best, nodes)
+        plans += [] if mix is None else [_feasible(columns, rules, mix)]
+    return min(plans, key=columns.total)
 
 
 def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
@@ -192,7 +235,7 @@ def _polished(
     """Close the gap with an engine, on the columns that prices cannot exclude from a better plan."""
     plan, priced = found
     columns, rules = part.columns, part.rules
-    objective = float(columns.cost[plan].sum())
+    objective = columns.total(plan)
     if relative_gap(objective, priced.bound) <= settings.gap:
         return plan, priced.bound, "none"
     keep = _may_improve(columns, rules, priced, objective - priced.bound)
@@ -204,7 +247,7 @@ def _polished(
     if outcome.plan is not None and outcome.objective < objective:
         taken = np.flatnonzero(outcome.plan.values[: core.cost.size] > 0.5)
         plan = _feasible(columns, rules, np.flatnonzero(keep)[taken])
-        objective = float(columns.cost[plan].sum())
+        objective = columns.total(plan)
     bound = priced.bound if unproved else max(priced.bound, min(outcome.bound, objective))
     closed = relative_gap(objective, bound) <= settings.gap
     stopped: Limit = outcome.limit if outcome.limit != "none" else "other"

@@ -12,7 +12,8 @@ Bound
     open_j = mu_j M_j + sum_{n in j} r_n,    closed_j = sum_{n in j} c_n0
 
 A column counts at most M_j towards its minimum, for one line alone may reach it. L is a bound for any prices
-(Geoffrion 1974, doi 10.1007/BFb0120690); they are found by bisection on one kind of row at a time.
+(Geoffrion 1974, doi 10.1007/BFb0120690). They are found on the lower convex hull of each line's columns, where a
+minimum or a pool alone is met by taking the cheapest slopes first; the budget's price is bisected around that.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from optimizer.reorder.columns import Array, Columns
 from optimizer.reorder.kernels import compiled
 from optimizer.reorder.problem import NONE, JointRules
 
-_HALVINGS: Final = 40
-_SWEEPS: Final = 2
-_DOUBLINGS: Final = 80
-_TINY_PRICE: Final = 1e-9
+_HALVINGS: Final = 30
+_SWEEPS: Final = 3
+_TINY_PRICE: Final = 1e-7
+_MARGIN: Final = 1e-12
+_NUDGE: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -114,24 +116,63 @@ def evaluate(columns: Columns, rules: JointRules, prices: Prices, unlisted: Arra
     return Priced(prices, column, reduced, opens, opening, bound)
 
 
-def dual(columns: Columns, rules: JointRules) -> list[Prices]:
+@compiled
+def _on_hull(start: Array, quantity: Array, cost: Array) -> Array:
+    """Whether a column is a corner of the lower convex hull of its line's (quantity, cost), shape (K,)."""
+    corner = np.zeros(quantity.size, dtype=np.bool_)
+    stack = np.zeros(quantity.size + 1, dtype=np.int64)
+    for n in range(start.size - 1):
+        top = 0
+        for k in range(start[n], start[n + 1]):
+            while top > 1:
+                a, b = stack[top - 2], stack[top - 1]
+                if (cost[b] - cost[a]) * (quantity[k] - quantity[b]) < (cost[k] - cost[b]) * (
+                    quantity[b] - quantity[a]
+                ):
+                    break
+                top -= 1
+            stack[top] = k
+            top += 1
+        for place in range(top):
+            corner[stack[place]] = True
+    return corner
+
+
+@dataclass(frozen=True)
+class Hull:
+    """Corners of the lines as columns, and the steps between them: line, quantity and cost per step, shape (steps,)."""
+
+    columns: Columns
+    line: Array
+    size: Array
+    slope: Array
+
+
+def hull_of(columns: Columns) -> Hull:
+    """Give the lower convex hull of each line."""
+    corner = _on_hull(columns.start, columns.quantity, columns.cost)
+    line = columns.line[corner]
+    start = np.concatenate([[0], np.cumsum(np.bincount(line, minlength=columns.lines))]).astype(np.int64)
+    corners = replace(columns, start=start, quantity=columns.quantity[corner], cost=columns.cost[corner])
+    inside = np.flatnonzero(line[1:] == line[:-1])
+    size = np.diff(corners.quantity)[inside]
+    return Hull(corners, line[inside], size, np.diff(corners.cost)[inside] / size)
+
+
+def dual(hull: Hull, rules: JointRules) -> list[Prices]:
     """Prices tried on the way to the best bound, the last of which meets every rule as far as prices can."""
-    if rules.budget is None:
-        return [_inner(columns, rules, Prices.zero(rules))]
-    tried = [_inner(columns, rules, Prices.zero(rules))]
-    if _spent(columns, rules, tried[0]) <= rules.budget:
+    tried = [best_inner(hull, rules, Prices.zero(rules))]
+    if rules.budget is None or _spent(hull.columns, rules, tried[0]) <= rules.budget:
         return tried
-    low, high = 0.0, _dear(columns, rules)
+    low, high = 0.0, _dear(hull.columns, rules)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2.0
-        tried.append(_inner(columns, rules, replace(tried[-1], budget=middle)))
-        if _spent(columns, rules, tried[-1]) > rules.budget:
-            low = middle
-        else:
-            high = middle
+        tried.append(best_inner(hull, rules, replace(tried[-1], budget=middle)))
+        over = _spent(hull.columns, rules, tried[-1]) > rules.budget
+        low, high = (middle, high) if over else (low, middle)
         if high - low <= _TINY_PRICE * high:
             break
-    return [*tried, _inner(columns, rules, replace(tried[-1], budget=high))]
+    return [*tried, best_inner(hull, rules, replace(tried[-1], budget=high))]
 
 
 def _spent(columns: Columns, rules: JointRules, prices: Prices) -> float:
@@ -149,72 +190,61 @@ def _dear(columns: Columns, rules: JointRules) -> float:
     return max(float(steep.max(initial=0.0)), _TINY_PRICE) * 1.001
 
 
-def _inner(columns: Columns, rules: JointRules, prices: Prices) -> Prices:
+def best_inner(hull: Hull, rules: JointRules, prices: Prices) -> Prices:
     """Best prices of minima and pools at a budget price, one kind at a time; exact where no line has both."""
-    for _ in range(_SWEEPS):
-        if rules.supplier_minimum.size:
-            prices = replace(prices, minimum=_bisect_minimum(columns, rules, prices))
-        if rules.pool_available.size:
-            prices = replace(prices, pool=_bisect_pool(columns, rules, prices))
-        if not (rules.supplier_minimum.size and rules.pool_available.size):
-            break
+    both = bool(((rules.supplier != NONE) & (rules.pool != NONE)).any())
+    for _ in range(_SWEEPS if both else 1):
+        prices = replace(prices, minimum=_minimum_prices(hull, rules, prices))
+        prices = replace(prices, pool=_pool_prices(hull, rules, prices))
     return prices
 
 
-def _bisect_minimum(columns: Columns, rules: JointRules, prices: Prices) -> Array:
-    """Least reward per group at which its lines, chosen freely, reach the minimum (or all they can)."""
+def _minimum_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
+    """Slope, per unit of the minimum, of the step with which the lines of a group reach it, shape (J,).
 
-    def short(minimum: Array) -> Array:
-        trial = price_rows(rules, replace(prices, minimum=minimum))
-        column, _ = cheapest(columns.start, columns.quantity, columns.cost, trial)
-        return _reached(columns, rules, column) < _needed(rules)
-
-    return _bisect(short, rules.supplier_minimum.size)
-
-
-def _bisect_pool(columns: Columns, rules: JointRules, prices: Prices) -> Array:
-    """Least price per pool at which its lines ask for no more than there is."""
-
-    def short(pool: Array) -> Array:
-        column = evaluate(columns, rules, replace(prices, pool=pool)).column
-        return _drawn(columns, rules, column) > rules.pool_available
-
-    return _bisect(short, rules.pool_available.size)
-
-
-def _bisect(short: object, size: int) -> Array:
-    assert callable(short)
-    low, high = np.zeros(size), np.zeros(size)
-    missing, step = short(high), 1.0
-    for _ in range(_DOUBLINGS):
-        if not missing.any():
-            break
-        low, high = np.where(missing, high, low), np.where(missing, step, high)
-        missing, step = short(high) & missing, step * 2.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2.0
-        missing = short(middle)
-        low, high = np.where(missing, middle, low), np.where(missing, high, middle)
-    return high
+    A group that cannot reach its minimum gets a price at which staying closed is best.
+    """
+    tax, _, _ = price_rows(rules, prices)
+    groups, needed = rules.supplier[hull.line], rules.supplier_minimum
+    member = groups != NONE
+    weight, slope = rules.minimum_weight[hull.line] * hull.size, (hull.slope + tax[hull.line]) * hull.size
+    savings = np.bincount(groups[member], np.maximum(-slope, 0.0)[member], minlength=needed.size)
+    reach = np.bincount(groups[member], weight[member], minlength=needed.size)
+    counting = member & (weight > 0)
+    ratio = slope[counting] / weight[counting]
+    price = np.maximum(_marginal(ratio, weight[counting], groups[counting], needed), 0.0)
+    missing = needed - reach
+    short = missing > needed * _MARGIN
+    price[short] = savings[short] / missing[short]
+    return price * (1.0 + _NUDGE)
 
 
-def _reached(columns: Columns, rules: JointRules, column: Array) -> Array:
-    """Weight of each group, a line counting at most the minimum, shape (J,)."""
-    member = rules.supplier != NONE
-    groups = rules.supplier[member]
-    weight = (rules.minimum_weight * columns.quantity[column])[member]
-    weight = np.minimum(weight, rules.supplier_minimum[groups])
-    return np.bincount(groups, weight, minlength=rules.supplier_minimum.size)
+def _pool_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
+    """Give the saving of the first step, the best taken first, that a pool has no room for, shape (P,)."""
+    tax, reward, _ = price_rows(rules, replace(prices, pool=np.zeros_like(prices.pool)))
+    pools, available = rules.pool[hull.line], rules.pool_available
+    member = pools != NONE
+    slope = (hull.slope + (tax - reward)[hull.line])[member]
+    size, pools = hull.size[member].astype(np.float64), pools[member]
+    worth = -_marginal(slope, size, pools, available + _MARGIN * np.maximum(1.0, available))
+    scarce = np.bincount(pools, size, minlength=available.size) > available
+    return np.where(scarce, np.maximum(worth, 0.0), 0.0) * (1.0 + _NUDGE)
 
 
-def _needed(rules: JointRules) -> Array:
-    return rules.supplier_minimum * (1.0 - 1e-12)
+def _marginal(slope: Array, size: Array, group: Array, needed: Array) -> Array:
+    """Slope of the step with which each group, taking the smallest slopes first, reaches `needed`, shape (G,).
 
-
-def _drawn(columns: Columns, rules: JointRules, column: Array) -> Array:
-    member = rules.pool != NONE
-    drawn = columns.quantity[column][member]
-    return np.bincount(rules.pool[member], drawn, minlength=rules.pool_available.size)
+    The largest slope where all steps do not suffice, 0 without any step.
+    """
+    marginal = np.zeros(needed.size)
+    order = np.lexsort((slope, group))
+    slope, size, group = slope[order], size[order], group[order]
+    begins, ends = (np.searchsorted(group, np.arange(needed.size), side) for side in ("left", "right"))
+    total = np.concatenate([[0.0], np.cumsum(size)])
+    some = ends > begins
+    place = np.searchsorted(total[1:], (total[begins] + needed * (1 - _MARGIN))[some])
+    marginal[some] = slope[np.clip(place, begins[some], ends[some] - 1)]
+    return marginal
 
 
 def _gathered(values: Array, index: Array) -> Array:

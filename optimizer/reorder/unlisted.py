@@ -18,28 +18,37 @@ from optimizer.reorder.problem import NONE, ReorderProblem
 
 
 def last_multiple(problem: ReorderProblem, columns: Columns) -> Array:
-    """Last multiple of each line that a plan can need, shape (N,): the useful ones, or enough to reach a minimum alone.
+    """Last multiple of each line that a plan can need, shape (N,).
 
-    Beyond both, a pack less costs no more at the floor, takes no more from any rule, and still reaches the minimum.
+    Without a joint minimum these are the useful ones. With one, let q' be the first multiple that reaches the minimum
+    alone: a larger quantity whose floor is above the cost of q' is beaten by q', which takes less from every other
+    rule. Where nothing reaches it alone, q' is the largest multiple allowed.
     """
-    rules, first = problem.joint, first_multiple(problem)
-    needed = np.append(rules.supplier_minimum, 0.0)[rules.supplier]
-    steps = np.divide(needed, rules.minimum_weight, out=np.zeros(needed.size), where=rules.minimum_weight > 0)
-    alone = np.ceil((steps - first) / problem.pack) + 1
-    wanted = np.maximum(columns.useful + 1, np.where(rules.supplier != NONE, alone, 0))
-    return np.asarray(np.minimum(wanted, multiples_allowed(problem)).astype(np.int64))
+    last = columns.useful.copy()
+    rules = problem.joint
+    member = np.flatnonzero((rules.supplier != NONE) & (rules.minimum_weight > 0) & (multiples_allowed(problem) > 0))
+    if not member.size:
+        return last
+    part, first = select(problem, member), first_multiple(problem)[member]
+    steps = rules.supplier_minimum[rules.supplier[member]] / rules.minimum_weight[member]
+    alone = np.clip(np.ceil((steps - first) / part.pack) + 1, 1, multiples_allowed(part))
+    lines = as_lines(part)
+    policy = unfitted_policy(lines)._replace(z=columns.z[member], cap=columns.cap[member])
+    known = kernels.price(lines, policy, np.arange(member.size), first + (alone - 1) * part.pack)
+    last[member] = np.maximum(last[member], kernels.last_useful(lines, policy, first, known))
+    return last
 
 
 def unlisted_value(problem: ReorderProblem, columns: Columns, prices: Array, last: Array) -> Array:
     """Least floor + tax q - min(reward q, ceiling) over the multiples that are no columns, inf without any, shape (N,).
 
-    `prices` as for `prices.cheapest`, `last` from `last_multiple`; one multiple more stands for all beyond. The
-    function is convex in the quantity, so its slope is bisected. A dense line without reward needs no look: beyond its
-    cap the floor alone is above the cost of a smaller column.
+    `prices` as for `prices.cheapest`, `last` from `last_multiple`. The function is convex in the quantity, so its slope
+    is bisected. A dense line without reward needs no look: beyond its cap the floor alone is above the cost of a
+    smaller column.
     """
     value = np.full(columns.lines, np.inf)
     low = np.where(columns.enumerated, columns.listed + 1, 1)
-    high = np.minimum(last + 1, multiples_allowed(problem))
+    high = last
     chosen = np.flatnonzero((low <= high) & (~columns.enumerated | (prices[1] > 0)))
     if chosen.size:
         value[chosen] = _least(problem, columns, chosen, (prices[:, chosen], low[chosen], high[chosen]))

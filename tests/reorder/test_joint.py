@@ -7,14 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reorder_cases import COST_TOLERANCE, joint_optimum, joint_rules, random_problem, reorder_problem
 
-from optimizer.reorder.columns import enumerate_columns
-from optimizer.reorder.decide import BUDGET, MINIMUM, POOL, decide, project
+from optimizer.reorder.columns import Settings, enumerate_columns
+from optimizer.reorder.decide import BUDGET, MINIMUM, POOL, project
+from optimizer.reorder.decide import decide as decide_within
 from optimizer.reorder.model import joint_model
 from optimizer.reorder.repair import meets
 from solvers.lp_text import lp_text
 
 GOLDEN = Path(__file__).parent / "joint_model.lp"
+PROVED = Settings(gap=1e-9)
 FAMILIES = {"choose", "budget", "pool", "minimum", "door"}
+
+
+def decide(problem):
+    """Decide with the gap closed, so that costs can be compared."""
+    return decide_within(problem, PROVED)
 
 
 def with_rules(seed: int, kinds: tuple[str, ...], lines: int = 4):
@@ -225,3 +232,10 @@ def test_the_projection_costs_what_the_plan_says():
     paid = flow.closing.sum(axis=1) + 4.0 * flow.lost.sum(axis=1)
     assert paid[0] == pytest.approx(plan.cost[0], rel=1e-2)
     assert paid[1] < plan.cost[1]
+
+
+def test_no_line_at_all_has_an_empty_plan():
+    outcome = decide(reorder_problem(np.zeros((0, 3, 4), dtype=int)))
+    assert (outcome.status, outcome.objective, outcome.gap) == ("optimal", 0.0, 0.0)
+    assert outcome.required().quantity.size == 0
+    assert project(reorder_problem(np.zeros((0, 3, 4), dtype=int)), outcome.required()).closing.shape == (0, 4)
