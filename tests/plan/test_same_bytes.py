@@ -34,7 +34,7 @@ def test_parquet_tables_give_the_same_bytes_as_csv(company, planned, tmp_path):
     other = tmp_path / "parquet"
     other.mkdir()
     for path in company.glob("*.csv"):
-        ids = dict.fromkeys(("item_id", "location_id", "source_id", "order_id"), str)
+        ids = dict.fromkeys(("item_id", "location_id", "source_id", "order_id", "scope_id"), str)
         pd.read_csv(path, dtype=ids).to_parquet(other / f"{path.stem}.parquet", index=False)
     (other / "policy.toml").write_bytes((company / "policy.toml").read_bytes())
     assert run_plan.run(["plan", str(other), "--out", str(tmp_path / "plan"), "--workers", "1"]) == 0
