@@ -1,0 +1,228 @@
+"""
+Plan today's orders of a made-up retailer: seconds, cost, bound, gap and memory, from 10 lines to 30,000.
+
+    python -m benchmarks.reorder [CASE ...]
+
+Cases: 10, 100, 1000, 10000, 30000 lines, `bed` (lost sales against the known optimum) and `handover` (a model of
+five million entries to HiGHS). Without a case, all but 30000. Each appends to benchmarks/records.csv; nothing gates.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+from scipy.stats import poisson
+
+from benchmarks.records import append_record
+from optimizer.reorder.columns import Settings, enumerate_columns
+from optimizer.reorder.decide import decide
+from optimizer.reorder.joint import solve_joint
+from optimizer.reorder.model import joint_model
+from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, NONE, JointRules, ReorderProblem
+from solvers import highs
+from solvers.model import Bounds, Model, Triplets
+from solvers.outcome import Limits
+
+SIZES = (10, 100, 1_000, 10_000)
+PATHS, PERIODS = 50, 14
+LINES_PER_SUPPLIER = 100
+SEED = 20_240_101
+# Optimal costs of lost sales with Poisson demand 5 and holding 1, by value iteration: lead time, shortage -> cost.
+OPTIMAL = {
+    (1, 4): 4.041, (1, 9): 5.438, (1, 19): 6.676, (1, 39): 7.836,
+    (2, 4): 4.395, (2, 9): 6.094, (2, 19): 7.664, (2, 39): 9.106,
+}  # fmt: skip
+
+
+def free_problem(lines: int, seed: int = SEED) -> tuple[ReorderProblem, np.ndarray, np.random.Generator]:
+    """Lines without joint rules, and their prices: a fifth sells more than 50 packs a day, a quarter has arrivals."""
+    rng = np.random.default_rng(seed)
+    rate = np.exp(rng.normal(0.3, 1.3, lines))
+    pack = np.where(rate < 0.5, 1, rng.choice([1, 6, 12], lines))
+    fast = rng.random(lines) < 0.2
+    rate, pack = np.where(fast, rng.uniform(50, 80, lines), rate), np.where(fast, 1, pack)
+    shape = (lines, PATHS, PERIODS)
+    demand = rng.poisson(rate[:, None, None] * rng.gamma(4.0, 0.25, (lines, PATHS, 1)), shape).astype(np.int32)
+    price = np.round(np.exp(rng.normal(6.0, 0.6, lines)))
+    due = (rng.random((lines, PERIODS)) < 0.1) & (rng.random((lines, 1)) < 0.25)
+    days = np.zeros((lines, PERIODS), dtype=bool)
+    days[:, ::2] = True
+    whole = np.ones(lines, dtype=np.int64)
+    problem = ReorderProblem(
+        demand=demand,
+        weight=np.full(PATHS, 1.0 / PATHS),
+        on_hand=np.floor(rate * rng.uniform(0, 7, lines)),
+        arrivals=np.where(due, np.ceil(rate)[:, None], 0.0),
+        lead_periods=rng.integers(1, 4, lines),
+        can_order=days,
+        pack=pack,
+        minimum=0 * whole,
+        maximum=NO_MAXIMUM * whole,
+        holding_cost=price * 0.002,
+        shortage_cost=price * 0.4,
+        order_cost=0.0 * price,
+        unit_cost=price,
+        salvage_value=0.0 * price,
+        life_periods=np.where(rng.random(lines) < 0.25, 14, NO_EXPIRY),
+        unmet="lost_sales",
+        joint=JointRules.none(lines),
+    )
+    return problem, price, rng
+
+
+def tied_problem(lines: int) -> tuple[ReorderProblem, float]:
+    """Add joint minima, more than half of which bind, and a budget at 90 % of the free need; also the share binding."""
+    problem, price, rng = free_problem(lines)
+    suppliers = max(1, lines // LINES_PER_SUPPLIER) if lines > 100 else max(1, lines // 10)
+    free = decide(problem).required().quantity
+    supplier = rng.integers(0, suppliers, lines)
+    value = np.bincount(supplier, free * price, minlength=suppliers)
+    minimum = np.round(value * rng.uniform(0.8, 1.3, suppliers))
+    budget = int(0.9 * (free @ price))
+    pool = np.full(lines, NONE)
+    rules = JointRules(supplier, minimum, price, budget, price, pool, np.zeros(0))
+    return replace(problem, joint=rules), float((minimum > value).mean())
+
+
+def sized_case(lines: int) -> None:
+    """One size, planned from arrays to orders."""
+    problem, binding = tied_problem(lines)
+    began = time.perf_counter()
+    outcome = decide(problem)
+    seconds = time.perf_counter() - began
+    case = f"reorder: {lines} lines x {PATHS} paths, budget and minima"
+    print_row(case, seconds, (outcome.objective, outcome.bound, outcome.gap))
+    ordered = (outcome.required().quantity > 0).mean()
+    print(f"  {binding:.0%} of the minima bind in the free optimum, {ordered:.0%} of the lines order")
+    append_record(case, seconds, objective=outcome.objective, bound=outcome.bound, gap=outcome.gap)
+    if lines <= 10:
+        monolith_case(problem)
+
+
+def monolith_case(problem: ReorderProblem) -> None:
+    """Solve the same problem as one model with every quantity a column."""
+    columns = solve_joint(problem, enumerate_columns(problem), Settings(gap=1e-9)).columns
+    began = time.perf_counter()
+    outcome = highs.solve(joint_model(columns, problem.joint), Limits(nodes=20_000))
+    seconds = time.perf_counter() - began
+    case = f"reorder: {problem.lines} lines, one model in HiGHS"
+    print_row(case, seconds, (outcome.objective, outcome.bound, outcome.gap))
+    append_record(case, seconds, objective=outcome.objective, bound=outcome.bound, gap=outcome.gap)
+
+
+def handover_case() -> None:
+    """Seal a labelled model of a million columns and five million entries and hand it to HiGHS."""
+    columns, rows, each = 1_000_000, 200_000, 5
+    rng = np.random.default_rng(SEED)
+    row = rng.integers(0, rows, columns * each)
+    column = np.repeat(np.arange(columns), each)
+    value, cost = np.ones(columns * each), rng.random(columns)
+    began = time.perf_counter()
+    model = Model()
+    model.add_variables(
+        "take", {"line": column[::each] // 20, "quantity": column[::each] % 20}, cost, Bounds(0, 1, True)
+    )
+    model.add_rows("capacity", {"row": np.arange(rows)}, Triplets(row, column, value), -np.inf, 10.0)
+    highs.hand_over(model.seal(), Limits())
+    seconds = time.perf_counter() - began
+    print_row("reorder: hand over a model of 5 M entries", seconds, (np.nan,) * 3)
+    append_record("reorder: hand over a model of 5 M entries", seconds)
+
+
+def bed_case() -> None:
+    """Long-run cost of deciding anew every period, exactly, against the optimum of lost sales."""
+    for (lead, shortage), optimal in OPTIMAL.items():
+        began = time.perf_counter()
+        cost = rolling_cost(lead, float(shortage))
+        case = f"reorder: lost sales, lead {lead}, shortage {shortage}, above optimal"
+        print_row(case, time.perf_counter() - began, (cost, optimal, cost / optimal - 1))
+        append_record(case, time.perf_counter() - began, objective=cost, bound=optimal, gap=cost / optimal - 1)
+
+
+def rolling_cost(lead: int, shortage: float) -> float:
+    """Decide in every state that occurs, then solve the chain of states."""
+    chances = poisson.pmf(np.arange(40), 5)
+    actions: dict[tuple[int, ...], int] = {}
+    frontier = [(5,) * lead]
+    while frontier:
+        actions |= dict(zip(frontier, decided(np.array(frontier), shortage), strict=True))
+        reached = {after(state, actions[state], d) for state in frontier for d in range(state[0] + 1)}
+        frontier = sorted(reached - actions.keys())
+    place = {state: number for number, state in enumerate(actions)}
+    moves, cost = np.zeros((len(place), len(place))), np.zeros(len(place))
+    for state, number in place.items():
+        for d, chance in enumerate(chances):
+            cost[number] += chance * (max(state[0] - d, 0) + shortage * max(d - state[0], 0))
+            moves[number, place[after(state, actions[state], d)]] += chance
+    balance = np.vstack([moves.T - np.eye(len(place)), np.ones(len(place))])
+    stationary = np.linalg.lstsq(balance, np.append(np.zeros(len(place)), 1.0), rcond=None)[0]
+    return float(stationary @ cost)
+
+
+def after(state: tuple[int, ...], quantity: int, demand: int) -> tuple[int, ...]:
+    pipeline = (*state[1:], quantity)
+    return (max(state[0] - demand, 0) + pipeline[0], *pipeline[1:])
+
+
+def decided(states: np.ndarray, shortage: float, paths: int = 1_500, periods: int = 12) -> list[int]:
+    """One line per state, all on the same paths, each period's draws spread evenly over the distribution."""
+    rng = np.random.default_rng(0)
+    lines, lead = states.shape
+    ranks = np.argsort(rng.random((periods, paths)), axis=1)
+    demand = poisson.ppf((ranks + rng.random((periods, paths))) / paths, 5).astype(np.int32).T
+    arrivals, one, nothing = np.zeros((lines, periods)), np.ones(lines, dtype=np.int64), np.zeros(lines)
+    arrivals[:, 1:lead] = states[:, 1:]
+    problem = ReorderProblem(
+        demand=np.broadcast_to(demand, (lines, paths, periods)),
+        weight=np.full(paths, 1.0 / paths),
+        on_hand=states[:, 0].astype(float),
+        arrivals=arrivals,
+        lead_periods=lead * one,
+        can_order=np.ones((lines, periods), dtype=bool),
+        pack=one,
+        minimum=0 * one,
+        maximum=NO_MAXIMUM * one,
+        holding_cost=nothing + 1.0,
+        shortage_cost=nothing + shortage,
+        order_cost=nothing,
+        unit_cost=nothing,
+        salvage_value=nothing,
+        life_periods=NO_EXPIRY * one,
+        unmet="lost_sales",
+        joint=JointRules.none(lines),
+    )
+    return decide(problem).required().quantity.tolist()
+
+
+def print_row(case: str, seconds: float, figures: tuple[float, float, float]) -> None:
+    objective, bound, gap = figures
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{case:<60}{seconds:>8.2f} s {objective:>14.3f} {bound:>14.3f} {gap:>9.4%} {memory:>6.0f} MB", flush=True)
+
+
+def run_case(name: str) -> None:
+    if name == "bed":
+        bed_case()
+    elif name == "handover":
+        handover_case()
+    else:
+        sized_case(int(name))
+
+
+def main(names: list[str]) -> None:
+    """Run each case in a process of its own, so that memory is the case's."""
+    if len(names) == 1:
+        run_case(names[0])
+        return
+    print(f"{'case':<60}{'time':>10} {'objective':>14} {'bound':>14} {'gap':>9} {'memory':>9}", flush=True)
+    for name in names or [*map(str, SIZES), "bed", "handover"]:
+        subprocess.run([sys.executable, "-m", "benchmarks.reorder", name], check=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
