@@ -1,0 +1,169 @@
+"""Why a stop was left out, and the cheapest single thing that would let it in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+
+from solvers.routing.problem import ALONE, NO_LIMIT, RoutingPlan, RoutingProblem
+from solvers.routing.schedule import Excess, excess_of, planned_route
+
+Cause: TypeAlias = Literal["load", "skills", "window", "limits", "vehicles", "price", "search", "partner"]
+
+# Places on routes tried for one stop, those with the smallest detour first.
+_PLACES_TRIED: Final = 40
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """One rule loosened: what, on which vehicle type (None: the stop's own rule), by how much, at which route cost.
+
+    kind : "vehicle" (one more), "load" (amount in dimension), "window" (seconds later), "shift", "seconds", "metres",
+        "stops", "skills" (the type may serve it), "price" (worth it from this price on), "none" (nothing single helps)
+    route : number of the route it would join, None for one of its own
+    cost : added cost of routes in minor units, fixed cost of another vehicle included
+    """
+
+    kind: str
+    amount: int
+    vehicle_type: int | None
+    route: int | None
+    cost: float
+    dimension: int = 0
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why `stop` is left out and what would let it in."""
+
+    stop: int
+    cause: Cause
+    relaxation: Relaxation
+
+
+def reasons_left_out(problem: RoutingProblem, plan: RoutingPlan) -> list[Reason]:
+    """
+    Return cause and cheapest single relaxation of every stop the plan leaves out.
+
+    Causes, the first that holds: "partner" (one end of a shipment, not analysed), "skills" no type may serve it, "load"
+    above every such type, "window" and "limits" a trip of its own breaks them from any depot, "vehicles" every vehicle
+    is out and no route has room, "price" serving costs more than leaving out, "search" it would pay and was not found.
+    """
+    return [_reason(problem, plan, int(stop)) for stop in plan.unserved]
+
+
+def _reason(problem: RoutingProblem, plan: RoutingPlan, stop: int) -> Reason:
+    if int(problem.stops.partner[stop]) != ALONE:
+        return Reason(stop, "partner", Relaxation("none", 0, None, None, 0.0))
+    served_by = [k for k, v in enumerate(problem.vehicle_types) if v.may_serve(stop) and v.available > 0]
+    if not served_by:
+        return Reason(stop, "skills", _cheapest(_alone(problem, stop, {"closed"})))
+    alone = {k: excess_of(problem, k, [stop]) for k in served_by}
+    if not any(excess.kinds() == set() for excess in alone.values()):
+        return Reason(stop, _cause_alone(alone), _cheapest(_alone(problem, stop, None)))
+    ways = list(_ways_in(problem, plan, stop, served_by))
+    free = [way for way in ways if way.kind == "price"]
+    if not free:
+        return Reason(stop, "vehicles", _cheapest(ways))
+    cheapest = _cheapest(free)
+    return Reason(stop, "price" if cheapest.cost >= problem.stops.price[stop] else "search", cheapest)
+
+
+def _cause_alone(alone: dict[int, Excess]) -> Cause:
+    """Return the rule that every type breaks even on a trip for this stop only; the type with fewest faults decides."""
+    kinds = min((excess.kinds() for excess in alone.values()), key=lambda kinds: (len(kinds), sorted(kinds)))
+    if "load" in kinds:
+        return "load"
+    if "closed" in kinds or "window" in kinds:
+        return "window"
+    return "limits"
+
+
+def _cheapest(ways: list[Relaxation]) -> Relaxation:
+    nothing = Relaxation("none", 0, None, None, 0.0)
+    return min(ways, key=lambda way: (way.cost, way.amount), default=nothing)
+
+
+def _alone(problem: RoutingProblem, stop: int, ignored: set[str] | None) -> list[Relaxation]:
+    """Return what would make a trip for this stop only possible, one rule at a time."""
+    found = []
+    for kind, vehicle in enumerate(problem.vehicle_types):
+        excess = excess_of(problem, kind, [stop])
+        if ignored is not None and excess.kinds() <= ignored:
+            cost = planned_route(problem, kind, 0, [stop]).cost
+            found.append(Relaxation("skills", 1, kind, None, cost))
+        elif vehicle.may_serve(stop):
+            found += _single(problem, excess, kind, None, (stop, _way_cost(problem, kind, [stop])))
+    return found
+
+
+def _ways_in(problem: RoutingProblem, plan: RoutingPlan, stop: int, served_by: list[int]) -> Iterator[Relaxation]:
+    """Yield each way into the plan that needs one rule loosened at most; kind "price" needs none."""
+    used = [sum(route.vehicle_type == k for route in plan.routes) for k in range(len(problem.vehicle_types))]
+    for kind in served_by:
+        if not excess_of(problem, kind, [stop]).kinds():
+            free = used[kind] < problem.vehicle_types[kind].available
+            cost = planned_route(problem, kind, 0, [stop]).cost
+            yield Relaxation("price" if free else "vehicle", int(not free), kind, None, cost)
+    for _, number, position in sorted(_detours(problem, plan, stop))[:_PLACES_TRIED]:
+        route = plan.routes[number]
+        kind, before = route.vehicle_type, route.stops.tolist()
+        stops = [*before[:position], stop, *before[position:]]
+        excess = excess_of(problem, kind, stops)
+        if not excess.kinds():
+            yield Relaxation("price", 0, kind, number, planned_route(problem, kind, 0, stops).cost - route.cost)
+        else:
+            added = _way_cost(problem, kind, stops) - _way_cost(problem, kind, before)
+            yield from _single(problem, excess, kind, number, (stop, added))
+
+
+def _detours(problem: RoutingProblem, plan: RoutingPlan, stop: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (added metres, route, position) of every place on a route whose vehicle may serve the stop."""
+    for number, route in enumerate(plan.routes):
+        vehicle = problem.vehicle_types[route.vehicle_type]
+        if not vehicle.may_serve(stop):
+            continue
+        metres = problem.metres[vehicle.profile]
+        places = [problem.depot_place[vehicle.depot], *problem.stops.place[route.stops]]
+        if vehicle.end_depot is not None:
+            places.append(problem.depot_place[vehicle.end_depot])
+        here = problem.stops.place[stop]
+        for n, (a, b) in enumerate(pairwise(places)):
+            yield int(metres[a, here]) + int(metres[here, b]) - int(metres[a, b]), number, n
+        if vehicle.end_depot is None:
+            yield int(metres[places[-1], here]), number, len(route.stops)
+
+
+def _way_cost(problem: RoutingProblem, kind: int, stops: list[int]) -> float:
+    """Return the cost of a route with its windows and limits ignored: fixed cost, way and time without waiting."""
+    vehicle, given = problem.vehicle_types[kind], problem.stops
+    places = [problem.depot_place[vehicle.depot], *given.place[np.asarray(stops, np.int64)]]
+    if vehicle.end_depot is not None:
+        places.append(problem.depot_place[vehicle.end_depot])
+    arcs = places[:-1], places[1:]
+    seconds = int(problem.seconds[vehicle.profile][arcs].sum()) + int(given.service_seconds[stops].sum())
+    return vehicle.cost(int(problem.metres[vehicle.profile][arcs].sum()), seconds)
+
+
+def _single(
+    problem: RoutingProblem, excess: Excess, kind: int, route: int | None, way: tuple[int, float]
+) -> Iterator[Relaxation]:
+    """Yield the relaxation that would do when exactly one rule is broken, and the window only of the stop itself."""
+    (stop, cost), kinds = way, excess.kinds()
+    if len(kinds) != 1 or "closed" in kinds:
+        return
+    if kinds == {"load"}:
+        over = [d for d, amount in enumerate(excess.load) if amount > 0]
+        if len(over) == 1:
+            yield Relaxation("load", excess.load[over[0]], kind, route, cost, over[0])
+    elif kinds == {"window"}:
+        if set(excess.late) == {stop}:
+            yield Relaxation("window", excess.late[stop], None, route, cost)
+    else:
+        name = kinds.pop()
+        amount = min(int(getattr(excess, name)), NO_LIMIT)
+        yield Relaxation(name, amount, kind, route, cost)
