@@ -12,9 +12,20 @@ from typing import Final
 import numpy as np
 
 from optimizer.reorder.columns import Array, Columns, Settings, extended
+from optimizer.reorder.group_bound import SHARES, group_bound
 from optimizer.reorder.mix import mixed
 from optimizer.reorder.model import joint_model
-from optimizer.reorder.prices import Hull, Priced, Prices, cheapest, dual, evaluate, hull_of, price_rows
+from optimizer.reorder.prices import (
+    Hull,
+    Priced,
+    Prices,
+    best_minimum,
+    cheapest,
+    dual,
+    evaluate,
+    hull_of,
+    price_rows,
+)
 from optimizer.reorder.problem import NONE, JointRules, ReorderProblem
 from optimizer.reorder.repair import broken, improved, repaired
 from optimizer.reorder.unlisted import last_multiple, unlisted_value
@@ -139,7 +150,10 @@ def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, se
         slack = view.part.columns.total(plan) - view.priced.bound
         columns, view = _listed(replace(problem, joint=rules), columns, ends, slack)
         plan = _plan(view, settings.nodes)
-    found = _polished(view.part, (plan, view.priced), settings, bool(view.tempting(slack).size))
+    bound = view.priced.bound
+    if relative_gap(view.part.columns.total(plan), bound) > settings.gap:
+        bound = max(bound, _group_bound(replace(problem, joint=rules), columns, view, ends[0], settings.nodes))
+    found = _polished(view.part, (plan, view.priced, bound), settings, bool(view.tempting(slack).size))
     return _merged(_free(problem, columns), view.part, found, view.priced.prices)
 
 
@@ -213,6 +227,21 @@ def _subset(columns: Columns, chosen: Array, keep: Array) -> Columns:
     return Columns(start=start, quantity=columns.quantity[keep], cost=columns.cost[keep], **per_line)
 
 
+def _group_bound(problem: ReorderProblem, columns: Columns, view: _View, last: Array, nodes: int) -> float:
+    """Bound that opens groups wholly or not at all; without a budget there is nothing they compete for."""
+    part, best = view.part, view.priced.prices
+    if part.rules.budget is None or not (part.rules.supplier != NONE).any():
+        return -np.inf
+    priced = []
+    for share in SHARES:
+        prices = best_minimum(view.hull, part.rules, replace(best, budget=share * best.budget))
+        unlisted = unlisted_value(problem, columns, price_rows(problem.joint, prices), last)[part.chosen]
+        priced.append(evaluate(part.columns, part.rules, prices, unlisted))
+    nothing = part.columns.cost[part.columns.start[:-1]][part.rules.supplier != NONE].sum()
+    base = float(nothing - best.pool @ part.rules.pool_available)
+    return group_bound(priced, base, float(part.rules.budget), nodes)
+
+
 def _plan(view: _View, nodes: int) -> Array:
     """Give the best plan found from the prices tried."""
     columns, rules, best = view.part.columns, view.part.rules, view.priced.prices
@@ -230,25 +259,25 @@ def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
 
 
 def _polished(
-    part: _Part, found: tuple[Array, Priced], settings: Settings, unproved: bool
+    part: _Part, found: tuple[Array, Priced, float], settings: Settings, unproved: bool
 ) -> tuple[Array, float, Limit]:
     """Close the gap with an engine, on the columns that prices cannot exclude from a better plan."""
-    plan, priced = found
+    plan, priced, bound = found
     columns, rules = part.columns, part.rules
     objective = columns.total(plan)
-    if relative_gap(objective, priced.bound) <= settings.gap:
-        return plan, priced.bound, "none"
+    if relative_gap(objective, bound) <= settings.gap:
+        return plan, bound, "none"
     keep = _may_improve(columns, rules, priced, objective - priced.bound)
     keep[plan] = True
     if keep.sum() > settings.model_columns:
-        return plan, priced.bound, "other"
+        return plan, bound, "other"
     core = _subset(columns, np.arange(columns.lines), keep)
     outcome = solve(joint_model(core, rules), Limits(nodes=settings.nodes, gap=settings.gap / 10))
     if outcome.plan is not None and outcome.objective < objective:
         taken = np.flatnonzero(outcome.plan.values[: core.cost.size] > 0.5)
         plan = _feasible(columns, rules, np.flatnonzero(keep)[taken])
         objective = columns.total(plan)
-    bound = priced.bound if unproved else max(priced.bound, min(outcome.bound, objective))
+    bound = bound if unproved else max(bound, min(outcome.bound, objective))
     closed = relative_gap(objective, bound) <= settings.gap
     stopped: Limit = outcome.limit if outcome.limit != "none" else "other"
     return plan, bound, "none" if closed else stopped

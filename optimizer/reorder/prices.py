@@ -59,6 +59,7 @@ class Priced:
     reduced : its priced cost r_n, shape (N,).
     opens : whether a group orders, shape (J,).
     opening : open_j - closed_j, shape (J,).
+    alone : sum of r_n over lines in no group.
     bound : L, money.
     """
 
@@ -67,6 +68,7 @@ class Priced:
     reduced: Array
     opens: Array
     opening: Array
+    alone: float
     bound: float
 
 
@@ -112,8 +114,9 @@ def evaluate(columns: Columns, rules: JointRules, prices: Prices, unlisted: Arra
     closed = member & ~_gathered(opens, rules.supplier).astype(bool)
     column = np.where(closed, columns.start[:-1], column)
     fixed = prices.budget * (rules.budget or 0) + float(prices.pool @ rules.pool_available)
-    bound = float(reduced[~member].sum() + zero[member].sum() + np.minimum(opening, 0.0).sum() - fixed)
-    return Priced(prices, column, reduced, opens, opening, bound)
+    alone = float(reduced[~member].sum())
+    bound = alone + float(zero[member].sum() + np.minimum(opening, 0.0).sum() - fixed)
+    return Priced(prices, column, reduced, opens, opening, alone, bound)
 
 
 @compiled
@@ -190,11 +193,16 @@ def _dear(columns: Columns, rules: JointRules) -> float:
     return max(float(steep.max(initial=0.0)), _TINY_PRICE) * 1.001
 
 
+def best_minimum(hull: Hull, rules: JointRules, prices: Prices) -> Prices:
+    """Best prices of minima at given prices of the budget and the pools."""
+    return replace(prices, minimum=_minimum_prices(hull, rules, prices))
+
+
 def best_inner(hull: Hull, rules: JointRules, prices: Prices) -> Prices:
     """Best prices of minima and pools at a budget price, one kind at a time; exact where no line has both."""
     both = bool(((rules.supplier != NONE) & (rules.pool != NONE)).any())
     for _ in range(_SWEEPS if both else 1):
-        prices = replace(prices, minimum=_minimum_prices(hull, rules, prices))
+        prices = best_minimum(hull, rules, prices)
         prices = replace(prices, pool=_pool_prices(hull, rules, prices))
     return prices
 
