@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from scenarios.check import check_meaning
@@ -112,11 +113,20 @@ def _plan_date(wanted: date | None, sold: object, policy: Policy) -> date:
     return periods.add(last, 1)
 
 
+# What has happened, by the column that says when; planned prices, promotions and weather forecasts may lie ahead.
+_HAPPENED = {"sales": "date", "transactions": "ordered_at", "fraud_labels": "known_at", "receipts": "received_on"}
+
+
 def _without_future(world: World) -> World:
-    """Return the world with sales before the plan date only; what came later is said, and never read."""
-    sales = world.table("sales")
-    past = sales.filter(pc.less(sales["date"], world.plan_date))
-    if past.num_rows == sales.num_rows:
-        return world
-    note = f"{sales.num_rows - past.num_rows:,} sales rows on or after {world.plan_date} are left aside"
-    return replace(world, tables={**world.tables, "sales": past}, notices=(*world.notices, note), _frames={})
+    """Return the world with what happened before the plan date only; what came later is said, and never read."""
+    tables, notes = dict(world.tables), []
+    for name, column in _HAPPENED.items():
+        data = world.table(name)
+        if not data.num_rows:
+            continue
+        day = pa.scalar(world.plan_date).cast(data[column].type)
+        later = pc.fill_null(pc.greater_equal(data[column], day), False)
+        if count := pc.sum(later).as_py():
+            tables[name] = canonical(declared()[name], data.filter(pc.invert(later)))
+            notes.append(f"{count:,} rows of {name} on or after {world.plan_date} are left aside")
+    return replace(world, tables=tables, notices=(*world.notices, *notes), _frames={})

@@ -12,6 +12,8 @@ from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
 _DAYS_A_YEAR = 365
+_LONGEST_KEPT_DAYS = 60
+_ROUNDING = 1e-9
 _KEYS = ["item_id", "location_id"]
 
 
@@ -35,14 +37,17 @@ class Tariff:
     assumed_cost: npt.NDArray[np.bool_]
 
 
-def tariff(world: World, pairs: pd.DataFrame) -> Tariff:
+def tariff(world: World, pairs: pd.DataFrame, demand: FloatArray) -> Tariff:
     r"""Return the rates of `pairs` (columns item_id, location_id), N rows.
 
-    A unit costs what the preferred supplier asks, else the item's unit cost. A shortage cost given for the pair wins,
-    then one in the policy. Without either it follows from the service level [a] and the longest wait between two
-    orders [R periods] by the newsvendor's critical ratio, a = p / (p + h R):
+    demand: mean demand per period [m], units, shape (N,)
 
-        p = h R a / (1 - a)
+    A unit costs what the preferred supplier asks, else the item's unit cost. A shortage cost given for the pair wins,
+    then one in the policy. Without either it follows from the service level [a] by the newsvendor's critical ratio,
+    a = p / (p + h R), with R the periods for which a unit ordered too much is kept: the longest wait between two
+    orders, or what it takes to sell one unit where that is longer, at most 60 days:
+
+        p = h R a / (1 - a),  R = max(wait, min(1 / m, 60 days))
 
     Source: Arrow, Harris and Marschak (1951), Econometrica 19(3).
     """
@@ -53,7 +58,10 @@ def tariff(world: World, pairs: pd.DataFrame) -> Tariff:
     cost, assumed = _unit_cost(world, items, sources)
     holding = _holding(world, listed, cost)
     level = _first(listed["service_level"], policy.service_level)
-    implied = holding * review_periods(world, sources["source_id"]) * level / (1 - level)
+    kept = np.minimum(1 / np.maximum(demand, _ROUNDING), _LONGEST_KEPT_DAYS / world.periods.days)
+    # Where nothing is wanted for its own sake (a dc) only the wait counts.
+    kept = np.maximum(review_periods(world, sources["source_id"]), np.where(demand > 0, kept, 0.0))
+    implied = holding * kept * level / (1 - level)
     shortage = _first(listed["shortage_cost"], np.nan if policy.shortage_cost is None else policy.shortage_cost)
     # A service level given for the pair is a decision about the pair; the policy's shortage cost does not overrule it.
     by_level = np.isnan(shortage) | (listed["service_level"].notna() & listed["shortage_cost"].isna()).to_numpy()

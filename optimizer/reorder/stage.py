@@ -71,7 +71,14 @@ def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Given:
     index = pd.MultiIndex.from_frame(pairs[_KEYS])
     rows = index.get_indexer(pd.MultiIndex.from_frame(found.lines[_KEYS]))
     return Given(
-        world, pairs, paths, found, tariff(world, pairs), position(world, pairs, periods), rows, _fixed(world, found)
+        world,
+        pairs,
+        paths,
+        found,
+        tariff(world, pairs, np.round(paths.mean(), 6).mean(axis=1)),
+        position(world, pairs, periods),
+        rows,
+        _fixed(world, found),
     )
 
 

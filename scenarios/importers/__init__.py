@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 
+from scenarios.importers.completejourney import import_completejourney
 from scenarios.importers.freshretailnet import import_freshretailnet
 from scenarios.importers.vn2 import import_vn2
 
 KINDS: MappingProxyType[str, Callable[[Path, Path], list[str]]] = MappingProxyType(
-    {"vn2": import_vn2, "freshretailnet": import_freshretailnet}
+    {"vn2": import_vn2, "freshretailnet": import_freshretailnet, "completejourney": import_completejourney}
 )
