@@ -149,16 +149,18 @@ def window(history: History, first_week: str, planner: Planner) -> float:
     start = begin - WARM_UP
     mean = np.nan_to_num(rule_forecast(history, start, 4).mean(axis=1))
     series = len(demand)
-    common = {"lead": LEAD, "holding": np.full(series, HOLDING), "shortage": np.full(series, SHORTAGE)}
-    none = np.zeros((series, LEAD))
-    warm = Replay(
-        demand, start, on_hand=np.round(4 * mean), arrivals=none, periods=WARM_UP, last_order=WARM_UP, **common
-    )
+    common = {
+        "lead": np.full(series, LEAD),
+        "holding": np.full(series, HOLDING),
+        "shortage": np.full(series, SHORTAGE),
+    }
+    always, six = np.ones((series, WARM_UP), bool), np.zeros((series, WEEKS), bool)
+    six[:, :ORDERS] = True
+    nothing = np.zeros((series, LEAD))
+    warm = Replay(demand, start, on_hand=np.round(4 * mean), arrivals=nothing, can_order=always, **common)
     before = roll(warm, rule)
     due = before.ordered[:, -LEAD:]
-    replay = Replay(
-        demand, begin, on_hand=before.closing[:, -1], arrivals=due, periods=WEEKS, last_order=ORDERS, **common
-    )
+    replay = Replay(demand, begin, on_hand=before.closing[:, -1], arrivals=due, can_order=six, **common)
     result: Rolled = roll(replay, planner)
     return float(result.cost[chosen][:, COUNTED_FROM:].sum())
 

@@ -71,11 +71,10 @@ def vn2_case(planner):
     replay = Replay(
         demand=np.array([[9.0, 3.0, 6.0, 5.0]]),
         begin=1,
-        lead=2,
+        lead=np.array([2]),
         on_hand=np.array([4.0]),
         arrivals=np.array([[1.0, 2.0]]),
-        periods=3,
-        last_order=1,
+        can_order=np.array([[True, False, False]]),
         holding=np.array([0.2]),
         shortage=np.array([1.0]),
     )
@@ -94,15 +93,19 @@ def test_a_challenge_case_worked_by_hand():
 def test_a_planner_sees_receipts_of_today_and_nothing_of_its_demand():
     seen = []
     vn2_case(lambda observed: (seen.append(observed), np.array([0.0]))[1])
-    (only,) = seen
-    assert (only.period, only.on_hand.tolist(), only.arrivals.tolist()) == (1, [5.0], [[2.0]])
+    assert [s.period for s in seen] == [1, 2, 3]
+    assert (seen[0].on_hand.tolist(), seen[0].arrivals.tolist()) == ([5.0], [[2.0, 0.0]])
+
+
+def test_an_order_on_a_closed_day_is_ignored():
+    rolled = vn2_case(lambda seen: np.array([3.0]))
+    assert rolled.ordered.tolist() == [[3.0, 0.0, 0.0]]
 
 
 def test_an_impossible_order_and_a_roll_past_the_data_are_refused():
     with pytest.raises(ValueError, match="negative or not finite"):
         vn2_case(lambda seen: np.array([-1.0]))
+    one = np.ones(1)
+    late = Replay(np.zeros((1, 3)), 2, np.array([1]), one, np.zeros((1, 1)), np.ones((1, 2), bool), one, one)
     with pytest.raises(ValueError, match="past the end"):
-        roll(
-            Replay(np.zeros((1, 3)), 2, 1, np.zeros(1), np.zeros((1, 1)), 2, 1, np.ones(1), np.ones(1)),
-            lambda s: s.on_hand,
-        )
+        roll(late, lambda seen: seen.on_hand)
