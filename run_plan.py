@@ -8,7 +8,8 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +21,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from optimizer.allowed import allowed_decisions
-from optimizer.executor import usable_cores
+from optimizer.backtest import backtest
+from optimizer.executor import run_all_on, usable_cores
 from optimizer.pipeline import Order, Wanted, Written, carry_out
 from optimizer.plan.publish import LockedError, OccupiedError
 from optimizer.plan.verify import verify_plan
@@ -233,6 +235,35 @@ def explain(
             print(json.dumps({"line_id": row["line_id"], "text": row["text"], "numbers": json.loads(row["numbers"])}))
         else:
             out.print(f"{row['line_id']}\n{row['text']}\n", markup=False)
+
+
+@app.command(name="backtest")
+def backtest_command(
+    data: Data,
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="first day of the roll")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="last day of the roll")],
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Roll our orders over the past beside simple rules. Example: `backtest shop --from 2024-10-01 --to 2024-10-28`."""
+    world = load_world(data, (last + timedelta(days=7)).date())
+    world = replace(world, plan_date=world.periods.start(first.date()), _frames={})
+    with run_all_on(workers or 1) as run_all:
+        table = backtest(world, last.date(), run_all, lambda name: err.print(f"rolling {name} …"))
+    if as_json:
+        print(table.to_json(orient="records"))
+        return
+    shown = Table(
+        *table.columns, title=f"{first.date()} to {last.date()}, {world.policy.currency}", title_justify="left"
+    )
+    for row in table.itertuples(index=False):
+        shown.add_row(
+            *(
+                value if isinstance(value, str) else f"{value:,.4g}" if abs(value) < 10 else f"{value:,.0f}"
+                for value in row
+            )
+        )
+    out.print(shown)
 
 
 def _decide(wanted: Wanted, data: Path, folder: Path | None, as_json: bool, **options: Any) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from forecasting.forecast import forecast
-from forecasting.panel import Panel, panel_from_world
+from forecasting.panel import panel_from_world
 from forecasting.paths import DemandPaths
 from optimizer.executor import RunAll
 from scenarios.world import World
@@ -40,7 +40,9 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     chosen = pairs[sells]
     panel = panel_from_world(world, pa.table({name: chosen[name] for name in _KEYS}))
     policy = world.policy
-    expected = forecast(panel, horizon, policy.paths, policy.seed, run_all=run_all, groups=_groups(world, panel))
+    expected = forecast(
+        panel, horizon, policy.paths, policy.seed, run_all=run_all, groups=category_codes(world, panel.item_id)
+    )
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
     usual[sells] = np.nan_to_num(recent).mean(axis=1) if recent.shape[1] else 0.0
@@ -57,10 +59,10 @@ def _sells(world: World, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return np.asarray(~kept_only, bool)
 
 
-def _groups(world: World, panel: Panel) -> npt.NDArray[np.int64]:
+def category_codes(world: World, item_id: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
     """Return the category of each series as a number, for pooling."""
     category = world.frame("items").set_index("item_id")["category"].fillna("")
-    codes, _ = pd.factorize(category.reindex(panel.item_id).to_numpy(object), sort=True)
+    codes, _ = pd.factorize(category.reindex(item_id).to_numpy(object), sort=True)
     return np.asarray(codes, np.int64)
 
 
