@@ -23,6 +23,7 @@ from rich.table import Table
 from optimizer.allowed import allowed_decisions
 from optimizer.backtest import backtest
 from optimizer.executor import run_all_on, usable_cores
+from optimizer.memory import NoPlanFolderError
 from optimizer.pipeline import Order, Wanted, Written, carry_out
 from optimizer.plan.publish import LockedError, OccupiedError
 from optimizer.plan.verify import verify_plan
@@ -60,6 +61,7 @@ Seed = Annotated[int | None, typer.Option(min=0, help="seed of every draw; else 
 Workers = Annotated[int | None, typer.Option(min=1, help="processes; else the cores this process may use")]
 Out = Annotated[Path | None, typer.Option("--out", help="the plan folder; else plans/<date>-<hash>")]
 Json = Annotated[bool, typer.Option("--json", help="answer in JSON on standard output")]
+Previous = Annotated[str | None, typer.Option(help='plan before this one, or "none"; else the last of this company')]
 Paths = Annotated[int | None, typer.Option("--paths", min=1, help="demand paths; else the policy's")]
 Horizon = Annotated[int | None, typer.Option("--horizon", min=1, help="periods, the first is the plan date")]
 
@@ -78,6 +80,7 @@ def plan(
     seed: Seed = None,
     paths: Paths = None,
     horizon: Horizon = None,
+    previous: Previous = None,
     workers: Workers = None,
     out_folder: Out = None,
     as_json: Json = False,
@@ -87,7 +90,18 @@ def plan(
         data = DEMO_FOLDER
         write_demo(data)
         err.print(f"the built-in company lies in {data}")
-    _decide(Wanted.PLAN, data, out_folder, as_json, date=date, seed=seed, paths=paths, horizon=horizon, workers=workers)
+    _decide(
+        Wanted.PLAN,
+        data,
+        out_folder,
+        as_json,
+        date=date,
+        seed=seed,
+        paths=paths,
+        horizon=horizon,
+        workers=workers,
+        previous=previous,
+    )
 
 
 @app.command()
@@ -97,13 +111,23 @@ def reorder(
     seed: Seed = None,
     paths: Paths = None,
     horizon: Horizon = None,
+    previous: Previous = None,
     workers: Workers = None,
     out_folder: Out = None,
     as_json: Json = False,
 ) -> None:
     """Decide what to order, with the forecast it rests on. Example: `python run_plan.py reorder my_tables`."""
     _decide(
-        Wanted.REORDER, data, out_folder, as_json, date=date, seed=seed, paths=paths, horizon=horizon, workers=workers
+        Wanted.REORDER,
+        data,
+        out_folder,
+        as_json,
+        date=date,
+        seed=seed,
+        paths=paths,
+        horizon=horizon,
+        workers=workers,
+        previous=previous,
     )
 
 
@@ -115,6 +139,7 @@ def forecast(
     paths: Paths = None,
     levels: Annotated[str, typer.Option(help="probabilities, comma between")] = ".1,.5,.9",
     seed: Seed = None,
+    previous: Previous = None,
     workers: Workers = None,
     out_folder: Out = None,
     as_json: Json = False,
@@ -122,7 +147,7 @@ def forecast(
     """Forecast demand. Example: `python run_plan.py forecast my_tables --horizon 28 --levels .5,.975`."""
     _decide(
         Wanted.FORECAST, data, out_folder, as_json,
-        date=date, seed=seed, paths=paths, horizon=horizon, workers=workers, levels=_levels(levels),
+        date=date, seed=seed, paths=paths, horizon=horizon, workers=workers, previous=previous, levels=_levels(levels),
     )  # fmt: skip
 
 
@@ -270,7 +295,12 @@ def _decide(wanted: Wanted, data: Path, folder: Path | None, as_json: bool, **op
     date = options.pop("date")
     changes = {name: options[name] for name in ("seed", "paths", "horizon") if options.get(name) is not None}
     world = load_world(data, date.date() if date else None, changes)
-    order = Order(wanted, options.get("workers") or usable_cores(), options.get("levels", (0.1, 0.5, 0.9)))
+    order = Order(
+        wanted,
+        options.get("workers") or usable_cores(),
+        options.get("levels", (0.1, 0.5, 0.9)),
+        options.get("previous"),
+    )
     with _progress() as report:
         written = carry_out(world, order, folder, PLANS_FOLDER, report)
     if as_json:
@@ -330,7 +360,7 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         err.print(f"{error.format_message()}\ntry: python run_plan.py --help", markup=False)
         return Exit.USAGE
-    except OccupiedError as error:
+    except (OccupiedError, NoPlanFolderError) as error:
         err.print(str(error), markup=False)
         return Exit.USAGE
     except UnusableInputError as error:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from forecasting.paths import quantile_table
 from optimizer.demand import demand_of
 from optimizer.executor import RunAll, run_all_on
+from optimizer.memory import Memory, company_of, forecast_state, moved_levels, recall
 from optimizer.plan.publish import plan_folder
 from optimizer.plan.record import Record, default_folder, summary_of, write_record
 from optimizer.plan.verify import FalsePlanError, verify_plan
@@ -38,11 +39,17 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """What to compute and how: `levels` are the probabilities of the forecast table, `workers` change no byte of it."""
+    """What to compute and how.
+
+    workers: processes; they change no byte
+    levels: probabilities of the forecast table
+    previous: the plan before this one, "none", or None for the latest of the same company
+    """
 
     wanted: Wanted
     workers: int = 1
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
+    previous: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,8 @@ def carry_out(world: World, order: Order, folder: Path | None, plans: Path, prog
     """
     stages = _Stages(progress)
     with run_all_on(order.workers, stages.report) as run_all:
-        record = compute(world, order, run_all, stages.stage)
-    target = folder or default_folder(plans, world, order.wanted)
+        record = compute(world, order, recall(world, order.previous, plans), run_all, stages.stage)
+    target = folder or default_folder(plans, world, record)
     with plan_folder(target) as scratch:
         with stages.stage("write"):
             write_record(scratch, world, record, stages.seconds)
@@ -95,7 +102,7 @@ def carry_out(world: World, order: Order, folder: Path | None, plans: Path, prog
     return Written(target, summary_of(world, record, target))
 
 
-def compute(world: World, order: Order, run_all: RunAll, stage: Callable[[str], Any]) -> Record:
+def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: Callable[[str], Any]) -> Record:
     """Return the tables, the certificate and the settings of what is wanted; no file is touched."""
     pairs = listed_pairs(world)
     if pairs.empty:
@@ -105,9 +112,17 @@ def compute(world: World, order: Order, run_all: RunAll, stage: Callable[[str], 
         demand = demand_of(world, pairs, horizon, run_all)
         table = quantile_table(demand.paths, order.levels)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
+    state = forecast_state(demand.summary)
+    moved = moved_levels(memory, state)
+    common: dict[str, Any] = {
+        "horizon": horizon,
+        "state": {"forecast": state},
+        "company": company_of(world),
+        "previous": memory.digest,
+    }
     if order.wanted is Wanted.FORECAST:
-        return Record(order.wanted, {"forecast": table}, horizon=horizon)
+        return Record(order.wanted, {"forecast": table}, {}, moved, **common)
     with stage("reorder"):
         result = plan_orders(world, pairs, demand.paths, demand.usual, run_all)
     tables: dict[str, pa.Table | pd.DataFrame] = {"forecast": table, **result.tables}
-    return Record(order.wanted, tables, {"reorder": result.proof}, result.exceptions, horizon)
+    return Record(order.wanted, tables, {"reorder": result.proof}, [*moved, *result.exceptions], **common)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from optimizer.allowed import allowed_decisions
 from optimizer.plan.check import file_hash
@@ -26,18 +27,26 @@ _SHOWN_EXCEPTIONS = 8
 
 @dataclass(frozen=True)
 class Record:
-    """What was computed: tables by name, proofs by decision, exceptions."""
+    """What was computed: tables by name, proofs by decision, exceptions.
+
+    state: what the next day's plan remembers; company: who it is for; previous: hash of the plan before, "" without one
+    """
 
     wanted: str
     tables: Mapping[str, pa.Table | pd.DataFrame]
     proofs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     exceptions: list[ExceptionRow] = field(default_factory=list)
     horizon: int = 0
+    state: Mapping[str, pa.Table] = field(default_factory=dict)
+    company: str = ""
+    previous: str = ""
 
 
-def default_folder(plans: Path, world: World, wanted: str) -> Path:
+def default_folder(plans: Path, world: World, record: Record) -> Path:
     """Return `plans`/<date>-<short hash of inputs, settings and version>."""
-    digest = hashlib.sha256(f"{world.hash} {wanted} {_version('dayplan')}".encode()).hexdigest()
+    digest = hashlib.sha256(
+        f"{world.hash} {record.wanted} {record.previous} {_version('dayplan')}".encode()
+    ).hexdigest()
     return plans / f"{world.plan_date}-{digest[:8]}"
 
 
@@ -58,6 +67,9 @@ def write_record(folder: Path, world: World, record: Record, seconds: Mapping[st
         write_table(folder, table.name, ready, currency)
     write_inputs(folder, world)
     (folder / INPUTS / "policy.toml").write_text(_policy_in_force(world), encoding="utf-8")
+    (folder / "state").mkdir()
+    for name, data in record.state.items():
+        pq.write_table(data, folder / "state" / f"{name}.parquet", compression="zstd")
     _write_json(folder / "certificate.json", _certificate(world, record))
     files = {str(p.relative_to(folder)): file_hash(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     run = {
@@ -65,6 +77,8 @@ def write_record(folder: Path, world: World, record: Record, seconds: Mapping[st
         "plan_date": world.plan_date.isoformat(),
         "dayplan": _version("dayplan"),
         "input_hash": world.hash,
+        "company": record.company,
+        "previous": record.previous,
         "seed": world.policy.seed,
         "paths": world.policy.paths,
         "horizon": record.horizon,
@@ -115,6 +129,7 @@ def _certificate(world: World, record: Record) -> dict[str, Any]:
         "decisions": dict(record.proofs),
         "seed": world.policy.seed,
         "input_hash": world.hash,
+        "previous": record.previous,
         "engines": {name: _version(name) for name in _ENGINES},
     }
 

@@ -1,0 +1,115 @@
+"""The engine's only memory: the plan before this one, its tables and its state/."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from optimizer.plan.exceptions import ExceptionRow
+from scenarios.plans import read_plan
+from scenarios.world import World, plain_frame
+
+STATE = "state"
+NO_PREVIOUS = "none"
+# A level that moved by more than this share, and by this many units a period, is said.
+_MOVED_SHARE, _MOVED_UNITS, _MOST_MOVES = 0.3, 1.0, 20
+
+
+class NoPlanFolderError(Exception):
+    """The folder given as the previous plan is none."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered; without a previous plan all of it is empty.
+
+    digest: hash of the previous plan's files, "" without one
+    tables: the previous plan's tables by name; state: its state tables by name
+    """
+
+    digest: str = ""
+    tables: Mapping[str, pd.DataFrame] | None = None
+    state: Mapping[str, pd.DataFrame] | None = None
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """Return a table of the previous plan, None without one."""
+        return None if self.tables is None else self.tables.get(name)
+
+
+def company_of(world: World) -> str:
+    """Return a short hash of what stays the same from day to day: places, currency, period."""
+    places = ",".join(sorted(world.frame("locations")["location_id"]))
+    return hashlib.sha256(f"{places}|{world.policy.currency}|{world.period}".encode()).hexdigest()[:16]
+
+
+def recall(world: World, choice: str | None, plans: Path) -> Memory:
+    """Return what the previous plan remembers.
+
+    choice: a plan folder, "none", or None for the latest plan of the same company in `plans` before the plan date
+
+    Raises NoPlanFolderError when a given folder is no plan.
+    """
+    folder = _chosen(world, choice, plans)
+    if folder is None:
+        return Memory()
+    run = _run_of(folder)
+    digest = hashlib.sha256(json.dumps(run.get("files", {}), sort_keys=True).encode()).hexdigest()
+    tables = {name: plain_frame(data) for name, data in read_plan(folder).tables.items() if name in _REMEMBERED}
+    state = {path.stem: plain_frame(pq.read_table(path)) for path in sorted((folder / STATE).glob("*.parquet"))}
+    return Memory(digest, tables, state)
+
+
+_REMEMBERED = frozenset({"segments", "price_changes"})
+
+
+def _chosen(world: World, choice: str | None, plans: Path) -> Path | None:
+    if choice == NO_PREVIOUS:
+        return None
+    if choice is not None:
+        if not (Path(choice) / "run.json").is_file():
+            raise NoPlanFolderError(f'{choice} is no plan folder; give one, or "none"')
+        return Path(choice)
+    company, found = company_of(world), []
+    for path in sorted(plans.glob("*/run.json")) if plans.is_dir() else []:
+        run = _run_of(path.parent)
+        if run.get("company") == company and date.fromisoformat(run["plan_date"]) < world.plan_date:
+            found.append((run["plan_date"], path.parent.stat().st_mtime, path.parent))
+    return max(found)[2] if found else None
+
+
+def _run_of(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return content
+
+
+def forecast_state(summary: pa.Table) -> pa.Table:
+    """Return what the next day should know of the forecast: the level of each series."""
+    return summary.select(["item_id", "location_id", "level"])
+
+
+def moved_levels(memory: Memory, state: pa.Table) -> list[ExceptionRow]:
+    """Return the series whose level is far from that of the plan before, the largest moves first."""
+    before = (memory.state or {}).get("forecast")
+    if before is None:
+        return []
+    both = plain_frame(state).merge(before, on=["item_id", "location_id"], suffixes=("", "_before"))
+    both["moved"] = (both["level"] - both["level_before"]).abs()
+    far = both["moved"] > both["level_before"].abs().mul(_MOVED_SHARE).clip(lower=_MOVED_UNITS)
+    rows = both[far].sort_values("moved", ascending=False, kind="stable").head(_MOST_MOVES)
+    return [
+        ExceptionRow(
+            f"level {row['item_id']} {row['location_id']}",
+            "moved",
+            f"{row['item_id']} at {row['location_id']}: usual demand {row['level_before']:,.1f} a period in the plan"
+            f" before, {row['level']:,.1f} now",
+            {"before": round(row["level_before"], 6), "now": round(row["level"], 6)},
+        )
+        for row in rows.to_dict("records")
+    ]
