@@ -14,7 +14,6 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -38,6 +37,14 @@ from scenarios.world import World
 DEMO_FOLDER = Path("demo")
 PLANS_FOLDER = Path("plans")
 SHOWN_FAULTS = 20
+
+
+class UsageError(Exception):
+    """The call cannot be carried out as it stands."""
+
+
+# The error of typer for a wrong call: its own copy of click in newer versions, click's in older ones.
+_CALL_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 class Exit(IntEnum):
@@ -157,7 +164,7 @@ def _levels(text: str) -> tuple[float, ...]:
     except ValueError:
         values = ()
     if not values or not all(0 < value < 1 for value in values):
-        raise click.UsageError(f"--levels wants probabilities between 0 and 1 with commas between, not {text!r}")
+        raise UsageError(f"--levels wants probabilities between 0 and 1 with commas between, not {text!r}")
     return values
 
 
@@ -183,11 +190,11 @@ def import_data(
 ) -> None:
     """Turn a public data set into tables. Example: `python run_plan.py import vn2 data/vn2 vn2_tables`."""
     if kind not in KINDS:
-        raise click.UsageError(f"{kind} cannot be imported; kinds are {', '.join(KINDS)}")
+        raise UsageError(f"{kind} cannot be imported; kinds are {', '.join(KINDS)}")
     try:
         tables = KINDS[kind](source, folder)
     except FileNotFoundError as error:
-        raise click.UsageError(str(error)) from None
+        raise UsageError(str(error)) from None
     out.print(f"{', '.join(tables)} lie in {folder}; what had to be assumed stands in {folder / 'ASSUMPTIONS.md'}")
 
 
@@ -234,7 +241,7 @@ def verify(
     try:
         violations = verify_plan(plan_dir)
     except FileNotFoundError as error:
-        raise click.UsageError(str(error)) from None
+        raise UsageError(str(error)) from None
     if as_json:
         print(json.dumps({"true": not violations, "violations": [vars(v) for v in violations]}, ensure_ascii=False))
     else:
@@ -254,7 +261,7 @@ def explain(
     table = read_plan(plan_dir).frame("explanations") if plan_dir.is_dir() else None
     found = table[table["line_id"].str.startswith(line)] if table is not None else None
     if found is None or found.empty:
-        raise click.UsageError(f"{plan_dir} explains no line {line}; purchase_orders and transfers list the lines")
+        raise UsageError(f"{plan_dir} explains no line {line}; purchase_orders and transfers list the lines")
     for row in found.head(SHOWN_FAULTS).to_dict("records"):
         if as_json:
             print(json.dumps({"line_id": row["line_id"], "text": row["text"], "numbers": json.loads(row["numbers"])}))
@@ -355,12 +362,12 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         result = app(arguments, standalone_mode=False)
         return int(result) if isinstance(result, int) else Exit.DONE
-    except click.exceptions.Exit as end:
+    except typer.Exit as end:
         return int(end.exit_code)
-    except click.ClickException as error:
-        err.print(f"{error.format_message()}\ntry: python run_plan.py --help", markup=False)
+    except _CALL_ERROR as error:
+        err.print(f"{error}\ntry: python run_plan.py --help", markup=False)
         return Exit.USAGE
-    except (OccupiedError, NoPlanFolderError) as error:
+    except (UsageError, OccupiedError, NoPlanFolderError) as error:
         err.print(str(error), markup=False)
         return Exit.USAGE
     except UnusableInputError as error:
