@@ -1,7 +1,10 @@
 """What people really hand over: each damage is named with file, row, column and remedy, and the rest is kept."""
 
+import json
+
 import pytest
 
+import run_plan
 from scenarios.faults import UnusableInputError
 from scenarios.load import load_world
 from tests.folders import TEA, sales_of, tea_sales, tea_shop, write_tables
@@ -205,3 +208,24 @@ def test_without_items_nothing_can_be_planned(tmp_path):
         load_world(tea_shop(tmp_path, {"items": "item_id\n"}))
     with pytest.raises(UnusableInputError, match="is no folder"):
         load_world(tmp_path / "nowhere")
+
+
+def test_many_damages_at_once_leave_a_plan_of_the_rest(tmp_path, capsys):
+    sales = tea_sales() + "".join(text.removeprefix(HEADER + GOOD) for text, *_ in BAD_SALES.values() if is_plain(text))
+    items = TEA["items"] + '007,Coffee,"2,50",3\n008,Cocoa,1,-2\n'
+    stock = TEA["stock"] + "rice_1kg,S9,4\nrice_1kg,S2,7\n"
+    shop = tea_shop(tmp_path / "shop", {"sales": sales, "items": items, "stock": stock}, 'periods = "day"\n')
+    code = run_plan.run(["plan", str(shop), "--out", str(tmp_path / "plan"), "--workers", "1", "--json"])
+    assert code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["quarantined_rows"] >= 17
+    assert run_plan.run(["verify", str(tmp_path / "plan")]) == 0
+    refused = (tmp_path / "plan" / "quarantine.csv").read_text(encoding="utf-8")
+    for name in ("sales.csv", "items.csv", "stock.csv", "policy.toml"):
+        assert name in refused
+    assert "tea_250" in (tmp_path / "plan" / "purchase_orders.csv").read_text(encoding="utf-8")
+
+
+def is_plain(text):
+    """Whether a case adds ordinary text rows after the good ones, small enough to stand beside the others."""
+    return isinstance(text, str) and text.startswith(HEADER + GOOD) and len(text) < 1000 and '"tea"' not in text
