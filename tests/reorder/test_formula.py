@@ -1,13 +1,11 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from reorder_cases import joint_rules, random_problem, reorder_problem
+from reorder_cases import reorder_problem
 from scipy.stats import norm, poisson
 
 from optimizer.reorder import formula
 from optimizer.reorder.decide import decide
-from optimizer.reorder.explain import line_numbers
+from optimizer.reorder.outlook import arrival
 
 BOOK_TOLERANCE = 1e-4
 BED_TOLERANCE = 0.005
@@ -92,27 +90,18 @@ def decided(states: list[tuple[int, ...]], shortage: float, periods: int = 8, pa
     return decide(problem).required().quantity.tolist()
 
 
-def test_the_numbers_of_a_line_lead_from_need_to_order():
-    problem = random_problem(12, lines=3)
-    rules = joint_rules(3, budget=5, spend=np.array([1.0, 1.0, 1.0]))
-    problem = replace(problem, joint=rules)
-    plan = decide(problem).required()
-    for n in range(3):
-        numbers = line_numbers(problem, plan, n)
-        assert numbers.need == pytest.approx(max(0.0, numbers.order_up_to - numbers.position))
-        assert numbers.after_minimum == (max(numbers.need, problem.minimum[n]) if numbers.need else 0)
-        assert numbers.after_pack % problem.pack[n] == 0
-        assert numbers.after_pack >= numbers.after_minimum - 1e-6
-        assert (numbers.quantity, numbers.free_quantity) == (plan.quantity[n], plan.free_quantity[n])
-        assert numbers.binding_price == (plan.budget_price if numbers.binding else 0.0)
-
-
-def test_the_position_counts_what_is_due_before_the_next_order():
-    # Steady demand 2, lead 2, an order every period: today's order covers periods 0, 1 and 2, demand 6. In stock 1,
-    # 3 due in period 1 count, 5 due in period 4 do not.
-    arrivals = np.array([[0.0, 3.0, 0.0, 0.0, 5.0, 0.0]])
-    problem = reorder_problem(np.full((3, 6), 2), lead_periods=2, on_hand=1.0, arrivals=arrivals)
-    numbers = line_numbers(problem, decide(problem).required(), 0)
-    assert (numbers.demand_mean, numbers.demand_deviation, numbers.position) == pytest.approx((6.0, 0.0, 4.0))
-    assert numbers.order_up_to == pytest.approx(6.0)
-    assert numbers.need == pytest.approx(2.0)
+def test_what_awaits_an_order_by_hand():
+    # Two paths, lead 2, next order in 2: days 0 and 1 pass before arrival, days 2 and 3 are covered.
+    # Stock 5, 1 more on day 1. Path 1: demand 2 2 3 1 -> 5-2=3, 3+1-2=2 left. Path 2: 4 4 0 2 -> 1, 1+1-4 -> 2 lost, 0.
+    demand = np.array([[[2, 2, 3, 1, 9], [4, 4, 0, 2, 9]]])
+    can_order = np.array([[True, False, True, False, True]])
+    arrivals = np.array([[0.0, 1.0, 0.0, 2.0, 0.0]])
+    problem = reorder_problem(
+        demand, on_hand=np.array([5.0]), arrivals=arrivals, lead_periods=np.array([2]), can_order=can_order
+    )
+    awaits = arrival(problem)
+    assert awaits.left.tolist() == [1.0]
+    assert awaits.lost.tolist() == [1.0]
+    assert awaits.wanted.tolist() == [3.0]
+    assert awaits.due.tolist() == [2.0]
+    assert awaits.cover.tolist() == [2]
