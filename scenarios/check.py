@@ -7,6 +7,7 @@ from scenarios.faults import nearest
 from scenarios.intake import Finding, Intake
 from scenarios.schema import Column, Table, declared
 
+_NO_QUANTITY = "field = 'quantity' AND NOT coalesce(TRY_CAST(value AS DOUBLE) BETWEEN 0 AND 1e12, false)"
 # (table, column named, condition that is wrong, expected, remedy); SQL over one row.
 _ROW_RULES = (
     ("sources", "max_quantity", "max_quantity < moq", "at least the minimum order quantity", "correct one of the two"),
@@ -16,6 +17,8 @@ _ROW_RULES = (
     ("stock", "reserved", "reserved + held > on_hand", "at most what is on hand", "count again"),
     ("promotions", "to_date", "to_date < from_date", "a day on or after from_date", "correct one of the two"),
     ("open_orders", "due_on", "due_on < ordered_on", "a day on or after ordered_on", "correct one of the two"),
+    ("locks", "value", _NO_QUANTITY, "a quantity, 0 or more", "write the units to keep as a number"),
+    ("overrides", "value", _NO_QUANTITY, "a quantity, 0 or more", "write the units to set as a number"),
 )
 
 
@@ -31,6 +34,7 @@ def check_meaning(intake: Intake) -> None:
         intake.refuse(table, _row_rules(intake, table))
     if intake.has("sources"):
         intake.refuse(declared()["sources"], _unknown_sources(intake))
+        intake.refuse(declared()["sources"], _broken_packs(intake))
 
 
 def _double_keys(intake: Intake, table: Table) -> Iterator[Finding]:
@@ -97,6 +101,19 @@ def _row_rules(intake: Intake, table: Table) -> Iterator[Finding]:
         query = f'SELECT _row, CAST("{column}" AS VARCHAR) FROM in_{name} WHERE {wrong} ORDER BY _row'
         for row, found in intake.connection.execute(query).fetchall():
             yield Finding(row, column, found, expected, hint)
+
+
+def _broken_packs(intake: Intake) -> Iterator[Finding]:
+    """Yield lines whose pack is no multiple of the item's unit step: nothing could be ordered in both."""
+    query = """
+        SELECT given._row, CAST(pack_size AS VARCHAR), item.unit_step FROM in_sources given
+        JOIN in_items item ON given.item_id = item.item_id
+        WHERE abs(pack_size / item.unit_step - round(pack_size / item.unit_step)) > 1e-6 OR pack_size < item.unit_step
+        ORDER BY given._row"""
+    for row, found, step in intake.connection.execute(query).fetchall():
+        yield Finding(
+            row, "pack_size", found, f"a multiple of the unit step {step:g}", "correct the pack, or items.unit_step"
+        )
 
 
 def _unknown_sources(intake: Intake) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from scenarios.world import World
 # Longest time looked at for order days, in periods.
 _LOOK = {"day": 60, "week": 12}
 _SHORTEST = {"day": 7, "week": 5}
-_LONGEST = {"day": 90, "week": 26}
+_LONGEST = {"day": 400, "week": 60}
 # Orders after today's that the horizon lets arrive.
 _LATER_ORDERS = 2
 

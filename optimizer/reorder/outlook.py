@@ -42,8 +42,9 @@ def arrival(problem: ReorderProblem) -> Arrival:
 def _wait(problem: ReorderProblem) -> npt.NDArray[np.int64]:
     """Return the periods from today to the next order day, those to the end of the horizon where there is none."""
     later = problem.can_order[:, 1:]
-    found = later.any(axis=1)
-    return np.where(found, later.argmax(axis=1) + 1, problem.periods).astype(np.int64)
+    if not later.size:
+        return np.full(problem.lines, problem.periods)
+    return np.where(later.any(axis=1), later.argmax(axis=1) + 1, problem.periods).astype(np.int64)
 
 
 def _chunk(problem: ReorderProblem, rows: slice, wait: npt.NDArray[np.int64]) -> list[FloatArray]:

@@ -56,8 +56,12 @@ def _assumed(world: World, pairs: pd.DataFrame, chosen: pd.DataFrame) -> tuple[s
     if not world.has("sources"):
         defaults = f"lead_time_days {policy.lead_time_days}, review_days {policy.review_days}, pack = unit step"
         return (f"no sources table: {len(pairs)} pairs are ordered on defaults ({defaults})",)
-    unknown = int(chosen["lead_time_days"].isna().sum())
-    return (f"{unknown} sources name no lead time: {policy.lead_time_days} days",) if unknown else ()
+    words = []
+    if unknown := int(chosen["lead_time_days"].isna().sum()):
+        words.append(f"{unknown} sources name no lead time: {policy.lead_time_days} days")
+    if foreign := int(np.isnan(currency_rates(world, chosen["currency"].tolist())).sum()):
+        words.append(f"{foreign} sources ask in a currency without exchange rate: the item's own cost is taken")
+    return tuple(words)
 
 
 def _quantities(lines: pd.DataFrame) -> dict[str, npt.NDArray[np.int64]]:

@@ -229,3 +229,13 @@ def test_many_damages_at_once_leave_a_plan_of_the_rest(tmp_path, capsys):
 def is_plain(text):
     """Whether a case adds ordinary text rows after the good ones, small enough to stand beside the others."""
     return isinstance(text, str) and text.startswith(HEADER + GOOD) and len(text) < 1000 and '"tea"' not in text
+
+
+def test_a_pack_off_the_unit_step_and_a_lock_without_a_number_are_named(tmp_path):
+    sources = "item_id,location_id,source_id,pack_size\ntea_250,S2,A,1.5\nrice_1kg,S2,A,6\n"
+    locks = "target,item_id,location_id,value\npurchase_orders,tea_250,S2,many\n"
+    world = load_world(tea_shop(tmp_path, {"sources": sources, "locks": locks}))
+    assert [(f.file, f.row, f.column, f.found) for f in world.quarantine] == [
+        ("locks.csv", 2, "value", "many"),
+        ("sources.csv", 2, "pack_size", "1.5"),
+    ]
