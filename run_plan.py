@@ -26,6 +26,8 @@ from optimizer.memory import NoPlanFolderError
 from optimizer.pipeline import Order, Wanted, Written, carry_out
 from optimizer.plan.publish import LockedError, OccupiedError
 from optimizer.plan.verify import verify_plan
+from optimizer.routing.command import RouteRequest, route_file
+from optimizer.routing.file_problem import UnreadableRoutingFileError
 from scenarios.demo import Size, write_demo
 from scenarios.faults import UnusableInputError
 from scenarios.importers import KINDS
@@ -33,6 +35,8 @@ from scenarios.load import load_world
 from scenarios.money import as_decimal
 from scenarios.plans import read_plan
 from scenarios.world import World
+from solvers.outcome import NoPlanError
+from solvers.routing.solve import UnsupportedError
 
 DEMO_FOLDER = Path("demo")
 PLANS_FOLDER = Path("plans")
@@ -269,6 +273,28 @@ def explain(
             out.print(f"{row['line_id']}\n{row['text']}\n", markup=False)
 
 
+@app.command()
+def route(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="CVRPLIB .vrp, Solomon .txt or VROOM .json file")],
+    work: Annotated[
+        int | None, typer.Option(min=1, help="iterations of the search: the same routes every time")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="wall time from start to the written file")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    out_file: Annotated[Path | None, typer.Option("--out", help="file or folder; else beside the input")] = None,
+    as_json: Json = False,
+) -> None:
+    """Route a benchmark or VROOM file. Example: `python run_plan.py route X-n101-k25.vrp --seconds 10`."""
+    if not source.is_file():
+        raise UsageError(f"{source} is no file; a folder of tables is routed by plan")
+    routed = route_file(source, RouteRequest(work, seconds, seed, out_file))
+    if as_json:
+        print(json.dumps(routed.summary(), ensure_ascii=False, indent=1))
+        return
+    for line in routed.lines():
+        out.print(line, markup=False, highlight=False)
+
+
 @app.command(name="backtest")
 def backtest_command(
     data: Data,
@@ -370,6 +396,9 @@ def run(arguments: list[str] | None = None) -> int:
     except (UsageError, OccupiedError, NoPlanFolderError) as error:
         err.print(str(error), markup=False)
         return Exit.USAGE
+    except (UnreadableRoutingFileError, UnsupportedError, NoPlanError) as error:
+        err.print(str(error), markup=False)
+        return Exit.NO_DATA
     except UnusableInputError as error:
         for fault in error.faults[:SHOWN_FAULTS]:
             err.print(str(fault), markup=False)

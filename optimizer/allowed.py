@@ -55,4 +55,5 @@ def _prices(world: World) -> Allowed:
 def _routes(world: World) -> Allowed:
     if not world.has("vehicles"):
         return Allowed("routes", False, "needs vehicles, and deliveries or transfers to bring")
-    return Allowed("routes", False, "the tables are there; this version does not plan routes yet")
+    roads = "roads" if world.has("road_edges") else "a travel table" if world.has("travel") else "straight ways"
+    return Allowed("routes", True, f"{world.table('vehicles').num_rows} vehicles on {roads}")

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,11 +16,13 @@ from forecasting.paths import quantile_table
 from optimizer.demand import demand_of
 from optimizer.executor import RunAll, run_all_on
 from optimizer.memory import Memory, company_of, forecast_state, moved_levels, recall
+from optimizer.plan.figures import key_figures, kpi_table
 from optimizer.plan.publish import plan_folder
 from optimizer.plan.record import Record, default_folder, summary_of, write_record
 from optimizer.plan.verify import FalsePlanError, verify_plan
 from optimizer.reorder.horizon import planning_horizon
 from optimizer.reorder.stage import plan_orders
+from optimizer.routing.stage import plan_routes
 from scenarios.assortment import listed_pairs
 from scenarios.faults import UnusableInputError
 from scenarios.world import World
@@ -125,4 +127,20 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
     with stage("reorder"):
         result = plan_orders(world, pairs, demand.paths, demand.usual, run_all)
     tables: dict[str, pa.Table | pd.DataFrame] = {"forecast": table, **result.tables}
-    return Record(order.wanted, tables, {"reorder": result.proof}, [*moved, *result.exceptions], **common)
+    proofs, exceptions, costs = {"reorder": result.proof}, [*moved, *result.exceptions], [result.tables["costs"]]
+    if order.wanted is Wanted.PLAN:
+        with stage("route"):
+            routes = plan_routes(world, result.tables["transfers"], frozenset())
+        tables |= {name: routes.tables[name] for name in ("routes", "unserved")}
+        proofs |= {"routes": routes.proof} if routes.proof else {}
+        costs, exceptions = [*costs, routes.tables["costs"]], [*exceptions, *routes.exceptions]
+    tables["costs"] = pd.concat([part for part in costs if len(part)] or costs[:1], ignore_index=True)
+    tables["kpis"] = _kpis(world, tables, result.baseline)
+    return Record(order.wanted, tables, proofs, exceptions, **common)
+
+
+def _kpis(world: World, tables: Mapping[str, Any], baseline: dict[str, float]) -> pd.DataFrame:
+    """Return the key figures; "order as before" has no routes, so figures that count them have no baseline."""
+    figures = key_figures(world, tables["purchase_orders"], tables["costs"], tables["projection"])
+    unlike = {"route_cost", "finance_total"} if figures["route_cost"] else {"route_cost"}
+    return kpi_table(world, figures, {name: value for name, value in baseline.items() if name not in unlike})

@@ -42,8 +42,8 @@ class Periods:
         return begin + np.arange(count) * np.timedelta64(self.days, "D")
 
 
-def weekday_numbers(text: str | None) -> frozenset[int]:
-    """Return the weekdays named in "Mon|Thu" as numbers, Monday 0; all of them for an empty text."""
-    if not text:
+def weekday_numbers(text: object) -> frozenset[int]:
+    """Return the weekdays named in "Mon|Thu" as numbers, Monday 0; all of them for an empty cell."""
+    if not isinstance(text, str) or not text:
         return frozenset(range(7))
     return frozenset(WEEKDAYS.index(name) for name in text.split("|"))

@@ -31,6 +31,7 @@ class Policy:
     unmet: str = "lost_sales"
     decimal: str = "."
     node_limit: int = 200
+    route_iterations: int = 1000
 
 
 def read_policy(folder: Path) -> tuple[Policy, list[Fault]]:

@@ -21,6 +21,7 @@ def key_figures(world: World, orders: pd.DataFrame, costs: pd.DataFrame, project
         "purchase_amount": total_of(costs[cash], "purchase") / minor,
         "order_cost": total_of(costs[cash], "order") / minor,
         "transfer_cost": total_of(costs[cash], "transfer") / minor,
+        "route_cost": sum(total_of(costs, f"route_{part}") for part in ("fixed", "distance", "time")) / minor,
         "finance_total": finance_total(costs) / minor,
         "order_lines": float(len(today)),
         "orders": float(today["order_id"].nunique()),

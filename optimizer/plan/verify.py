@@ -27,6 +27,7 @@ from optimizer.plan.check_orders import (
     check_prices,
     check_quantities,
 )
+from optimizer.plan.check_routes import check_driving, check_route_costs, check_stops_once
 
 _FORECAST: tuple[Check, ...] = (check_files, check_keys)
 _DECISIONS: tuple[Check, ...] = (
@@ -45,6 +46,7 @@ _DECISIONS: tuple[Check, ...] = (
     check_certificate,
     check_explanations,
 )
+_ROUTES: tuple[Check, ...] = (check_stops_once, check_driving, check_route_costs)
 
 
 class FalsePlanError(Exception):
@@ -56,5 +58,6 @@ def verify_plan(folder: Path) -> list[Violation]:
 
     Raises FileNotFoundError when the folder is no plan.
     """
-    decided = (folder / "purchase_orders.csv").exists()
-    return check_plan(folder, _FORECAST + (_DECISIONS if decided else ()))
+    decided = _DECISIONS if (folder / "purchase_orders.csv").exists() else ()
+    routed = _ROUTES if (folder / "routes.csv").exists() else ()
+    return check_plan(folder, _FORECAST + decided + routed)

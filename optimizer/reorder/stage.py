@@ -11,7 +11,7 @@ from forecasting.paths import DemandPaths
 from optimizer.executor import RunAll
 from optimizer.plan.costs import purchase_costs, stock_costs, transfer_costs
 from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, shortages
-from optimizer.plan.figures import key_figures, kpi_table
+from optimizer.plan.figures import key_figures
 from optimizer.plan.projection import DemandUnits, movements, project, projection_table
 from optimizer.reorder.inputs import Given
 from optimizer.reorder.position import position
@@ -29,9 +29,10 @@ _KEYS = ["item_id", "location_id"]
 
 @dataclass(frozen=True)
 class OrdersOfTheDay:
-    """Tables by name, the certificate of the decision, and what a person should look at."""
+    """Tables by name, key figures of "order as before", the certificate, and what a person should look at."""
 
     tables: dict[str, pd.DataFrame]
+    baseline: dict[str, float]
     proof: dict[str, Any]
     exceptions: list[ExceptionRow]
 
@@ -39,7 +40,7 @@ class OrdersOfTheDay:
 def plan_orders(
     world: World, pairs: pd.DataFrame, paths: DemandPaths, usual: FloatArray, run_all: RunAll
 ) -> OrdersOfTheDay:
-    """Return orders and transfers of the day with projection, costs, figures, reasons and exceptions.
+    """Return orders and transfers of the day with projection, costs, reasons and exceptions.
 
     paths: demand of `pairs`, in their order; usual: mean sales per period of the last four weeks, units
     """
@@ -48,7 +49,6 @@ def plan_orders(
     words = reasons(given, decision)
     projection, costs = _outlook(given, decision.lines)
     before_projection, before_costs = _outlook(given, decision.as_before)
-    figures = key_figures(world, decision.lines.orders, costs, projection)
     baseline = key_figures(world, decision.as_before.orders, before_costs, before_projection)
     short = words.set_index("line_id")["reason"]
     with_reason = [t.assign(reason=t["line_id"].map(short)) for t in (decision.lines.orders, decision.lines.transfers)]
@@ -57,10 +57,9 @@ def plan_orders(
         "transfers": with_reason[1],
         "projection": projection,
         "costs": costs,
-        "kpis": kpi_table(world, figures, baseline),
         "explanations": words[["line_id", "text", "numbers", "money"]],
     }
-    return OrdersOfTheDay(tables, proof(given, decision), _exceptions(given, decision, projection, costs))
+    return OrdersOfTheDay(tables, baseline, proof(given, decision), _exceptions(given, decision, projection, costs))
 
 
 def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Given:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from optimizer.executor import RunAll
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
+from optimizer.reorder.columns import Settings
 from optimizer.reorder.decide import ReorderPlan, decide, project
 from optimizer.reorder.inputs import Given, fed_lines, problem_of
 from optimizer.reorder.later import DcStock, LotRules, as_before, whole_packs, within_dc_stock
@@ -55,7 +56,7 @@ def decide_today(given: Given, usual: FloatArray, run_all: RunAll) -> Decision:
     usual: mean demand per period of the last four weeks by pair, units, shape (pairs,)
     """
     problem = problem_of(given)
-    outcome = decide(problem, run_all=run_all)
+    outcome = decide(problem, Settings(nodes=given.world.policy.node_limit), run_all)
     plan = outcome.required()
     expected = project(problem, plan, run_all=run_all)
     lots = _lots(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -14,6 +15,7 @@ from solvers.model import Vector
 from solvers.routing.problem import ALONE, FORBIDDEN, MUST, NO_LIMIT, IntArray, RoutingProblem, VehicleType
 
 Dense: TypeAlias = npt.NDArray[np.float64]
+_Row: TypeAlias = Callable[[int], Vector]
 
 # Beyond these numbers of stops a relaxation is left out; the others still hold.
 LARGEST_ASSIGNMENT: Final = 1200
@@ -23,6 +25,11 @@ _MOST_TREES: Final = 250
 _FIRST_STEP: Final = 0.04
 _LAST_STEP: Final = 0.0005
 _ROWS_AT_ONCE: Final = 256
+
+_NEAREST: Final = "nearest neighbour of each stop: weak"
+_RADIAL: Final = "radial: ways between the stops of a route are free"
+_ASSIGNMENT: Final = "assignment relaxation: subtours and loads along the way are free"
+_TREE: Final = "spanning tree with Lagrangian degrees: loads along the way are free"
 
 
 @dataclass(frozen=True)
@@ -48,23 +55,27 @@ class _Arcs:
     first_fixed: Vector
 
 
-def lower_bound(problem: RoutingProblem) -> LowerBound:
+def lower_bound(problem: RoutingProblem, effort: float = 1.0) -> LowerBound:
     r"""
-    Return the best of three relaxations, each with the cost of enough vehicles.
+    Return the best of four relaxations, each with the cost of enough vehicles.
 
     Sets
         i, j in stops; K routes at least, from the loads that must be carried
     Relaxations
         nearest     each stop pays its cheapest arc in, the K cheapest ends
         assignment  each stop has one predecessor and one successor, >= K routes leave and return; subtours allowed
+        radial      a route with load L <= Q costs at least sum_i q_i / Q (F + way to i and back)
         tree        start arcs and arcs between stops span all stops, K or more ends return; each stop has degree 2
                     in the Lagrangian sense: max over u of  min sum (c_ij + u_i + u_j) - 2 sum u
-    A stop that may be left out counts at its price in the assignment, at nothing elsewhere.
+    effort : share of the tree's steps to take, 0..1; fewer make the bound weaker, never wrong.
+
+    A stop that may be left out counts at its price where that is less; the tree is used only where none may.
 
     Windows enter only pair by pair: an arc is closed when even the earliest departure comes too late. Fixed costs are
     those of the cheapest fleet, in fractions, that carries the total load, or inside the assignment's start arcs.
 
-    Fisher (1994), Operations Research 42(4), minimum K-trees; Toth, Vigo (2014), chapter 2; valid by construction.
+    Haimovich, Rinnooy Kan (1985), Mathematics of Operations Research 10(4), radial; Fisher (1994), Operations
+    Research 42(4), trees; Toth, Vigo (2014), chapter 2, assignment.
     """
     if problem.stops.count == 0:
         return LowerBound(0.0, "no stops")
@@ -74,17 +85,22 @@ def lower_bound(problem: RoutingProblem) -> LowerBound:
         return LowerBound(math.inf if must else float(problem.stops.price.sum()), "no vehicle: all is left out")
     routes, fleet = _fewest_routes(problem, vehicles), _cheapest_fleet(problem, vehicles)
     if problem.stops.count > LARGEST_TREE:
-        return LowerBound(fleet + _nearest_in_blocks(problem, vehicles), "nearest neighbour of each stop: weak")
+        found = {_NEAREST: fleet + _nearest_in_blocks(problem, vehicles)}
+        if effort == 1.0:
+            found[_RADIAL] = _radial(problem, vehicles)
+        return _best(found)
     arcs = _arcs(problem, vehicles)
-    found = {"nearest neighbour of each stop: weak": fleet + _nearest(problem, arcs, routes)}
+    found = {_NEAREST: fleet + _nearest(problem, arcs, routes), _RADIAL: _radial(problem, vehicles)}
     if problem.stops.count <= LARGEST_ASSIGNMENT:
         price = problem.stops.price
-        best = max(
-            fleet + _assignment(arcs, arcs.start, price, routes), _assignment(arcs, arcs.first_fixed, price, routes)
-        )
-        found["assignment relaxation: subtours and loads along the way are free"] = best
+        without = fleet + _assignment(arcs, arcs.start, price, routes)
+        found[_ASSIGNMENT] = max(without, _assignment(arcs, arcs.first_fixed, price, routes))
     if (problem.stops.price == MUST).all():
-        found["spanning tree with Lagrangian degrees: loads along the way are free"] = fleet + _tree(arcs, routes)
+        found[_TREE] = fleet + _tree(arcs, routes, effort)
+    return _best(found)
+
+
+def _best(found: dict[str, float]) -> LowerBound:
     strength, value = max(found.items(), key=lambda item: item[1])
     return LowerBound(value, strength)
 
@@ -133,14 +149,13 @@ def _cheapest_fleet(problem: RoutingProblem, vehicles: list[VehicleType]) -> flo
 
 def _arcs(problem: RoutingProblem, vehicles: list[VehicleType]) -> _Arcs:
     n, stops = problem.stops.count, problem.stops
-    arcs = _Arcs(np.full((n, n), np.inf), *(np.full(n, np.inf) for _ in range(4)))
+    start, end, fixed = (np.full(n, np.inf) for _ in range(3))
+    arcs = _Arcs(np.full((n, n), np.inf), start, end, _service(problem, vehicles), fixed)
     for vehicle in vehicles:
         start, end = _depot_arcs(problem, vehicle)
         np.minimum(arcs.start, start, out=arcs.start)
         np.minimum(arcs.first_fixed, start + vehicle.fixed_cost, out=arcs.first_fixed)
         np.minimum(arcs.end, end, out=arcs.end)
-        service = np.where(_allowed(problem, vehicle), stops.service_seconds * vehicle.cost_per_hour / 3600, np.inf)
-        np.minimum(arcs.node, service, out=arcs.node)
     for vehicle in _different(vehicles):
         np.minimum(arcs.between, _between(problem, vehicle, np.arange(n)), out=arcs.between)
     shipped = stops.partner != ALONE
@@ -148,6 +163,14 @@ def _arcs(problem: RoutingProblem, vehicles: list[VehicleType]) -> _Arcs:
     arcs.start[drops] = arcs.first_fixed[drops] = arcs.end[picks] = np.inf
     arcs.between[np.flatnonzero(drops), stops.partner[drops]] = np.inf
     return arcs
+
+
+def _service(problem: RoutingProblem, vehicles: list[VehicleType]) -> Vector:
+    """Return the least cost of the service time at each stop, shape (n,); inf where no vehicle may serve it."""
+    costs = [
+        np.where(_allowed(problem, v), problem.stops.service_seconds * v.cost_per_hour / 3600, np.inf) for v in vehicles
+    ]
+    return np.asarray(np.min(costs, axis=0), np.float64)
 
 
 def _different(vehicles: list[VehicleType]) -> list[VehicleType]:
@@ -163,18 +186,18 @@ def _allowed(problem: RoutingProblem, vehicle: VehicleType) -> npt.NDArray[np.bo
     return np.ones(problem.stops.count, bool) if vehicle.allowed is None else vehicle.allowed
 
 
-def _between(problem: RoutingProblem, vehicle: VehicleType, rows: IntArray) -> Dense:
-    """Return the cost from the stops `rows` to all stops, closed where the pair cannot be driven in time."""
+def _between(problem: RoutingProblem, vehicle: VehicleType, rows: IntArray, columns: IntArray | None = None) -> Dense:
+    """Return the cost from the stops `rows` to `columns` (all stops); inf where the pair cannot be driven in time."""
     stops = problem.stops
-    block = np.ix_(stops.place[rows], stops.place)
+    to = np.arange(stops.count) if columns is None else columns
+    block = np.ix_(stops.place[rows], stops.place[to])
     metres, seconds = problem.metres[vehicle.profile][block], problem.seconds[vehicle.profile][block].astype(np.int64)
-    seconds += stops.setup_seconds * (stops.place[rows][:, None] != stops.place)
+    seconds += stops.setup_seconds[to] * (stops.place[rows][:, None] != stops.place[to])
     cost = metres * (vehicle.cost_per_km / 1000) + seconds * (vehicle.cost_per_hour / 3600)
     leave = stops.earliest()[rows] + stops.service_seconds[rows]
     allowed = _allowed(problem, vehicle)
-    shut = (metres == FORBIDDEN) | (leave[:, None] + seconds > stops.latest()) | ~allowed | ~allowed[rows][:, None]
-    cost[shut] = np.inf
-    cost[np.arange(len(rows)), rows] = np.inf
+    late = leave[:, None] + seconds > stops.latest()[to]
+    cost[(metres == FORBIDDEN) | late | ~allowed[to] | ~allowed[rows][:, None] | (rows[:, None] == to)] = np.inf
     return np.asarray(cost, np.float64)
 
 
@@ -203,6 +226,64 @@ def _nearest(problem: RoutingProblem, arcs: _Arcs, routes: int) -> float:
     must = problem.stops.price == MUST
     ends = np.sort(arcs.end)[:routes].sum() if must.any() else 0.0
     return float(np.minimum(into, problem.stops.price).sum() + ends)
+
+
+def _radial(problem: RoutingProblem, vehicles: list[VehicleType]) -> float:
+    """Return the sum of each stop's share, by load, of a trip to it and back; the best dimension and direction."""
+    stops = problem.stops
+    trips, node = _trips(problem, vehicles), _service(problem, vehicles)
+    best = 0.0
+    for loads in (stops.delivery, stops.pickup):
+        for d in range(problem.dimensions):
+            load = np.where(stops.partner == ALONE, loads[:, d], 0)
+            share = np.full(stops.count, np.inf)
+            for vehicle, trip in zip(vehicles, trips, strict=True):
+                if vehicle.capacity[d] > 0:
+                    np.minimum(share, (vehicle.fixed_cost + trip) / vehicle.capacity[d], out=share)
+            cost = np.where(load > 0, load * np.where(load > 0, share, 0.0), 0.0) + node
+            best = max(best, float(np.minimum(cost, stops.price).sum()))
+    return best
+
+
+def _trips(problem: RoutingProblem, vehicles: list[VehicleType]) -> list[Vector]:
+    """Return for each vehicle the cheapest way to each stop and back over any stops, each shape (n,)."""
+    known: dict[tuple[object, ...], Vector] = {}
+    result = []
+    for v in vehicles:
+        mask = None if v.allowed is None else v.allowed.tobytes()
+        key = (v.profile, v.cost_per_km, v.cost_per_hour, mask, v.depot, v.end_depot, v.shift_start)
+        if key not in known:
+            start, end = _depot_arcs(problem, v)
+            out, back = _steps(problem, v)
+            known[key] = _cheapest_ways(start, out) + _cheapest_ways(end, back)
+        result.append(known[key])
+    return result
+
+
+def _steps(problem: RoutingProblem, vehicle: VehicleType) -> tuple[_Row, _Row]:
+    """Return the cost from one stop to all, and from all to one; made row by row where a matrix would be large."""
+    every = np.arange(problem.stops.count)
+    if len(every) <= LARGEST_TREE:
+        dense = _between(problem, vehicle, every)
+        return dense.__getitem__, dense.T.__getitem__
+
+    def out(stop: int) -> Vector:
+        return np.asarray(_between(problem, vehicle, np.array([stop]))[0], np.float64)
+
+    def back(stop: int) -> Vector:
+        return np.asarray(_between(problem, vehicle, every, np.array([stop]))[:, 0], np.float64)
+
+    return out, back
+
+
+def _cheapest_ways(first: Vector, step: _Row) -> Vector:
+    """Return the cheapest way to each stop when reaching stop i directly costs first[i]. Dijkstra (1959)."""
+    cost, done = first.copy(), np.zeros(len(first))
+    for _ in range(len(first)):
+        stop = int(np.argmin(cost + done))
+        done[stop] = np.inf
+        np.minimum(cost, cost[stop] + step(stop), out=cost)
+    return cost
 
 
 def _nearest_in_blocks(problem: RoutingProblem, vehicles: list[VehicleType]) -> float:
@@ -237,13 +318,13 @@ def _assignment(arcs: _Arcs, start: Vector, price: Vector, routes: int) -> float
     return math.inf if value >= closed else value
 
 
-def _tree(arcs: _Arcs, routes: int) -> float:
+def _tree(arcs: _Arcs, routes: int, effort: float) -> float:
     """Return the best Lagrangian value over a fixed number of subgradient steps."""
     n = len(arcs.start)
     weight = np.minimum(arcs.between, arcs.between.T)
     if not np.isfinite(arcs.start).any() or not np.isfinite(arcs.end).sum() >= routes:
         return math.inf
-    trees = int(np.clip(_TREE_WORK / n**2, 10, _MOST_TREES))
+    trees = int(np.clip(_TREE_WORK * effort / n**2, 10, _MOST_TREES))
     multiplier, balance, best = np.zeros(n), 0.0, -math.inf
     direction, turn, scale = np.zeros(n), 0.0, 0.0
     for k in range(trees):

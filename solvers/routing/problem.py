@@ -81,11 +81,20 @@ class Stops:
 
     def earliest(self) -> IntArray:
         """Return when the first window of each stop opens, shape (n,)."""
-        return np.array([self.windows(stop)[0][0] for stop in range(self.count)], np.int64)
+        return _by_stop(np.minimum, self.window_start, self.first_window, 0)
 
     def latest(self) -> IntArray:
         """Return when the last window of each stop closes, shape (n,)."""
-        return np.array([self.windows(stop)[-1][1] for stop in range(self.count)], np.int64)
+        return _by_stop(np.maximum, self.window_end, self.first_window, NO_LIMIT)
+
+
+def _by_stop(choose: np.ufunc, values: IntArray, first: IntArray, missing: int) -> IntArray:
+    """Return the smallest or largest of each stop's `values`, `missing` where it has none."""
+    result = np.full(len(first) - 1, missing, np.int64)
+    some = np.diff(first) > 0
+    if some.any():
+        result[some] = choose.reduceat(values, first[:-1][some])
+    return result
 
 
 def stops_of(place: IntArray, delivery: IntArray, **given: npt.NDArray[Any]) -> Stops:

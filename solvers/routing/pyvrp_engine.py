@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import pyvrp
 from pyvrp.exceptions import PenaltyBoundWarning
+from pyvrp.search import OPERATORS, LocalSearch, PerturbationManager, compute_neighbours
 from pyvrp.stop import MaxIterations, StoppingCriterion
 
 from solvers.model import Vector
@@ -33,19 +34,19 @@ _FREE: Final = int(np.iinfo(np.int64).max)
 # Sums of scaled costs stay below this, a quarter of what 64 bits hold.
 _LARGEST_SUM: Final = 2.0**61
 _LARGEST_RATE: Final = 1e4
-# PyVRP's own largest penalty of a unit of load or time, for a rate of one per metre.
-_PENALTY: Final = 100_000.0
+# First penalties in terms of the dearest arc: of an average load too much, of a longest arc too late or too long.
+_LOAD_PENALTY: Final = 2_500.0
+_UNIT_PENALTY: Final = 50_000.0
 
 _Profile = tuple[int, bytes | None]
 
 
 @dataclass(frozen=True)
 class _Scaled:
-    """Factor from minor units to PyVRP's whole money, metres and seconds of a closed arc, largest penalty of a unit."""
+    """Factor from minor units to PyVRP's whole money, and the metres and seconds that stand for a closed arc."""
 
     factor: float
     closed: int
-    penalty: float
 
     def money(self, value: float) -> int:
         return round(value * self.factor)
@@ -93,15 +94,33 @@ def pyvrp_engine(problem: RoutingProblem, work: Work) -> Answer:
     if work.iterations is not None:
         criteria.append(MaxIterations(work.iterations))
     start = translation.solution(data, work) if work.start else None
-    params = pyvrp.SolveParams(penalty=pyvrp.PenaltyParams(max_penalty=translation.scaled.penalty))
+    penalties = _penalties(problem, translation.scaled, data.num_load_dimensions)
     with warnings.catch_warnings():
         # Said when penalties reach their maximum; the answer then holds what can be driven of the best plan.
         warnings.simplefilter("ignore", PenaltyBoundWarning)
-        best = pyvrp.solve(
-            data, _FirstOf(criteria), work.seed, collect_stats=False, params=params, initial_solution=start
-        ).best
+        best = _search(data, penalties, _FirstOf(criteria), work.seed, start)
     limit: Limit = "seconds" if deadline is not None and deadline.reached else "iterations"
     return Answer(_feasible_part(problem, translation.sequences(best)), limit)
+
+
+def _search(
+    data: pyvrp.ProblemData,
+    penalties: tuple[list[float], float, float],
+    stop: StoppingCriterion,
+    seed: int,
+    start: pyvrp.Solution | None,
+) -> pyvrp.Solution:
+    """Return the best solution of the iterated local search, put together as `pyvrp.solve` does but for penalties."""
+    rng = pyvrp.RandomNumberGenerator(seed=seed)
+    local = LocalSearch(data, rng, compute_neighbours(data), PerturbationManager())
+    for operator in OPERATORS:
+        if operator.supports(data):
+            local.add_operator(operator(data))
+    loads, seconds, metres = penalties
+    manager = pyvrp.PenaltyManager(penalties, pyvrp.PenaltyParams(max_penalty=2 * max(*loads, seconds, metres)))
+    if start is None:
+        start = local(pyvrp.Solution.make_random(data, rng), manager.cost_evaluator(), exhaustive=True)
+    return pyvrp.IteratedLocalSearch(data, manager, local, start).run(stop, collect_stats=False).best
 
 
 def _feasible_part(problem: RoutingProblem, sequences: list[tuple[int, list[int]]]) -> RoutingPlan | None:
@@ -296,7 +315,7 @@ def _longest_arc(problem: RoutingProblem) -> int:
 
 
 def _scaled(problem: RoutingProblem) -> _Scaled:
-    """Return the factor to whole money, a closed arc longer than any way around it, and the largest penalty.
+    """Return the factor to whole money and a closed arc longer than any way around it.
 
     Rates, prices and fixed costs that are whole per metre and second need no factor: PyVRP's costs then are exact.
     Else the largest rate becomes 10,000: the others are off by a half of that at most, and only inside the search.
@@ -307,10 +326,22 @@ def _scaled(problem: RoutingProblem) -> _Scaled:
     dearest = float(prices.max(initial=0)) + fixed
     whole = all(float(value).is_integer() for value in (*rates, fixed, *prices.tolist()))
     closed = 8 * _longest_arc(problem) + int(2 * dearest / max(rates, default=1.0))
-    # Counted once per stop: a closed arc in a random first solution, its penalty, a vehicle of its own, the price.
+    # Counted once per stop: a closed arc in a random first solution, a vehicle of its own, the price.
     worst = (problem.stops.count + 1) * (closed * max(rates, default=1.0) + fixed) + float(prices.sum())
     factor = 1.0 if whole else _LARGEST_RATE / max(rates, default=1.0)
-    factor = min(factor, _LARGEST_SUM / worst)
-    largest = max(1.0, max(rates, default=1.0) * factor)
-    room = max(_LARGEST_SUM / ((problem.stops.count + 1) * closed), 1.0)
-    return _Scaled(factor, closed, min(_PENALTY * largest, room))
+    return _Scaled(min(factor, _LARGEST_SUM / worst), closed)
+
+
+def _penalties(problem: RoutingProblem, scaled: _Scaled, dimensions: int) -> tuple[list[float], float, float]:
+    """Return the first penalties of a unit of load by dimension, a second and a metre too much.
+
+    PyVRP's own, 50,000 each, suit files with loads near 50 and arcs near 1,000; these are the same for any units.
+    """
+    longest, room = _longest_arc(problem), _LARGEST_SUM / (4.0 * (problem.stops.count + 1))
+    rates = [r for v in problem.vehicle_types for r in (v.cost_per_km / 1000, v.cost_per_hour / 3600)]
+    dearest = max(1.0, longest * max(rates) * scaled.factor)
+    loads = np.maximum(problem.stops.delivery, problem.stops.pickup).sum(axis=0)
+    units = [*(loads / problem.stops.count), *[1.0] * dimensions][:dimensions]
+    by_load = [min(_LOAD_PENALTY * dearest / max(unit, 1.0), room / max(unit, 1.0)) for unit in units]
+    by_unit = min(_UNIT_PENALTY * dearest / longest, room / scaled.closed)
+    return by_load, by_unit, by_unit

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
 from solvers.outcome import Limit, Outcome, Status, relative_gap
 from solvers.routing.bound import lower_bound
@@ -13,7 +14,9 @@ from solvers.routing.check import check_plan
 from solvers.routing.problem import RoutingPlan, RoutingProblem, Work
 
 # A gap this small is arithmetic, not cost.
-OPTIMAL_GAP = 1e-9
+OPTIMAL_GAP: Final = 1e-9
+# With less time than this the bound takes its share of it only.
+_FULL_EFFORT_SECONDS: Final = 60.0
 
 
 class UnsupportedError(Exception):
@@ -38,16 +41,22 @@ Engine: TypeAlias = Callable[[RoutingProblem, Work], Answer]
 def solve_routing(problem: RoutingProblem, work: Work, engine: Engine) -> Outcome[RoutingPlan]:
     """Return the checked plan of `engine` with objective and lower bound in minor units.
 
-    "no plan" means none was found, not that none exists. Raises UnsupportedError, and FalseRouteError when the plan
+    "no plan" means none was found, "infeasible" that none exists. The bound's time
+    counts in `work.seconds`. Raises UnsupportedError, and FalseRouteError when the plan
     breaks its own check.
     """
+    begun = time.perf_counter()
+    least = lower_bound(problem, 1.0 if work.seconds is None else min(work.seconds / _FULL_EFFORT_SECONDS, 1.0)).value
+    if work.seconds is not None:
+        work = replace(work, seconds=max(work.seconds - (time.perf_counter() - begun), 0.0))
     answer = engine(problem, work)
     if answer.plan is None:
-        return Outcome(None, "no plan", math.nan, lower_bound(problem).value, math.nan, answer.limit)
+        status: Status = "infeasible" if least == math.inf else "no plan"
+        return Outcome(None, status, math.nan, least, math.nan, answer.limit)
     violations = check_plan(problem, answer.plan)
     if violations:
         raise FalseRouteError("; ".join(str(v) for v in violations[:5]))
-    bound = min(lower_bound(problem).value, answer.plan.cost)
+    bound = min(least, answer.plan.cost)
     gap = relative_gap(answer.plan.cost, bound)
-    status: Status = "optimal" if gap <= OPTIMAL_GAP else "feasible"
+    status = "optimal" if gap <= OPTIMAL_GAP else "feasible"
     return Outcome(answer.plan, status, answer.plan.cost, bound, gap, answer.limit)
