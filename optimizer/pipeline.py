@@ -15,6 +15,7 @@ import pyarrow as pa
 from forecasting.paths import quantile_table
 from optimizer.demand import demand_of
 from optimizer.executor import RunAll, run_all_on
+from optimizer.filters.stage import screen_world
 from optimizer.memory import Memory, company_of, forecast_state, moved_levels, recall
 from optimizer.plan.figures import key_figures, kpi_table
 from optimizer.plan.publish import plan_folder
@@ -106,6 +107,10 @@ def carry_out(world: World, order: Order, folder: Path | None, plans: Path, prog
 
 def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: Callable[[str], Any]) -> Record:
     """Return the tables, the certificate and the settings of what is wanted; no file is touched."""
+    whole = order.wanted is Wanted.PLAN
+    with stage("screen"):
+        believed = screen_world(world, memory.table("segments")) if whole else None
+    world = believed.world if believed else world
     pairs = listed_pairs(world)
     if pairs.empty:
         raise UnusableInputError("no item is listed anywhere: sales, stock and sources are empty", world.quarantine)
@@ -128,12 +133,12 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
         result = plan_orders(world, pairs, demand.paths, demand.usual, run_all)
     tables: dict[str, pa.Table | pd.DataFrame] = {"forecast": table, **result.tables}
     proofs, exceptions, costs = {"reorder": result.proof}, [*moved, *result.exceptions], [result.tables["costs"]]
-    if order.wanted is Wanted.PLAN:
+    if believed:
         with stage("route"):
-            routes = plan_routes(world, result.tables["transfers"], frozenset())
-        tables |= {name: routes.tables[name] for name in ("routes", "unserved")}
+            routes = plan_routes(world, result.tables["transfers"], believed.held_orders)
+        tables |= {name: routes.tables[name] for name in ("routes", "unserved")} | believed.tables
         proofs |= {"routes": routes.proof} if routes.proof else {}
-        costs, exceptions = [*costs, routes.tables["costs"]], [*exceptions, *routes.exceptions]
+        costs, exceptions = [*costs, routes.tables["costs"]], [*believed.exceptions, *exceptions, *routes.exceptions]
     tables["costs"] = pd.concat([part for part in costs if len(part)] or costs[:1], ignore_index=True)
     tables["kpis"] = _kpis(world, tables, result.baseline)
     return Record(order.wanted, tables, proofs, exceptions, **common)

@@ -19,6 +19,7 @@ from optimizer.plan.check_figures import (
     check_opening,
     check_receipts,
 )
+from optimizer.plan.check_filters import check_excluded, check_holds, check_segments
 from optimizer.plan.check_orders import (
     check_dates,
     check_joint_rules,
@@ -46,7 +47,14 @@ _DECISIONS: tuple[Check, ...] = (
     check_certificate,
     check_explanations,
 )
-_ROUTES: tuple[Check, ...] = (check_stops_once, check_driving, check_route_costs)
+_WHOLE_DAY: tuple[Check, ...] = (
+    check_stops_once,
+    check_driving,
+    check_route_costs,
+    check_excluded,
+    check_holds,
+    check_segments,
+)
 
 
 class FalsePlanError(Exception):
@@ -59,5 +67,5 @@ def verify_plan(folder: Path) -> list[Violation]:
     Raises FileNotFoundError when the folder is no plan.
     """
     decided = _DECISIONS if (folder / "purchase_orders.csv").exists() else ()
-    routed = _ROUTES if (folder / "routes.csv").exists() else ()
-    return check_plan(folder, _FORECAST + decided + routed)
+    whole = _WHOLE_DAY if (folder / "routes.csv").exists() else ()
+    return check_plan(folder, _FORECAST + decided + whole)

@@ -1,0 +1,1 @@
+"""What may be believed, and what belongs together: screened orders, clean history, groups."""
