@@ -74,20 +74,20 @@ USUAL = "".join(
 
 
 def test_a_bulk_order_leaves_its_usual_units_and_sales_lose_the_rest(tmp_path):
-    bulk = "big,2024-03-20T09:00:00,c1,tea_250,S2,60,3.2,d1\n"
-    sales = "date,item_id,location_id,units\n2024-03-20,tea_250,S2,70\n2024-04-07,tea_250,S2,1\n"
+    bulk = "big,2024-03-20T09:00:00,c1,tea_250,S2,200,3.2,d1\n"
+    sales = "date,item_id,location_id,units\n2024-03-20,tea_250,S2,210\n2024-04-07,tea_250,S2,1\n"
     world = load_world(tea_shop(tmp_path, {"transactions": HEAD + USUAL + bulk, "sales": sales}))
     believed = screen_world(world, None)
     excluded = believed.tables["excluded_rows"]
     assert excluded["row_key"].tolist() == ["big/1"]
-    assert excluded["reason"].iloc[0].startswith("bulk order: 60 units")
+    assert excluded["reason"].iloc[0].startswith("bulk order: 200 units")
     kept = float(excluded["kept"].iloc[0])
     assert 1 <= kept <= 2
     units = believed.world.frame("sales").set_index("date")["units"]
-    assert units[datetime.date(2024, 3, 20)] == pytest.approx(70 - 60 + kept)
+    assert units[datetime.date(2024, 3, 20)] == pytest.approx(210 - 200 + kept)
     assert units[datetime.date(2024, 4, 7)] == 1
     # The books are as they were.
-    assert world.frame("sales")["units"].sum() == 71
+    assert world.frame("sales")["units"].sum() == 211
 
 
 def test_without_transactions_nothing_changes_but_items_are_grouped(tmp_path):
