@@ -133,25 +133,34 @@ def _priced(
 
 
 def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: Array, most: int) -> Columns:
-    """Columns with more multiples of the `chosen` lines: `listed` of each, shape (chosen,)."""
+    """Columns with more multiples of the `chosen` dense lines: `listed` of each, shape (chosen,).
+
+    Only the new ones are priced; at `most` multiples a line is full.
+    """
+    listed = np.minimum(listed, most - 1)
     part = select(problem, chosen)
     lines = as_lines(part)
     policy = unfitted_policy(lines)._replace(z=columns.z[chosen], cap=columns.cap[chosen])
-    longer = _priced(part, lines, policy, (columns.useful[chosen], listed), most)
-    place = np.full(columns.lines, -1)
-    place[chosen] = np.arange(chosen.size)
-    sources = [(columns, n) if at < 0 else (longer, at) for n, at in enumerate(place.tolist())]
-    rows = [slice(source.start[n], source.start[n + 1]) for source, n in sources]
-    names = ("quantity", "cost")
-    flat = {
-        name: np.concatenate([getattr(source, name)[row] for (source, _), row in zip(sources, rows, strict=True)])
-        for name in names
-    }
-    start = np.concatenate([[0], np.cumsum([row.stop - row.start for row in rows])]).astype(np.int64)
-    wide = {name: getattr(columns, name).copy() for name in ("listed", "enumerated")}
-    for name, values in wide.items():
-        values[chosen] = getattr(longer, name)
-    return replace(columns, start=start, **flat, **wide)
+    added = listed - columns.listed[chosen]
+    line = np.repeat(np.arange(chosen.size), added)
+    behind = np.arange(line.size) - np.repeat(np.cumsum(added) - added, added) + 1
+    quantity = columns.quantity[columns.start[chosen + 1] - 1][line] + behind * part.pack[line]
+    # A line that listed nothing but 0 goes on with its first multiple, not a pack above 0.
+    empty = columns.listed[chosen] == 0
+    quantity += np.where(empty, first_multiple(part) - part.pack, 0).astype(np.int64)[line]
+    cost = kernels.price(lines, policy, line, quantity.astype(np.float64))
+    place = columns.start[chosen + 1][line]
+    sizes = np.diff(columns.start)
+    sizes[chosen] += added
+    longer = columns.listed.copy()
+    longer[chosen] = listed
+    return replace(
+        columns,
+        start=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        quantity=np.insert(columns.quantity, place, quantity),
+        cost=np.insert(columns.cost, place, cost),
+        listed=longer,
+    )
 
 
 def as_lines(problem: ReorderProblem) -> kernels.Lines:

@@ -83,8 +83,23 @@ def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -
         wider = _widened(active, broken(rules, answer.columns.quantity[answer.column]))
         if wider is None:
             return answer
-        active = wider
+        active = _foreseen(problem, answer, wider)
         answer = _with_rules(problem, answer.columns, _kept(rules, active), settings)
+
+
+def _foreseen(problem: ReorderProblem, answer: Joint, active: _Active) -> _Active:
+    """Also look at the rules that a first plan under the active ones breaks, before the long work begins."""
+    rules, columns = problem.joint, answer.columns
+    while True:
+        part = _part(columns, _kept(rules, active))
+        prices = dual(hull_of(part.columns), part.rules)[-1]
+        plan = repaired(part.columns, part.rules, evaluate(part.columns, part.rules, prices).column)
+        quantity = columns.quantity[answer.free]
+        quantity[part.chosen] = part.columns.quantity[plan]
+        wider = _widened(active, broken(rules, quantity))
+        if wider is None:
+            return active
+        active = wider
 
 
 def _widened(active: _Active, broken_rules: tuple[bool, Array, Array]) -> _Active | None:
@@ -163,19 +178,25 @@ def _listed(problem: ReorderProblem, columns: Columns, ends: tuple[Array, int], 
     view = _viewed(problem, columns, last)
     for _ in range(_EXTENSIONS):
         tempting = view.tempting(slack)
-        longer = tempting[(columns.listed < last)[tempting] & columns.enumerated[tempting]]
+        longer = tempting[_growing(columns, ends)[tempting]]
         if not longer.size:
             break
         more = np.minimum(2 * columns.listed[longer] + 1, last[longer])
         columns = extended(problem, columns, longer, more, most)
-        view = _viewed(problem, columns, last)
+        view = _viewed(problem, columns, last, view.priced.prices.budget)
     return columns, view
 
 
-def _viewed(problem: ReorderProblem, columns: Columns, last: Array) -> _View:
+def _growing(columns: Columns, ends: tuple[Array, int]) -> Array:
+    """Lines of which more multiples may be listed: short of their last, dense, and not at the limit."""
+    last, most = ends
+    return np.asarray((columns.listed < np.minimum(last, most - 1)) & columns.enumerated)
+
+
+def _viewed(problem: ReorderProblem, columns: Columns, last: Array, near: float = 0.0) -> _View:
     part = _part(columns, problem.joint)
     hull = hull_of(part.columns)
-    tried = dual(hull, part.rules)
+    tried = dual(hull, part.rules, near)
     bounds = [evaluate(hull.columns, part.rules, prices).bound for prices in tried]
     best = tried[int(np.argmax(bounds))]
     unlisted = unlisted_value(problem, columns, price_rows(problem.joint, best), last)[part.chosen]
@@ -203,7 +224,7 @@ def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends
         largest = columns.quantity[columns.start[1:] - 1]
         weight = np.minimum((largest * rules.minimum_weight)[member], rules.supplier_minimum[groups])
         short = np.bincount(groups, weight, minlength=rules.supplier_minimum.size) < rules.supplier_minimum
-        growing = member[short[groups] & (columns.listed < last)[member]]
+        growing = member[short[groups] & _growing(columns, ends)[member]]
         if not growing.size:
             return columns
         more = np.minimum(2 * columns.listed[growing] + 1, last[growing])

@@ -29,7 +29,8 @@ from optimizer.reorder.problem import NONE, JointRules
 
 _HALVINGS: Final = 30
 _SWEEPS: Final = 3
-_TINY_PRICE: Final = 1e-7
+_TINY_PRICE: Final = 1e-6
+_AROUND: Final = (1.1, 0.9)
 _MARGIN: Final = 1e-12
 _NUDGE: Final = 1e-9
 
@@ -162,17 +163,21 @@ def hull_of(columns: Columns) -> Hull:
     return Hull(corners, line[inside], size, np.diff(corners.cost)[inside] / size)
 
 
-def dual(hull: Hull, rules: JointRules) -> list[Prices]:
-    """Prices tried on the way to the best bound, the last of which meets every rule as far as prices can."""
+def dual(hull: Hull, rules: JointRules, near: float = 0.0) -> list[Prices]:
+    """Prices tried on the way to the best bound, the last of which meets every rule as far as prices can.
+
+    `near` is a guess of the budget's price, which saves halvings.
+    """
     tried = [best_inner(hull, rules, Prices.zero(rules))]
     if rules.budget is None or _spent(hull.columns, rules, tried[0]) <= rules.budget:
         return tried
     low, high = 0.0, _dear(hull.columns, rules)
+    guesses = [share * near for share in _AROUND if 0.0 < share * near < high]
     for _ in range(_HALVINGS):
-        middle = (low + high) / 2.0
+        middle = guesses.pop() if guesses else (low + high) / 2.0
         tried.append(best_inner(hull, rules, replace(tried[-1], budget=middle)))
         over = _spent(hull.columns, rules, tried[-1]) > rules.budget
-        low, high = (middle, high) if over else (low, middle)
+        low, high = (max(low, middle), high) if over else (low, min(high, middle))
         if high - low <= _TINY_PRICE * high:
             break
     return [*tried, best_inner(hull, rules, replace(tried[-1], budget=high))]
@@ -245,7 +250,9 @@ def _marginal(slope: Array, size: Array, group: Array, needed: Array) -> Array:
     The largest slope where all steps do not suffice, 0 without any step.
     """
     marginal = np.zeros(needed.size)
-    order = np.lexsort((slope, group))
+    # One key, group and slope within it, sorts several times faster than two.
+    lowest, width = slope.min(initial=np.inf), np.ptp(slope) if slope.size else 0.0
+    order = np.argsort(group + (slope - lowest) / (width * (1 + _NUDGE)) if width > 0 else group)
     slope, size, group = slope[order], size[order], group[order]
     begins, ends = (np.searchsorted(group, np.arange(needed.size), side) for side in ("left", "right"))
     total = np.concatenate([[0.0], np.cumsum(size)])
