@@ -148,6 +148,10 @@ class _View:
     unlisted: Array
     listed: Array
 
+    def slack(self, plan: Array) -> float:
+        """Give what a plan costs above the bound of the prices."""
+        return self.part.columns.total(plan) - self.priced.bound
+
     def tempting(self, slack: float) -> Array:
         """Lines of which a quantity that is no column may be within `slack` of the best column."""
         value = self.listed + slack - _ROUNDING * np.abs(self.listed)
@@ -159,16 +163,16 @@ def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, se
     ends = last_multiple(replace(problem, joint=rules), columns), settings.most_columns
     columns = _reaching(problem, columns, rules, ends)
     columns, view = _listed(replace(problem, joint=rules), columns, ends, 0.0)
-    plan, slack = _plan(view, settings.nodes), 0.0
+    plan = _plan(view, settings.nodes)
     # In a large part the slack is that of many lines, and longer lists of one would not close it.
     if view.part.columns.cost.size <= settings.model_columns:
-        slack = view.part.columns.total(plan) - view.priced.bound
-        columns, view = _listed(replace(problem, joint=rules), columns, ends, slack)
+        columns, view = _listed(replace(problem, joint=rules), columns, ends, view.slack(plan))
         plan = _plan(view, settings.nodes)
     bound = view.priced.bound
     if relative_gap(view.part.columns.total(plan), bound) > settings.gap:
         bound = max(bound, _group_bound(replace(problem, joint=rules), columns, view, ends[0], settings.nodes))
-    found = _polished(view.part, (plan, view.priced, bound), settings, bool(view.tempting(slack).size))
+    unproved = bool(view.tempting(view.slack(plan)).size)
+    found = _polished(view.part, (plan, view.priced, bound), settings, unproved)
     return _merged(_free(problem, columns), view.part, found, view.priced.prices)
 
 
