@@ -33,7 +33,8 @@ class Settings:
     lines_per_chunk : lines handed out together; the answer does not depend on it.
     most_columns : multiples enumerated per line; a line that needs more is bounded by its floor instead.
     gap : relative gap at which a joint plan is good enough.
-    model_columns : columns up to which the joint model goes to an engine after prices have pruned it.
+    model_columns : columns up to which the joint model, pruned by prices, goes to an engine; four times as many
+        where the gap is wide without it.
     nodes : branch-and-bound nodes for it.
     """
 

@@ -34,6 +34,8 @@ from solvers.outcome import Limit, Limits, relative_gap
 
 _EXTENSIONS: Final = 12
 _STARTS: Final = 3
+_WIDER: Final = 4
+_WIDE_GAP: Final = 2e-3
 _ROUNDING: Final = 1e-9
 
 
@@ -165,7 +167,7 @@ def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, se
     columns, view = _listed(replace(problem, joint=rules), columns, ends, 0.0)
     plan = _plan(view, settings.nodes)
     # In a large part the slack is that of many lines, and longer lists of one would not close it.
-    if view.part.columns.cost.size <= settings.model_columns:
+    if view.part.columns.cost.size <= _WIDER * settings.model_columns:
         columns, view = _listed(replace(problem, joint=rules), columns, ends, view.slack(plan))
         plan = _plan(view, settings.nodes)
     bound = view.priced.bound
@@ -290,11 +292,12 @@ def _polished(
     plan, priced, bound = found
     columns, rules = part.columns, part.rules
     objective = columns.total(plan)
-    if relative_gap(objective, bound) <= settings.gap:
+    gap = relative_gap(objective, bound)
+    if gap <= settings.gap:
         return plan, bound, "none"
     keep = _may_improve(columns, rules, priced, objective - priced.bound)
     keep[plan] = True
-    if keep.sum() > settings.model_columns:
+    if keep.sum() > settings.model_columns * (_WIDER if gap > _WIDE_GAP else 1):
         return plan, bound, "other"
     core = _subset(columns, np.arange(columns.lines), keep)
     outcome = solve(joint_model(core, rules), Limits(nodes=settings.nodes, gap=settings.gap / 10))

@@ -33,9 +33,9 @@ def mixed(columns: Columns, hull: Hull, rules: JointRules, prices: Prices, nodes
     """Best mix of the groups' plans at prices around the given ones; None where the model finds none."""
     plans = group_plans(columns, hull, rules, prices)
     groups, choices = rules.supplier_minimum.size + 1, len(plans)
-    group = np.where(rules.supplier == NONE, groups - 1, rules.supplier)
+    group = _group(rules)
     usable = np.stack([np.append(~broken(rules, columns.quantity[plan])[1], True) for plan in plans])
-    totals = [_totals(columns, rules, group, plan) for plan in plans]
+    totals = [plan_totals(columns, rules, plan) for plan in plans]
     cells = np.flatnonzero(usable.T.ravel())
     model = mix_model(rules, cells, (groups, choices), totals)
     outcome = solve(model, Limits(nodes=nodes, gap=1e-6))
@@ -79,9 +79,14 @@ def mix_model(rules: JointRules, cells: Array, shape: tuple[int, int], totals: l
     return model.seal()
 
 
-def _totals(columns: Columns, rules: JointRules, group: Array, plan: Array) -> Array:
-    """Cost, spend and steps drawn from each pool, by group, shape (2 + P, J + 1)."""
+def plan_totals(columns: Columns, rules: JointRules, plan: Array) -> Array:
+    """Cost, spend and steps drawn from each pool of a plan (N,), by group, shape (2 + P, J + 1)."""
     quantity, size = columns.quantity[plan], rules.supplier_minimum.size + 1
     rows = [columns.cost[plan], quantity * rules.spend]
     rows += [np.where(rules.pool == pool, quantity, 0) for pool in range(rules.pool_available.size)]
-    return np.stack([np.bincount(group, row, minlength=size) for row in rows])
+    return np.stack([np.bincount(_group(rules), row, minlength=size) for row in rows])
+
+
+def _group(rules: JointRules) -> Array:
+    """Group of each line; the lines without one are the last."""
+    return np.where(rules.supplier == NONE, rules.supplier_minimum.size, rules.supplier)
