@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from forecasting.panel import Dates, Floats, Names
+from forecasting.prices import PriceResponse, log_ratio, mapping_keys, response_draws, steps_at
 
 Steps = npt.NDArray[np.int16] | npt.NDArray[np.int32]
 
@@ -34,6 +35,10 @@ class DemandPaths:
         Probability of each path, summing to 1.
     seed : int
         Seed the paths were drawn from.
+    reference_price : array, shape (series, period), optional
+        Price the demand was forecast at, money per unit; NaN where none is known.
+    response : PriceResponse, optional
+        How the demand of each series answers to prices, in the order of the series.
 
     Raises
     ------
@@ -48,6 +53,8 @@ class DemandPaths:
     dates: Dates
     weights: Floats
     seed: int
+    reference_price: Floats | None = None
+    response: PriceResponse | None = None
 
     def __post_init__(self) -> None:
         series, paths, periods = self.steps.shape
@@ -55,10 +62,55 @@ class DemandPaths:
             raise ValueError("weights must have one value per path and dates one per period")
         if not self.item_id.shape == self.location_id.shape == self.unit_step.shape == (series,):
             raise ValueError(f"paths of {series} series: item_id, location_id or unit_step differ in length")
+        if self.reference_price is not None and self.reference_price.shape != (series, periods):
+            raise ValueError("reference_price must have one value per series and period")
+        if self.response is not None and self.response.elasticity.shape != (series,):
+            raise ValueError("response must have one value per series")
+
+    def at(self, prices: Floats, rng: np.random.Generator | None = None) -> DemandPaths:
+        """
+        Return the same paths at other prices, which become the reference; see ``forecasting.prices``.
+
+        Equal prices give equal steps, and a lower price never gives fewer on any path.
+
+        Parameters
+        ----------
+        prices : array, shape (series, period)
+            Money per unit; a series keeps its demand where price or reference is NaN or not positive.
+        rng : Generator, optional
+            Draws the seed of the responses; without it they come from the seed of the paths.
+
+        Raises
+        ------
+        ValueError
+            If the paths carry no reference price or no response, or the shape is another.
+        """
+        if self.reference_price is None or self.response is None:
+            raise ValueError("these paths carry no reference price and response: they hold at one price only")
+        if prices.shape != self.reference_price.shape:
+            raise ValueError(f"prices have shape {prices.shape}, expected {self.reference_price.shape}")
+        ratio = log_ratio(prices, self.reference_price)
+        now = np.where(np.isnan(prices), self.reference_price, prices)
+        changed = np.flatnonzero(ratio.any(axis=1))
+        if not len(changed):
+            return replace(self, reference_price=now)
+        seed = self.seed if rng is None else int(rng.integers(2**62))
+        draws = response_draws(self.response.rows(changed), self.steps.shape[1], seed)
+        keys = mapping_keys(self.item_id[changed], self.location_id[changed], self.seed)
+        moved = steps_at(self.steps[changed].astype(np.int32), ratio[changed], draws, keys)
+        wide = self.steps.dtype == np.int32 or int(moved.max(initial=0)) > np.iinfo(np.int16).max
+        steps: Steps = self.steps.astype(np.int32) if wide else self.steps.copy()
+        steps[changed] = moved
+        return replace(self, steps=steps, reference_price=now)
 
     def units(self, i: int) -> Floats:
         """Return the paths of series ``i`` in units, shape (path, period)."""
         return np.asarray(self.steps[i] * self.unit_step[i])
+
+    def first(self, periods: int) -> DemandPaths:
+        """Return the paths of the first ``periods`` periods."""
+        reference = None if self.reference_price is None else self.reference_price[:, :periods]
+        return replace(self, steps=self.steps[:, :, :periods], dates=self.dates[:periods], reference_price=reference)
 
     def mean(self) -> Floats:
         """Return mean demand in units, shape (series, period)."""
