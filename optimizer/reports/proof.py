@@ -1,0 +1,64 @@
+"""The certificate in words: what is proven about each decision, what is not, and with what it was made."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from optimizer.reports.markup import Markup, element
+from optimizer.reports.material import Material
+from optimizer.reports.tables import note, section
+from optimizer.reports.wording import major, missing, percent
+
+_NAMES = MappingProxyType({"reorder": "Orders and transfers", "routes": "Routes", "markdown": "Prices"})
+# A gap under half of what is shown is none.
+_PROVEN = 5e-5
+
+
+def proof(material: Material) -> Markup:
+    """Return the certificate in words."""
+    decisions: Mapping[str, Mapping[str, Any]] = material.evidence.certificate.get("decisions", {})
+    parts = [part for name, said in sorted(decisions.items()) for part in _decision(material, name, said)]
+    if not parts:
+        parts = [note("Nothing is decided in this folder, so there is nothing to prove.")]
+    return section("proof", "What is proven", *parts, _made(material))
+
+
+def _decision(material: Material, name: str, said: Mapping[str, Any]) -> list[Markup]:
+    heading = element("h3", _NAMES.get(name, name.replace("_", " ").capitalize()))
+    covers = said.get("covers")
+    return [
+        heading,
+        element("p", _claim(material, said)),
+        note("What it covers: ", covers, ".") if covers else Markup(""),
+    ]
+
+
+def _claim(material: Material, said: Mapping[str, Any]) -> str:
+    objective, bound, gap = said.get("objective"), said.get("bound"), said.get("gap")
+    unit = said.get("unit", material.currency)
+    if missing(objective):
+        return "There is no figure for this decision."
+    cost = f"The plan costs {major(float(objective or 0), material.currency)} {unit} in this model"
+    if missing(bound) or missing(gap):
+        return f"{cost}; how much better a plan could be is not known."
+    least = f"no plan of this model can cost less than {major(float(bound or 0), material.currency)} {unit}"
+    if float(gap or 0) < _PROVEN:
+        return f"{cost}, and {least}: it is proven best."
+    stopped = said.get("limit", "none")
+    why = "" if stopped in {"none", None} else f" The search ended at its limit of {stopped}."
+    return f"{cost}; {least}. The best plan is at most {percent(float(gap or 0), 2)} cheaper.{why}"
+
+
+def _made(material: Material) -> Markup:
+    """Return what the plan was made with, so that it can be made again."""
+    run, certificate = material.evidence.run, material.evidence.certificate
+    engines = certificate.get("engines", {})
+    facts = (
+        ("Dayplan", run.get("dayplan", "")),
+        ("Seed", run.get("seed", "")),
+        ("Inputs", str(run.get("input_hash", ""))[:16]),
+        ("Plan before", str(run.get("previous", ""))[:16] or "none"),
+        ("Engines", ", ".join(f"{name} {version}" for name, version in sorted(engines.items()))),
+    )
+    terms = (element("div", element("dt", name), element("dd", value)) for name, value in facts)
+    return element("dl", *terms, class_="facts")
