@@ -1,0 +1,181 @@
+"""The price stage of a day: from demand paths to price changes, their words, proof, and the prices to order at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from forecasting.paths import DemandPaths
+from forecasting.price_tables import reference_prices
+from forecasting.prices import PriceResponse
+from optimizer.markdown.decide import Settings, decide
+from optimizer.markdown.inputs import Clearance, clearance
+from optimizer.markdown.joint import JointSettings
+from optimizer.markdown.problem import MarkdownPlan
+from optimizer.markdown.rules import clearance_pairs, locked_prices, missing_tables
+from optimizer.markdown.words import joint_exceptions, price_lines
+from optimizer.plan.exceptions import ExceptionRow
+from optimizer.plan.ids import stable_id
+from scenarios.schema import declared
+from scenarios.world import World, rows_of
+from solvers.outcome import Outcome
+
+Floats = npt.NDArray[np.float64]
+_EXPLAINED = ["line_id", "text", "numbers", "money"]
+
+
+@dataclass(frozen=True)
+class PricesOfTheDay:
+    """Prices of the horizon, tables by name, the proof, and what a person should look at.
+
+    prices: money per unit of each pair and period of the paths, shape (series, period); the reference where nothing is
+        decided, later changes as planned today
+    tables: ``price_changes``, those of the plan date with their reason
+    explanations: columns line_id, text, numbers, money; of today's changes and of those planned first for later
+    costs: rows for the table ``costs``: expected markdown until the exit
+    proof: certificate, empty where nothing was decided
+    """
+
+    prices: Floats
+    tables: dict[str, pd.DataFrame]
+    explanations: pd.DataFrame
+    costs: pd.DataFrame
+    proof: dict[str, Any]
+    exceptions: list[ExceptionRow]
+
+
+def clearance_horizon(world: World, pairs: pd.DataFrame) -> int:
+    """Return the periods from the plan date to the last exit of what is cleared; 0 where nothing is."""
+    if missing_tables(world):
+        return 0
+    lines, _ = clearance_pairs(world, pairs)
+    return max((1 + world.periods.between(world.plan_date, day) for day in lines["until"]), default=0)
+
+
+def plan_prices(world: World, pairs: pd.DataFrame, paths: DemandPaths, response: PriceResponse) -> PricesOfTheDay:
+    """Return today's price changes.
+
+    pairs: columns item_id and location_id; paths and response: of the pairs, in their order. Paths without a reference
+    price get the last prices and planned promotions.
+
+    Raises ValueError when paths or response are in another order.
+    """
+    for name, other in (("demand paths", paths), ("response", response)):
+        if not (other.item_id == pairs["item_id"].to_numpy()).all():
+            raise ValueError(f"the {name} are not in the order of the pairs")
+    reference = paths.reference_price
+    if reference is None:
+        reference = reference_prices(world, paths.item_id, paths.location_id, paths.dates)
+    priced = replace(paths, reference_price=reference, response=response)
+    missing = missing_tables(world)
+    if missing:
+        text = f"prices are not planned: {', '.join(missing)} would be needed"
+        return _nothing(reference, [ExceptionRow("prices", "skipped", text, {})])
+    given = clearance(world, pairs, priced)
+    if given is None:
+        return _nothing(reference, clearance_pairs(world, pairs)[1])
+    settings = Settings(joint=JointSettings(nodes=world.policy.node_limit))
+    outcome = decide(given.problem, settings)
+    plan = outcome.required()
+    lines = price_lines(given, plan)
+    today = lines[lines["valid_from"] == world.plan_date]
+    return PricesOfTheDay(
+        _decided(given, plan, reference),
+        {"price_changes": today[list(declared()["price_changes"].names)].reset_index(drop=True)},
+        lines[_EXPLAINED].reset_index(drop=True),
+        _costs(given, plan, today),
+        _proof(given, outcome),
+        [*joint_exceptions(given, plan), *_unused_locks(world, given.lines)],
+    )
+
+
+def _nothing(reference: Floats, said: list[ExceptionRow]) -> PricesOfTheDay:
+    tables = {"price_changes": pd.DataFrame(columns=list(declared()["price_changes"].names))}
+    costs = pd.DataFrame(columns=list(declared()["costs"].names))
+    return PricesOfTheDay(reference, tables, pd.DataFrame(columns=_EXPLAINED), costs, {}, said)
+
+
+def _decided(given: Clearance, plan: MarkdownPlan, reference: Floats) -> Floats:
+    """Return the reference prices with the paths of the lines in them."""
+    prices = reference.copy()
+    periods = min(reference.shape[1], len(given.clock.epoch))
+    ladder = given.problem.price / given.minor / given.paths.unit_step[:, None]
+    for n, pair in enumerate(given.lines["pair"]):
+        rung = plan.rung[n, given.clock.epoch[:periods]]
+        asked = np.where(rung > 0, ladder[n, rung], np.inf)
+        prices[pair, :periods] = np.minimum(prices[pair, :periods], asked)
+    return np.round(prices, 6)
+
+
+def _costs(given: Clearance, plan: MarkdownPlan, today: pd.DataFrame) -> pd.DataFrame:
+    """Return the expected markdown of each line until its exit, as it stands in the plan."""
+    names = dict(zip(today["line"], today["line_id"], strict=True))
+    rows = []
+    for n, row in enumerate(rows_of(given.lines)):
+        amount = round(float(plan.spend[n].sum()))
+        if amount:
+            line = names.get(n)
+            key = ("markdown", "markdown", "expected", line or "", row.item_id, row.location_id)
+            rows.append(
+                {
+                    "cost_id": stable_id("cost", *key),
+                    "decision": "markdown",
+                    "component": "markdown",
+                    "nature": "expected",
+                    "line_id": line,
+                    "item_id": row.item_id,
+                    "location_id": row.location_id,
+                    "date": given.world.plan_date,
+                    "currency": given.world.policy.currency,
+                    "amount": amount,
+                }
+            )
+    empty = dict.fromkeys(declared()["costs"].names)
+    return pd.DataFrame([{**empty, **row} for row in rows], columns=list(empty))
+
+
+def _proof(given: Clearance, outcome: Outcome[MarkdownPlan]) -> dict[str, Any]:
+    """Return the certificate: objective, bound and gap in major units, and what the bound covers."""
+    plan, problem, minor = outcome.required(), given.problem, given.minor
+    objective = round(outcome.objective / minor, 6)
+    bound = min(round(outcome.bound / minor, 6), objective)
+    return {
+        "objective": objective,
+        "bound": bound,
+        "gap": max(objective - bound, 0.0) / max(abs(objective), 1e-9),
+        "status": outcome.status,
+        "limit": outcome.limit,
+        "unit": given.world.policy.currency,
+        "covers": (
+            "minus the expected revenue and salvage until the exits; the bound holds over every price path that keeps"
+            " the lines' rules, all labels and the markdown budget, for price paths fixed today"
+        ),
+        "lines": problem.lines,
+        "paths": len(problem.weight),
+        "weeks": problem.epochs,
+        "price_paths": plan.columns,
+        "lines_with_fewer_changes": plan.cut_lines,
+        "at_todays_prices": round(-float(plan.value_today.sum()) / minor, 6),
+        "prices": {
+            "label": round(float(plan.label_price.max(initial=0.0)) / minor, 6),
+            "budget": round(float(plan.budget_price.max(initial=0.0)), 6),
+        },
+    }
+
+
+def _unused_locks(world: World, lines: pd.DataFrame) -> list[ExceptionRow]:
+    """Return the locked prices that no clearance line carries, or that would rise."""
+    today = {(row.item_id, row.location_id): row.today for row in rows_of(lines)}
+    rows = []
+    for (item, place), price in locked_prices(world).items():
+        now = today.get((item, place))
+        if now is not None and price <= now:
+            continue
+        why = "it is not in clearance" if now is None else f"a clearance has no rises above {now:g}"
+        text = f"the price {price:g} locked for {item} at {place} is not used: {why}"
+        rows.append(ExceptionRow(f"lock price {item} {place}", "lock", text, {}))
+    return rows

@@ -1,0 +1,146 @@
+"""Why a price falls, by how much and what comes next: one sentence a line, and the numbers to recompute it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from optimizer.markdown.inputs import Clearance
+from optimizer.markdown.problem import FREE, MarkdownPlan
+from optimizer.plan.exceptions import ExceptionRow
+from optimizer.plan.ids import stable_id
+from scenarios.money import shown
+
+_COLUMNS = ["line", "line_id", "item_id", "location_id", "valid_from", "old_price", "new_price", "reason", "text",
+            "numbers", "money"]  # fmt: skip
+
+
+def price_lines(given: Clearance, plan: MarkdownPlan) -> pd.DataFrame:
+    """Return a row for each line whose price changes on its path: its first change, with words and numbers.
+
+    ``line`` is the row of the clearance; ``money`` what the path brings above today's price, minor units.
+    """
+    rows = [_line(given, plan, int(n)) for n in np.flatnonzero(plan.rung.any(axis=1))]
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def path_of(given: Clearance, plan: MarkdownPlan, n: int) -> list[tuple[date, float]]:
+    """Return the changes of a line: day and new price, money per unit."""
+    prices = given.problem.price[n] / given.minor / given.paths.unit_step[n]
+    before, changes = 0, []
+    for t, k in enumerate(plan.rung[n]):
+        if k != before:
+            day = given.world.plan_date + timedelta(days=int(given.clock.starts[t]))
+            changes.append((day, round(float(prices[k]), 6)))
+        before = int(k)
+    return changes
+
+
+def _line(given: Clearance, plan: MarkdownPlan, n: int) -> dict[str, Any]:
+    row = given.lines.iloc[n]
+    changes = path_of(given, plan, n)
+    first, price = changes[0]
+    numbers = _numbers(given, plan, n, changes)
+    gain = round(float(plan.value[n] - plan.value_today[n]))
+    locked = given.problem.rules.fixed[n] != FREE and first == given.world.plan_date
+    reason = "locked by the planner" if locked else _reason(numbers)
+    return {
+        "line": n,
+        "line_id": stable_id("price", row["item_id"], row["location_id"], first),
+        "item_id": row["item_id"],
+        "location_id": row["location_id"],
+        "valid_from": first,
+        "old_price": round(float(row["today"]), 6),
+        "new_price": price,
+        "reason": reason,
+        "text": _text(given, numbers, changes, gain, bool(locked)),
+        "numbers": json.dumps(numbers, ensure_ascii=False),
+        "money": gain,
+    }
+
+
+def _numbers(given: Clearance, plan: MarkdownPlan, n: int, changes: list[tuple[date, float]]) -> dict[str, Any]:
+    """Return the numbers behind a line: units, and money in major units."""
+    problem, step, minor = given.problem, given.paths.unit_step[n], given.minor
+    response = given.paths.response
+    assert response is not None
+    there = problem.stock[n] + problem.arrivals[n, : problem.rules.epochs[n]].sum()
+    figures = {
+        "stock": there * step,
+        "price_today": given.lines["today"].iloc[n],
+        "regular_price": given.lines["regular"].iloc[n],
+        "sold": plan.sold[n] * step,
+        "sold_at_todays_price": plan.sold_today[n] * step,
+        "left": (there - plan.sold[n]) * step,
+        "salvage": problem.salvage[n] / minor / step,
+        "value": plan.value[n] / minor,
+        "value_at_todays_price": plan.value_today[n] / minor,
+        "value_without_joint_rules": plan.free_value[n] / minor,
+        "elasticity": response.elasticity[n],
+        "elasticity_deviation": response.deviation[n],
+        "label_price": plan.label_price[problem.place[n]].max(initial=0.0) / minor,
+        "budget_price": plan.budget_price.max(initial=0.0),
+    }
+    return {
+        **{name: round(float(value), 6) for name, value in figures.items()},
+        "elasticity_from": str(response.source[n]),
+        "exit": given.lines["until"].iloc[n].isoformat(),
+        "changes": [[day.isoformat(), price] for day, price in changes],
+        "markdown_by_week": [round(float(value) / minor, 6) for value in plan.spend[n]],
+    }
+
+
+def _reason(numbers: dict[str, Any]) -> str:
+    sold, otherwise = numbers["sold"], numbers["sold_at_todays_price"]
+    return f"sells {sold:,.0f} of {numbers['stock']:,.0f} by {numbers['exit']} instead of {otherwise:,.0f}"
+
+
+def _text(given: Clearance, numbers: dict[str, Any], changes: list[tuple[date, float]], gain: int, locked: bool) -> str:
+    currency, (day, price) = given.world.policy.currency, changes[0]
+    when = "today" if day == given.world.plan_date else f"on {day}, not yet today"
+    by = "; the planner locked it" if locked else ""
+    parts = [
+        f"The price falls from {numbers['price_today']:.2f} to {price:.2f} {currency} {when}{by}.",
+        f"Of {numbers['stock']:,.0f} there, {numbers['sold']:,.1f} are expected to sell by {numbers['exit']},"
+        f" {numbers['sold_at_todays_price']:,.1f} at today's price; a leftover brings {numbers['salvage']:.2f}.",
+        f"That brings {shown(gain, currency)} more, at an elasticity of {numbers['elasticity']:.1f}"
+        f" ± {numbers['elasticity_deviation']:.1f} ({numbers['elasticity_from']}).",
+    ]
+    later = ", ".join(f"{price:.2f} from {day}" for day, price in changes[1:])
+    if later:
+        parts.append(f"Planned to follow, decided anew by then: {later}.")
+    lost = numbers["value_without_joint_rules"] - numbers["value"]
+    if lost > 0.005:
+        parts.append(f"Without labels and budget that tie it to others it would bring {lost:,.2f} {currency} more.")
+    return " ".join(parts)
+
+
+def joint_exceptions(given: Clearance, plan: MarkdownPlan) -> list[ExceptionRow]:
+    """Return what labels and budget cost, and how many lines rest on little data."""
+    problem, currency = given.problem, given.world.policy.currency
+    rows = list(given.said)
+    lost = round(float((plan.free_value - plan.value).sum()))
+    if lost > 0:
+        tied = int((plan.free_value - plan.value > 0.5).sum())
+        text = (
+            f"labels and markdown budget change {tied} price paths and cost {shown(lost, currency)}; one more label"
+            f" would bring up to {shown(round(float(plan.label_price.max(initial=0.0))), currency)}, one more of budget"
+            f" up to {float(plan.budget_price.max(initial=0.0)):.2f}"
+        )
+        rows.append(ExceptionRow("clearance joint rules", "joint", text, {"lines": tied}, lost))
+    over = plan.spend.sum(axis=0) > problem.budget * (1 + 1e-9)
+    if over.any():
+        weeks = ", ".join(str(week) for week in given.clock.weeks[over])
+        text = f"today's prices alone spend more markdown than the budget of {weeks}: it cannot be kept"
+        rows.append(ExceptionRow("markdown budget", "shortfall", text, {"weeks": int(over.sum())}))
+    response = given.paths.response
+    assert response is not None
+    thin = int(np.isin(response.source, ["mostly the prior", "mostly its category"]).sum())
+    if thin:
+        text = f"{thin} clearance lines have little price history: their response is that of category or prior"
+        rows.append(ExceptionRow("clearance response", "assumed", text, {"lines": thin}))
+    return rows
