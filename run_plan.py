@@ -26,6 +26,7 @@ from optimizer.memory import NoPlanFolderError
 from optimizer.pipeline import Order, Wanted, Written, carry_out
 from optimizer.plan.publish import LockedError, OccupiedError
 from optimizer.plan.verify import verify_plan
+from optimizer.reports.write import write_reports
 from optimizer.routing.command import RouteRequest, route_file
 from optimizer.routing.file_problem import UnreadableRoutingFileError
 from scenarios.demo import Size, write_demo
@@ -256,6 +257,16 @@ def verify(
 
 
 @app.command()
+def report(plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan folder")]) -> None:
+    """Make the files for people again. Example: `python run_plan.py report plans/2024-04-15-1a2b3c4d`."""
+    try:
+        names = write_reports(plan_dir)
+    except FileNotFoundError as error:
+        raise UsageError(str(error)) from None
+    out.print(f"{', '.join(names)} lie in {plan_dir}", markup=False)
+
+
+@app.command()
 def explain(
     plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan folder")],
     line: Annotated[str, typer.Argument(help="a line_id, or the first characters of one")],
@@ -359,7 +370,7 @@ def _print_summary(written: Written) -> None:
     for row in summary["exceptions"]:
         money = f" [{as_decimal(row['money'], summary['currency']):,} {summary['currency']}]" if row["money"] else ""
         out.print(f"• {row['text']}{money}", markup=False)
-    out.print(f"verified; look into {written.folder}", markup=False)
+    out.print(f"verified; look into {written.folder}, best begin with {written.folder / 'plan.html'}", markup=False)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from optimizer.plan.record import Record, default_folder, summary_of, write_reco
 from optimizer.plan.verify import FalsePlanError, verify_plan
 from optimizer.reorder.horizon import planning_horizon
 from optimizer.reorder.stage import plan_orders
+from optimizer.reports.write import write_reports
 from optimizer.routing.stage import plan_routes
 from scenarios.assortment import listed_pairs
 from scenarios.faults import UnusableInputError
@@ -102,6 +103,8 @@ def carry_out(world: World, order: Order, folder: Path | None, plans: Path, prog
             violations = verify_plan(scratch)
         if violations:
             raise FalsePlanError("; ".join(str(violation) for violation in violations[:5]))
+        with stages.stage("report"):
+            write_reports(scratch)
     return Written(target, summary_of(world, record, target))
 
 

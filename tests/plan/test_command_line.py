@@ -85,7 +85,19 @@ def test_every_wrong_call_has_its_code_and_its_words(arguments, code, words, cap
 
 
 def test_every_command_has_help_with_an_example(capsys):
-    for name in ("plan", "reorder", "forecast", "demo", "import", "check", "verify", "explain", "backtest"):
+    for name in (
+        "plan",
+        "reorder",
+        "forecast",
+        "demo",
+        "import",
+        "check",
+        "verify",
+        "explain",
+        "report",
+        "route",
+        "backtest",
+    ):
         assert run_plan.run([name, "--help"]) == 0
         assert "Example" in capsys.readouterr().out, name
 
