@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from forecasting.paths import quantile_table
+from forecasting.elasticity import price_response
+from forecasting.paths import DemandPaths, quantile_table
+from forecasting.price_tables import reference_prices
 from optimizer.demand import demand_of
 from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import screen_world
+from optimizer.markdown.stage import PricesOfTheDay, clearance_horizon, plan_prices
 from optimizer.memory import Memory, company_of, forecast_state, moved_levels, recall
 from optimizer.plan.figures import key_figures, kpi_table
 from optimizer.plan.publish import plan_folder
@@ -118,9 +121,16 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
     if pairs.empty:
         raise UnusableInputError("no item is listed anywhere: sales, stock and sources are empty", world.quarantine)
     horizon = world.policy.horizon or planning_horizon(world, pairs)
+    # A clearance looks as far as its exit; orders need less.
+    exit_horizon = clearance_horizon(world, pairs) if whole else 0
     with stage("forecast"):
-        demand = demand_of(world, pairs, horizon, run_all)
-        table = quantile_table(demand.paths, order.levels)
+        demand = demand_of(world, pairs, max(horizon, exit_horizon), run_all)
+    prices, paths = None, demand.paths
+    if exit_horizon:
+        with stage("price"):
+            prices, paths = _priced(world, pairs, paths)
+    paths = paths.first(horizon)
+    table = quantile_table(paths, order.levels)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
     state = forecast_state(demand.summary)
     moved = moved_levels(memory, state)
@@ -133,9 +143,16 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
     if order.wanted is Wanted.FORECAST:
         return Record(order.wanted, {"forecast": table}, {}, moved, **common)
     with stage("reorder"):
-        result = plan_orders(world, pairs, demand.paths, demand.usual, run_all)
+        result = plan_orders(world, pairs, paths, demand.usual, run_all)
     tables: dict[str, pa.Table | pd.DataFrame] = {"forecast": table, **result.tables}
     proofs, exceptions, costs = {"reorder": result.proof}, [*moved, *result.exceptions], [result.tables["costs"]]
+    if prices:
+        explained = [prices.explanations, result.tables["explanations"]]
+        tables |= prices.tables | {
+            "explanations": pd.concat([part for part in explained if len(part)], ignore_index=True)
+        }
+        proofs |= {"markdown": prices.proof} if prices.proof else {}
+        costs, exceptions = [*costs, prices.costs], [*prices.exceptions, *exceptions]
     if believed:
         with stage("route"):
             routes = plan_routes(world, result.tables["transfers"], believed.held_orders)
@@ -145,6 +162,15 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
     tables["costs"] = pd.concat([part for part in costs if len(part)] or costs[:1], ignore_index=True)
     tables["kpis"] = _kpis(world, tables, result.baseline)
     return Record(order.wanted, tables, proofs, exceptions, **common)
+
+
+def _priced(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> tuple[PricesOfTheDay, DemandPaths]:
+    """Return today's price changes, and the same demand paths at the prices decided: those on which orders rest."""
+    response = price_response(world, pa.table({name: pairs[name] for name in ("item_id", "location_id")}))
+    reference = reference_prices(world, paths.item_id, paths.location_id, paths.dates)
+    at_reference = replace(paths, reference_price=reference, response=response)
+    decided = plan_prices(world, pairs, at_reference, response)
+    return decided, at_reference.at(decided.prices)
 
 
 def _kpis(world: World, tables: Mapping[str, Any], baseline: dict[str, float]) -> pd.DataFrame:

@@ -67,8 +67,8 @@ def _stock_cost(material: Material, pairs: pd.DataFrame) -> "pd.Series[float]":
 def _at_cost(material: Material, pairs: pd.DataFrame) -> "pd.Series[float]":
     minor = 10 ** minor_digits(material.currency)
     cost = material.world.frame("items").set_index("item_id")["unit_cost"].astype(float).fillna(0.0)
-    money: "pd.Series[float]" = pairs["item_id"].map(cost).fillna(0.0) * pairs["demand"] * minor
-    return money
+    money = pairs["item_id"].map(cost).fillna(0.0).to_numpy(float) * pairs["demand"].to_numpy(float) * minor
+    return pd.Series(money, pairs.index, dtype=float)
 
 
 def _rows_of_pairs(table: pa.Table, pairs: Sequence[Pair]) -> pd.DataFrame:
