@@ -66,8 +66,8 @@ def reference_prices(world: SalesWorld, item_id: Names, location_id: Names, date
     usable = regular > 0.0
     rows = _rows_of(world.table("promotions"), item_id, location_id)
     running = _promoted(world, item_id, location_id, dates)
-    ended = _set_by_promotion(world, (item_id, location_id), rows)
-    price = np.where(ended[:, None] & ~running & usable & (price < regular), regular, price)
+    offered = _set_by_promotion(world, (item_id, location_id), rows)
+    price = np.where((price == offered[:, None]) & ~running & usable & (price < regular), regular, price)
     for row in rows[rows["discount"] > 0.0].itertuples():
         inside = (dates >= row.from_date) & (dates <= row.to_date) & usable[row.series]
         price[row.series, inside] = regular[row.series, inside] * (1.0 - row.discount)
@@ -142,13 +142,13 @@ def _promoted(world: SalesWorld, item_id: Names, location_id: Names, dates: Date
     return np.asarray(change[:, :-1].cumsum(axis=1) > 0.5)
 
 
-def _set_by_promotion(world: SalesWorld, ids: tuple[Names, Names], promotions: Any) -> Flags:
-    """Return which series had their last price before the plan date set while a promotion ran."""
+def _set_by_promotion(world: SalesWorld, ids: tuple[Names, Names], promotions: Any) -> Floats:
+    """Return each series' price of the plan date where it was set while a promotion ran, else NaN."""
     prices = _rows_of(world.table("prices"), *ids, "valid_from", "price")
-    prices = prices[prices["since"] < np.datetime64(world.plan_date)].sort_values(["series", "since"], kind="stable")
-    last = prices.drop_duplicates("series", keep="last")[["series", "since"]]
+    prices = prices[prices["since"] <= np.datetime64(world.plan_date)].sort_values(["series", "since"], kind="stable")
+    last = prices.drop_duplicates("series", keep="last")[["series", "since", "value"]]
     joined = last.merge(promotions[["series", "from_date", "to_date"]], on="series")
-    inside = (joined["since"] >= joined["from_date"]) & (joined["since"] <= joined["to_date"])
-    flags = np.zeros(len(ids[0]), dtype=np.bool_)
-    flags[joined.loc[inside, "series"].to_numpy()] = True
-    return flags
+    inside = joined[(joined["since"] >= joined["from_date"]) & (joined["since"] <= joined["to_date"])]
+    price = np.full(len(ids[0]), np.nan)
+    price[inside["series"].to_numpy()] = inside["value"].to_numpy(float)
+    return price

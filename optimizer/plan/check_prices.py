@@ -1,0 +1,256 @@
+"""Do the price changes keep the rules of the tables? Ladder, steps, counts, dates, labels, locks, budget; no model."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from optimizer.plan.check import Evidence, Violation
+from optimizer.plan.ids import stable_id
+from scenarios.money import minor_digits
+from scenarios.world import World, rows_of
+
+_TABLE = "price_changes"
+_KEYS = ["item_id", "location_id"]
+_PRICE_TOLERANCE = 1e-6
+_MONEY_TOLERANCE = 0.01
+_SCOPES = (("item", "item_id"), ("group", "price_group"), ("category", "category"))
+
+
+@dataclass(frozen=True)
+class PriceFacts:
+    """What the inputs say of the prices of some pairs, by item and place; see ``price_facts``.
+
+    day: the last day of the first period, the plan date itself in worlds of days
+    rows, promotions: of each pair, in the order of time; paid: what was paid last, where no price is recorded
+    listed: list price by item; empty: tables without rows
+    """
+
+    day: date
+    rows: Mapping[Any, pd.DataFrame]
+    promotions: Mapping[Any, pd.DataFrame]
+    paid: Mapping[Any, float]
+    listed: Mapping[Any, float]
+    empty: tuple[pd.DataFrame, pd.DataFrame]
+
+    def prices(self, key: tuple[str, str]) -> pd.DataFrame:
+        """Return the price rows of a pair in the order of time."""
+        return self.rows.get(key, self.empty[0])
+
+    def running(self, key: tuple[str, str], day: date) -> pd.DataFrame:
+        """Return the promotions of a pair that run on a day."""
+        own = self.promotions.get(key, self.empty[1])
+        return own[(own["from_date"] <= day) & (own["to_date"] >= day)]
+
+    def unrecorded(self, key: tuple[str, str]) -> float | None:
+        """Return what stands in for a price: what was paid last, else the list price."""
+        price = self.paid.get(key, self.listed.get(key[0]))
+        return None if price is None or pd.isna(price) else round(float(price), 6)
+
+    def regular(self, key: tuple[str, str], otherwise: float) -> float:
+        """Return the regular price of the plan date, at least ``otherwise``."""
+        own = self.prices(key).dropna(subset=["regular_price"])
+        now = own[own["valid_from"] <= self.day]
+        listed = self.listed.get(key[0])
+        if len(own):
+            return max(float((now if len(now) else own.head(1))["regular_price"].iloc[-1]), otherwise)
+        return max(otherwise if listed is None or pd.isna(listed) else float(listed), otherwise)
+
+
+def price_facts(world: World, pairs: pd.DataFrame) -> PriceFacts:
+    """Return what the inputs say of the prices of ``pairs``."""
+    keys = pairs[_KEYS].drop_duplicates()
+    prices = world.frame("prices").dropna(subset=["price"]).merge(keys, on=_KEYS)
+    promotions = world.frame("promotions").dropna(subset=["from_date", "to_date"]).merge(keys, on=_KEYS)
+    rows = dict(iter(prices.sort_values("valid_from", kind="stable").groupby(_KEYS)))
+    bare = keys[[key not in rows for key in keys.itertuples(index=False, name=None)]]
+    paid = world.frame("sales").dropna(subset=["price"]).merge(bare, on=_KEYS)
+    return PriceFacts(
+        world.plan_date + timedelta(days=world.periods.days - 1),
+        rows,
+        dict(iter(promotions.groupby(_KEYS))),
+        paid.sort_values("date", kind="stable").groupby(_KEYS)["price"].last().to_dict() if len(paid) else {},
+        world.frame("items").set_index("item_id")["list_price"].to_dict(),
+        (prices.head(0), promotions.head(0)),
+    )
+
+
+def check_price_lines(evidence: Evidence) -> Iterator[Violation]:
+    """Each change carries its id, begins on the plan date, starts from the price in force and is explained."""
+    world = evidence.world
+    explained = set(evidence.frame("explanations")["line_id"])
+    facts = price_facts(world, evidence.frame(_TABLE))
+    for row in rows_of(evidence.frame(_TABLE)):
+        if row.line_id != stable_id("price", row.item_id, row.location_id, row.valid_from):
+            yield Violation(_TABLE, row.line_id, "does not carry the id of its item, place and day")
+        if row.valid_from != world.plan_date:
+            yield Violation(_TABLE, row.line_id, f"begins on {row.valid_from}, the plan date is {world.plan_date}")
+        if row.line_id not in explained:
+            yield Violation(_TABLE, row.line_id, "is not explained")
+        before = price_in_force(facts, (row.item_id, row.location_id), world.plan_date)
+        if before is None or abs(before - row.old_price) > _PRICE_TOLERANCE:
+            known = "none is known" if before is None else f"{before:g} is in force"
+            yield Violation(_TABLE, row.line_id, f"says the price was {row.old_price:g}, {known}")
+        if not 0.0 < row.new_price < row.old_price:
+            yield Violation(_TABLE, row.line_id, f"{row.new_price:g} is not below {row.old_price:g}")
+    twice = evidence.frame(_TABLE)
+    for row in rows_of(twice[twice.duplicated(_KEYS)]):
+        yield Violation(_TABLE, row.line_id, f"changes {row.item_id} at {row.location_id} a second time")
+
+
+def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
+    """Each change has a rule, stock, a price of its ladder, and keeps steps, dates and counts; locks excepted."""
+    world = evidence.world
+    items = world.frame("items").set_index("item_id")
+    rules = world.frame("markdown_rules")
+    stocked = set(map(tuple, world.frame("stock").query("on_hand > 0")[_KEYS].to_numpy()))
+    ladders = dict(iter(world.frame("price_ladders").groupby("ladder_id")))
+    facts = price_facts(world, evidence.frame(_TABLE))
+    locked = _locked(world)
+    for row in rows_of(evidence.frame(_TABLE)):
+        rule = _rule(rules, items, row.item_id)
+        if rule is None:
+            yield Violation(_TABLE, row.line_id, f"{row.item_id} has no markdown rule")
+            continue
+        if (row.item_id, row.location_id) not in stocked:
+            yield Violation(_TABLE, row.line_id, f"there is no stock of {row.item_id} at {row.location_id} to clear")
+        if (row.item_id, row.location_id) not in locked:
+            broken = [*_off_ladder(world, facts, ladders.get(rule.ladder_id), row), *_broken(world, facts, rule, row)]
+            for text in broken:
+                yield Violation(_TABLE, row.line_id, text)
+
+
+def check_price_locks(evidence: Evidence) -> Iterator[Violation]:
+    """Change a locked price to what it is locked at, or not at all."""
+    locked = _locked(evidence.world)
+    for row in rows_of(evidence.frame(_TABLE)):
+        price = locked.get((row.item_id, row.location_id), row.new_price)
+        if abs(row.new_price - price) > _PRICE_TOLERANCE:
+            yield Violation(_TABLE, row.line_id, f"is locked at {price:g}, the plan has {row.new_price:g}")
+
+
+def _off_ladder(world: World, facts: PriceFacts, ladder: pd.DataFrame | None, row: Any) -> Iterator[str]:
+    """Yield a word where the new price is no rung of its ladder."""
+    regular = facts.regular((row.item_id, row.location_id), row.old_price)
+    rungs = [] if ladder is None else list(rows_of(ladder))
+    prices = [rung.share_of_regular * regular if pd.isna(rung.price) else rung.price for rung in rungs]
+    if not any(abs(price - row.new_price) <= _grant(world) for price in prices):
+        yield f"{row.new_price:g} is no rung of its ladder"
+
+
+def _grant(world: World) -> float:
+    """Return half a minor unit: prices are rounded to whole ones."""
+    return 0.5 * float(10.0 ** -minor_digits(world.policy.currency)) + _PRICE_TOLERANCE
+
+
+def _broken(world: World, facts: PriceFacts, rule: Any, row: Any) -> Iterator[str]:
+    """Yield what a change breaks of its rule."""
+    grant = _grant(world)
+    if not pd.isna(rule.min_step) and row.new_price > row.old_price * (1 - rule.min_step) + grant:
+        yield f"falls by {1 - row.new_price / row.old_price:.1%}, the least step is {rule.min_step:.1%}"
+    if not pd.isna(rule.max_step) and row.new_price < row.old_price * (1 - rule.max_step) - grant:
+        yield f"falls by {1 - row.new_price / row.old_price:.1%}, the largest step is {rule.max_step:.1%}"
+    if not pd.isna(rule.no_touch_until) and world.plan_date < rule.no_touch_until:
+        yield f"must not change before {rule.no_touch_until}"
+    if not pd.isna(rule.exit_on) and world.plan_date > rule.exit_on:
+        yield f"its clearance ended on {rule.exit_on}"
+    earlier = _markdowns(facts, (row.item_id, row.location_id), world.plan_date)
+    if not pd.isna(rule.max_changes) and len(earlier) + 1 > rule.max_changes:
+        yield f"is change {len(earlier) + 1} of at most {rule.max_changes:g}"
+    if earlier and not pd.isna(rule.min_days_between) and (world.plan_date - earlier[-1]).days < rule.min_days_between:
+        yield f"comes {(world.plan_date - earlier[-1]).days} days after the last one, {rule.min_days_between:g} are due"
+
+
+def _rule(rules: pd.DataFrame, items: pd.DataFrame, item_id: str) -> Any:
+    """Return the rule nearest to an item, None without one."""
+    for scope, column in _SCOPES:
+        wanted = item_id if column == "item_id" else items.loc[item_id, column]
+        own = rules[(rules["scope"] == scope) & (rules["scope_id"] == wanted)]
+        if len(own):
+            return own.iloc[0]
+    everybody = rules[rules["scope"] == "all"]
+    return everybody.iloc[0] if len(everybody) else None
+
+
+def price_in_force(facts: PriceFacts, key: tuple[str, str], plan_date: date) -> float | None:
+    """Return the price of the plan date before any change; None where no table names one.
+
+    The last price holds, but one that a promotion set ends with it; a promotion of the day takes its discount off the
+    regular price.
+    """
+    own = facts.prices(key)
+    if own.empty:
+        return facts.unrecorded(key)
+    begun = own[own["valid_from"] <= facts.day]
+    last = (begun if len(begun) else own).iloc[-1 if len(begun) else 0]
+    price = float(last["price"])
+    regular = facts.regular(key, price)
+    running = facts.running(key, plan_date)
+    discount = running.loc[running["discount"] > 0, "discount"]
+    if len(discount):
+        return round(regular * (1.0 - float(discount.iloc[-1])), 6)
+    by_promotion = len(facts.running(key, last["valid_from"])) > 0
+    return round(regular if by_promotion and running.empty else price, 6)
+
+
+def _markdowns(facts: PriceFacts, key: tuple[str, str], plan_date: date) -> list[date]:
+    """Return the days of earlier markdowns since the price last was the regular one, promotions left aside."""
+    prices = facts.prices(key)
+    days: list[date] = []
+    before = float("inf")
+    for row in rows_of(prices[prices["valid_from"] < plan_date]):
+        if len(facts.running(key, row.valid_from)):
+            continue
+        if pd.isna(row.regular_price) or row.price >= row.regular_price - _PRICE_TOLERANCE:
+            days = []
+        elif row.price < before:
+            days.append(row.valid_from)
+        before = row.price
+    return days
+
+
+def _locked(world: World) -> dict[tuple[str, str], float]:
+    locks = world.frame("locks").query("target == 'price_changes' and field == 'new_price'")
+    found = {}
+    for row in locks.sort_values("at", na_position="first", kind="stable").to_dict("records"):
+        begun = row["from"] is None or row["from"] <= world.plan_date
+        going = row["to"] is None or row["to"] >= world.plan_date
+        if begun and going:
+            found[(row["item_id"], row["location_id"])] = float(row["value"])
+    return found
+
+
+def check_price_labels(evidence: Evidence) -> Iterator[Violation]:
+    """No place changes more labels today than its week allows; locked changes are the planner's."""
+    world, changes = evidence.world, evidence.frame(_TABLE)
+    monday = world.plan_date - timedelta(days=world.plan_date.weekday())
+    table = world.frame("label_capacity")
+    capacity = table[table["week"] == monday].dropna(subset=["labels"]).set_index("location_id")["labels"]
+    locked = _locked(world)
+    free = [(row.item_id, row.location_id) not in locked for row in rows_of(changes)]
+    for place, count in changes.groupby("location_id").size().items():
+        most = capacity.get(place)
+        by_hand = int((~pd.Series(free, index=changes.index) & (changes["location_id"] == place)).sum())
+        if most is not None and count > max(most, by_hand):
+            yield Violation(_TABLE, str(place), f"changes {count} labels in the week of {monday}, {most:g} can be")
+
+
+def check_markdown_budget(evidence: Evidence) -> Iterator[Violation]:
+    """Today's changes keep the markdown budget of the week, as far as their explanations tell what they spend."""
+    world, changes = evidence.world, evidence.frame(_TABLE)
+    monday = world.plan_date - timedelta(days=world.plan_date.weekday())
+    budgets = world.frame("budgets").query("component == 'markdown' and scope == 'all'")
+    amount = budgets.loc[budgets["period_start"] == monday, "amount"].dropna()
+    over = set(evidence.frame("exceptions")["subject"]) & {"markdown budget"}
+    if amount.empty or over or changes.empty:
+        return
+    numbers = evidence.frame("explanations").set_index("line_id")["numbers"]
+    spent = 0.0
+    for row in rows_of(changes[changes["line_id"].isin(numbers.index)]):
+        weeks = json.loads(numbers[row.line_id]).get("markdown_by_week", [0.0])
+        spent += float(weeks[0])
+    if spent > float(amount.sum()) + _MONEY_TOLERANCE * max(len(changes), 1):
+        yield Violation(_TABLE, "", f"is expected to spend {spent:,.2f} of a markdown budget of {amount.sum():,.2f}")
