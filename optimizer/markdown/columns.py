@@ -131,44 +131,55 @@ def _walk(lines: _Lines, n: int, most: int, at: int, room: tuple[Rungs, Floats, 
     """
     rungs, value, spend, sold = room
     fill = len(value) > 0
-    epochs = len(lines.starts)
-    paths = len(lines.weight)
+    epochs, paths = len(lines.starts), len(lines.weight)
     left = np.zeros((epochs + 1, paths))
-    left[0, :] = lines.stock[n]
-    earned, moved = np.zeros(epochs + 1), np.zeros(epochs + 1)
-    spent = np.zeros(epochs)
-    rung = np.full(epochs + 1, -1)
-    changes, last = np.zeros(epochs + 1, np.int64), np.full(epochs + 1, -lines.days_since[n])
-    count, t = 0, 0
+    # By depth: money earned, steps sold, markdown of the epoch, salvage of what is left.
+    money = np.zeros((epochs + 1, 4))
+    # By depth: rung, changes before it, day of the last one.
+    state = np.zeros((epochs + 1, 3), np.int64)
+    state[0, 0], state[0, 2] = -1, -lines.days_since[n]
+    for s in range(paths):
+        left[0, s] = lines.stock[n]
+    # Not a literal, which would be compiled a second time.
+    count, t = 0, np.int64(0)
     while t >= 0:
-        before = 0 if t == 0 else rung[t - 1]
-        k = max(rung[t] + 1, before)
-        while k < lines.rungs[n] and not _may(lines, n, t, (before, k), (changes[t], last[t], most)):
+        before = 0 if t == 0 else state[t - 1, 0]
+        k = max(state[t, 0] + 1, before)
+        while k < lines.rungs[n] and not _may(lines, n, t, (before, k), (state[t, 1], state[t, 2], most)):
             k += 1
+        state[t, 0] = k
         if k >= lines.rungs[n]:
-            rung[t] = -1
             t -= 1
             continue
-        rung[t] = k
-        changes[t + 1] = changes[t] + (k != before)
-        last[t + 1] = last[t] if k == before else lines.starts[t]
         if fill:
-            units = 0.0
-            for s in range(paths):
-                have = left[t, s] + lines.arrivals[n, t]
-                out = min(have, float(lines.demand[n, k, t, s]))
-                left[t + 1, s] = have - out
-                units += lines.weight[s] * out
-            moved[t + 1] = moved[t] + units
-            earned[t + 1] = earned[t] + lines.price[n, k] * units
-            spent[t] = max(lines.regular[n] - lines.price[n, k], 0.0) * units
+            _sell(lines, n, t, k, left, money)
         if t + 1 < epochs:
+            state[t + 1, 0] = -1
+            state[t + 1, 1] = state[t, 1] + (1 if k != before else 0)
+            state[t + 1, 2] = state[t, 2] if k == before else lines.starts[t]
             t += 1
             continue
         if fill:
-            rungs[at + count, :] = rung[:epochs]
-            value[at + count] = earned[epochs] + lines.salvage[n] * np.dot(lines.weight, left[epochs])
-            spend[at + count, :] = spent
-            sold[at + count] = moved[epochs]
+            for e in range(epochs):
+                rungs[at + count, e] = state[e, 0]
+                spend[at + count, e] = money[e, 2]
+            value[at + count] = money[epochs, 0] + money[epochs, 3]
+            sold[at + count] = money[epochs, 1]
         count += 1
     return count
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _sell(lines: _Lines, n: int, t: int, k: int, left: Floats, money: Floats) -> None:
+    """Sell at rung k in epoch t on every path, from the stock left at depth t to that at depth t + 1."""
+    units, rest = 0.0, 0.0
+    for s in range(len(lines.weight)):
+        have = left[t, s] + lines.arrivals[n, t]
+        out = min(have, float(lines.demand[n, k, t, s]))
+        left[t + 1, s] = have - out
+        units += lines.weight[s] * out
+        rest += lines.weight[s] * (have - out)
+    money[t + 1, 0] = money[t, 0] + lines.price[n, k] * units
+    money[t + 1, 1] = money[t, 1] + units
+    money[t, 2] = max(lines.regular[n] - lines.price[n, k], 0.0) * units
+    money[t + 1, 3] = lines.salvage[n] * rest
