@@ -188,8 +188,8 @@ def _cells(panel: Panel, history: PriceHistory, groups: Integers, most: int) -> 
     centre = (logs * seen).sum(axis=2) / count
     spread = ((logs - centre[:, :, None]) ** 2 * seen).sum(axis=2) / count
     series, block = np.nonzero((spread > _LEAST_SPREAD**2) & ((units * seen).sum(axis=2) > 0.0))
-    parts: tuple[Any, ...] = (units, logs, factor, seen, short, on_offer.astype(np.float64))
-    return Cells(*(part[series, block] for part in parts), series)
+    at, offered = (series, block), on_offer.astype(np.float64)
+    return Cells(units[at], logs[at], factor[at], seen[at], short[at], offered[at], series)
 
 
 def _factors(units: Floats, usual: Flags, groups: Integers, days: int) -> Floats:

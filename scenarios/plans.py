@@ -97,10 +97,12 @@ def write_inputs(folder: Path, world: World) -> None:
     """Write the tables that the checks of a plan need into `folder`/inputs, with the policy in force."""
     target = folder / INPUTS
     target.mkdir()
+    # A clearance is checked against the prices in force.
+    left_out = _LEFT_OUT - ({"prices", "promotions"} if world.has("markdown_rules") else set())
     for name, data in world.tables.items():
         if name == "sales":
             data = data.slice(0, 0)
-        elif name in _LEFT_OUT:
+        elif name in left_out:
             continue
         given = [c for c in data.column_names if (name, c) in world.given or c in declared()[name].key]
         pq.write_table(data.select(given if name != "sales" else data.column_names), target / f"{name}.parquet")

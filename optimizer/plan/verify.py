@@ -28,6 +28,13 @@ from optimizer.plan.check_orders import (
     check_prices,
     check_quantities,
 )
+from optimizer.plan.check_prices import (
+    check_markdown_budget,
+    check_price_labels,
+    check_price_lines,
+    check_price_locks,
+    check_price_rules,
+)
 from optimizer.plan.check_routes import check_driving, check_route_costs, check_stops_once
 
 _FORECAST: tuple[Check, ...] = (check_files, check_keys)
@@ -54,6 +61,11 @@ _WHOLE_DAY: tuple[Check, ...] = (
     check_excluded,
     check_holds,
     check_segments,
+    check_price_lines,
+    check_price_rules,
+    check_price_locks,
+    check_price_labels,
+    check_markdown_budget,
 )
 
 
