@@ -74,7 +74,7 @@ def clearance_pairs(world: World, pairs: pd.DataFrame) -> tuple[pd.DataFrame, li
         [d is not None and not pd.isna(d) and d < world.plan_date for d in lines["until"]], bool
     )
     kept = lines[lines["until"].notna() & ~past].reset_index(drop=True)
-    return kept, _said(lines, open_end, past)
+    return kept, [*_said(lines, open_end, past), *_unknown_ladders(world, kept)]
 
 
 def _earliest(*days: Any) -> date | None:
@@ -94,6 +94,16 @@ def _said(lines: pd.DataFrame, open_end: pd.Series, past: pd.Series) -> list[Exc
         if lines[column].notna().any():
             rows.append(ExceptionRow(f"clearance {column}", "skipped", f"{words} are not planned with yet", {}))
     return rows
+
+
+def _unknown_ladders(world: World, lines: pd.DataFrame) -> list[ExceptionRow]:
+    known = set(world.frame("price_ladders")["ladder_id"])
+    without = lines[~lines["ladder_id"].isin(known)]
+    if without.empty:
+        return []
+    names = ", ".join(sorted({str(name) for name in without["ladder_id"].fillna("(none)")}))
+    text = f"{len(without)} clearances have no ladder in price_ladders ({names}): their prices stay"
+    return [ExceptionRow("clearance ladder", "skipped", text, {"lines": len(without)})]
 
 
 def ladder_prices(world: World, lines: pd.DataFrame, today: pd.Series, regular: pd.Series) -> list[list[float]]:

@@ -247,6 +247,12 @@ def test_a_clearance_that_is_over_and_one_without_stock_change_nothing(tmp_path)
     assert empty.tables["price_changes"].empty
 
 
+def test_a_rule_with_a_ladder_nobody_knows_leaves_the_price_and_says_so(tmp_path):
+    result = planned(world_of(tmp_path, markdown_rules=TABLES["markdown_rules"].replace(",low,", ",steep,")))
+    assert result.tables["price_changes"].empty
+    assert any("steep" in row.text for row in result.exceptions)
+
+
 def test_weeks_are_planned_as_weeks(tmp_path):
     world = world_of(tmp_path, 'period = "week"\n', sales=TABLES["sales"].replace("2024-04-14", "2024-04-08"))
     result = planned(world, periods=2)
