@@ -77,7 +77,12 @@ class _Active:
 
 
 def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -> Joint:
-    """Choose one column of each line so that every joint rule is met, at least cost."""
+    """Choose one column of each line so that every joint rule is met, at least cost.
+
+    Raises
+    ------
+    RuntimeError : a plan broke a rule it was made to meet, which is a fault of this room.
+    """
     rules = problem.joint
     active = _Active(False, np.zeros(rules.supplier_minimum.size, bool), np.zeros(rules.pool_available.size, bool))
     answer = _free(problem, columns)
@@ -108,6 +113,8 @@ def _widened(active: _Active, broken_rules: tuple[bool, Array, Array]) -> _Activ
     over, short, drawn = broken_rules
     if not (over or short.any() or drawn.any()):
         return None
+    if not ((over and not active.budget) or (short & ~active.groups).any() or (drawn & ~active.pools).any()):
+        raise RuntimeError("the plan breaks a joint rule that was looked at")
     return _Active(active.budget or over, active.groups | short, active.pools | drawn)
 
 
