@@ -66,7 +66,7 @@ def price_facts(world: World, pairs: pd.DataFrame) -> PriceFacts:
     prices = world.frame("prices").dropna(subset=["price"]).merge(keys, on=_KEYS)
     promotions = world.frame("promotions").dropna(subset=["from_date", "to_date"]).merge(keys, on=_KEYS)
     rows = dict(iter(prices.sort_values("valid_from", kind="stable").groupby(_KEYS)))
-    bare = keys[[key not in rows for key in keys.itertuples(index=False, name=None)]]
+    bare = keys.loc[[key not in rows for key in keys.itertuples(index=False, name=None)], _KEYS]
     paid = world.frame("sales").dropna(subset=["price"]).merge(bare, on=_KEYS)
     return PriceFacts(
         world.plan_date + timedelta(days=world.periods.days - 1),
