@@ -1,6 +1,7 @@
 """Which orders were taken back? Cancellations matched to the lines they cancel, partly where they cancel a part."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -10,62 +11,98 @@ from scenarios.world import rows_of
 
 FloatArray = npt.NDArray[np.float64]
 _ENOUGH = 1e-9
+_KEYS = ["customer_id", "item_id"]
 
 
 @dataclass(frozen=True)
 class Matched:
-    """voided: units taken back of each line, shape (lines,); unmatched: units of cancelling lines that found none.
+    """Which cancellation took back what; all arrays follow the rows of the lines, shape (lines,).
 
-    Both follow the rows of the transactions; a line that cancels has voided 0, an order line unmatched 0.
+    pairs: one row a match: cancelling and cancelled (row numbers), units; the cancelled units add up to `voided`
+    voided: units taken back of each order line, never more than it had
+    unmatched: units of each cancelling line that found no order, 0 elsewhere
     """
 
+    pairs: pd.DataFrame
     voided: FloatArray
     unmatched: FloatArray
 
 
 def match_cancellations(lines: pd.DataFrame) -> Matched:
-    """Match lines with negative units to earlier ones.
+    """Match cancelling lines to order lines.
 
-    lines: columns order_id, line, customer_id, item_id, units, cancels_order_id, cancels_line; sorted by time
+    lines: as `order_lines` returns them
 
-    A named order (and line) comes first; else lines of the same customer and item before it, the latest first. What
-    remains of a cancellation goes on to the next; what finds nothing is left over.
+    1. A named order, and line, is what a cancellation takes back, whenever it was placed; without a line the lines of
+       its item (all of them when it names no item), the last first. Without units it takes all that is left.
+    2. Else the same customer's earlier lines of the same item, the latest first (last in, first out).
+    3. Else, for a customer who is not known, the earlier lines of the same order and item.
+
+    What is more than was ordered, and what finds nothing, is left over.
     """
-    units = lines["units"].to_numpy(float)
-    voided, unmatched = np.zeros(len(lines)), np.zeros(len(lines))
-    named = _by_key(lines, ["order_id"])
-    alike = _by_key(lines, ["customer_id", "item_id"])
-    for row in rows_of(lines[units < 0]):
-        left = -float(row.units)
-        candidates: list[int] = []
-        if isinstance(row.cancels_order_id, str):
-            candidates = [n for n in named.get((row.cancels_order_id,), []) if _is_line(lines, n, row)]
-        elif isinstance(row.customer_id, str):
-            candidates = [n for n in alike.get((row.customer_id, row.item_id), []) if n < row.Index][::-1]
+    book = _Book(lines["units"].fillna(0.0).clip(lower=0.0).where(lines["is_order"], 0.0).to_numpy(float))
+    wanted = lines["units"].abs().where(lines["is_cancelling"], 0.0).fillna(np.inf).to_numpy(float).copy()
+    named = (lines["is_cancelling"] & lines["cancels_order_id"].notna()).to_numpy(bool)
+    _take_named(lines, named, book, wanted)
+    known = lines["customer_id"].notna().to_numpy(bool)
+    timed = (lines["ordered_at"].notna() & lines["item_id"].notna()).to_numpy(bool) & ~named
+    _take_latest(lines[timed & known], _KEYS, book, wanted)
+    _take_latest(lines[timed & ~known], ["order_id", "item_id"], book, wanted)
+    pairs = pd.DataFrame(book.taken, columns=["cancelling", "cancelled", "units"])
+    # A cancellation without units asked for whatever was there; it counts as unmatched only by its line.
+    return Matched(pairs, book.voided, np.where(np.isinf(wanted), 0.0, wanted))
+
+
+@dataclass(frozen=True)
+class _Book:
+    """Units of each order line, those already taken back, and by whom."""
+
+    units: FloatArray
+    voided: FloatArray = field(init=False)
+    taken: list[tuple[int, int, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "voided", np.zeros(len(self.units)))
+
+    def take(self, cancelling: int, candidates: Iterable[int], wanted: FloatArray) -> None:
+        """Take back from the candidates in their order what the cancelling line still wants."""
         for n in candidates:
-            taken = min(left, units[n] - voided[n])
-            if taken > 0:
-                voided[n] += taken
-                left -= taken
-            if left <= _ENOUGH:
+            if wanted[cancelling] <= _ENOUGH:
                 break
-        unmatched[row.Index] = max(left, 0.0)
-    return Matched(voided, unmatched)
+            units = min(wanted[cancelling], self.units[n] - self.voided[n])
+            if units > 0:
+                self.voided[n] += units
+                wanted[cancelling] -= units
+                self.taken.append((cancelling, n, float(units)))
 
 
-def _by_key(lines: pd.DataFrame, names: list[str]) -> dict[tuple[object, ...], list[int]]:
-    """Return the order lines (units above 0) of each key, in time order; only keys that a cancellation can ask for."""
-    found: dict[tuple[object, ...], list[int]] = {}
-    cancelling = lines[lines["units"] < 0]
-    wanted = cancelling["cancels_order_id"].dropna() if names == ["order_id"] else cancelling["customer_id"].dropna()
-    chosen = lines[(lines["units"] > 0) & lines[names[0]].isin(set(wanted))]
-    for key, n in zip(chosen[names].itertuples(index=False, name=None), chosen.index, strict=True):
-        found.setdefault(key, []).append(int(n))
-    return found
+def _take_named(lines: pd.DataFrame, named: npt.NDArray[np.bool_], book: _Book, wanted: FloatArray) -> None:
+    asked = lines.loc[named, ["cancels_order_id", "cancels_line", "item_id"]]
+    chosen = lines.loc[lines["is_order"] & lines["order_id"].isin(set(asked["cancels_order_id"]))]
+    orders: dict[str, list[int]] = {}
+    for n, order in zip(chosen.index, chosen["order_id"], strict=True):
+        orders.setdefault(order, []).append(n)
+    items, numbers = lines["item_id"].to_numpy(object), lines["line"].to_numpy()
+    for row in rows_of(asked):
+        found = reversed(orders.get(row.cancels_order_id, []))
+        any_line, any_item = np.isnan(row.cancels_line), not isinstance(row.item_id, str)
+        fits = [
+            n for n in found if (any_line or numbers[n] == row.cancels_line) and (any_item or items[n] == row.item_id)
+        ]
+        book.take(row.Index, fits, wanted)
 
 
-def _is_line(lines: pd.DataFrame, n: int, row: object) -> bool:
-    """Return whether line n is meant: the same item, and the line number where one is named."""
-    named = row.cancels_line  # type: ignore[attr-defined]
-    same = lines["item_id"].iloc[n] == row.item_id  # type: ignore[attr-defined]
-    return bool(same and (pd.isna(named) or lines["line"].iloc[n] == named))
+def _take_latest(lines: pd.DataFrame, keys: list[str], book: _Book, wanted: FloatArray) -> None:
+    """Walk through time: an order goes on the pile of its key, a cancellation takes from the top of it."""
+    asked = pd.MultiIndex.from_frame(lines.loc[lines["is_cancelling"], keys])
+    concerned = lines[pd.MultiIndex.from_frame(lines[keys]).isin(asked)]
+    piles: dict[tuple[object, object], list[int]] = {}
+    columns = (concerned.index, concerned["is_order"], *(concerned[key] for key in keys))
+    for n, is_order, first, second in zip(*columns, strict=True):
+        pile = piles.setdefault((first, second), [])
+        if is_order:
+            pile.append(n)
+        elif wanted[n] > 0:
+            book.take(n, reversed(pile), wanted)
+            while pile and book.units[pile[-1]] - book.voided[pile[-1]] <= _ENOUGH:
+                pile.pop()

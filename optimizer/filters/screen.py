@@ -1,4 +1,4 @@
-"""Which orders look wrong? Robust distances from what is usual for the item, and rules in words."""
+"""Which orders look wrong? A scorecard of sizes far from the usual, new customers, shared devices, known frauds."""
 
 from dataclasses import dataclass
 
@@ -6,96 +6,174 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from optimizer.filters.usual import LEAST_VALUES, codes_of, log_quantity, quantity, usual
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
-# Robust standard deviations of log units above the item's usual line from which a line is suspicious, or bulk.
-SUSPICIOUS, BULK = 3.0, 4.0
-# Customers with at most this many orders are new; a device seen with at least this many customers is shared.
-_NEW_ORDERS, _SHARED = 3, 2
-# Smallest spread assumed of log units, and fewest lines on which an item is judged by itself.
-_LEAST_SPREAD, _LEAST_LINES = 0.35, 8
-# Consistency factor of the median absolute deviation for normal data.
-_MAD = 1.4826
+Flags = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.object_]
+
+# The scorecard: an order without any sign starts at RARE; signs add points; the score is the logistic of the sum, so
+# that ½ means that the signs weigh as much as the rarity of fraud. The points are set by hand, not learned: these are
+# the most a sign can give, and it gives no more than the bits of its own rarity, so that what most orders bear is none.
+RARE = -5.0
+NEW, SHARED, TAINTED, TWICE = 2.0, 2.0, 3.0, 1.0
+# Deviations above the usual from which size counts, a point for each, and the most points it can give: a large order
+# of a new customer alone is a large order.
+SIZE_FROM, SIZE_MOST = 3.0, 2.5
+# From here on an order is suspected.
+SUSPECTED = 0.5
+# A customer seen on at most so many days is new.
+_NEW_DAYS = 3
+# A device or means of payment is shared when so many customers use it; used by more it is a kind ("card"), not a thing.
+_SHARED_BY = (2, 20)
+_SAME = ["customer_id", "item_id", "location_id", "units", "price", "ordered_at"]
 
 
 @dataclass(frozen=True)
-class Screened:
-    """What is thought of each order line, following the rows of the transactions.
+class Judged:
+    """What is thought of each row of the order lines, shape (lines,).
 
-    score: 0 (nothing against it) to 1 (known fraud); made of rules and distances, not a calibrated probability
-    kind: "", "fraud" (known or suspected) or "bulk" (far above the usual line, by a customer nothing speaks against)
-    usual: units of the item's median line
-    reason: in words
+    score: of its order, 0 (nothing against it) to 1 (known fraud); a scorecard's, not a calibrated probability
+    kind: "fraud" (the whole order), "duplicate" (the same line again in another order), else ""
+    reason: in words, "" where the kind is
+    distance: deviations by which the units lie above the item's usual line, on the scale of log quantities
+    own: the same against the customer's own lines, NaN for customers with few of them
+    line: units of the item's usual line, NaN for an item never ordered
     """
 
     score: FloatArray
-    kind: npt.NDArray[np.object_]
-    usual: FloatArray
-    reason: npt.NDArray[np.object_]
+    kind: Words
+    reason: Words
+    distance: FloatArray
+    own: FloatArray
+    line: FloatArray
 
 
-def screen_lines(world: World, lines: pd.DataFrame) -> Screened:
-    """Judge each line with positive units; labels known before the plan date win over rules."""
-    ordered = lines["units"].to_numpy(float) > 0
-    distance, usual = _distance(lines, ordered)
-    orders = lines[ordered].groupby("customer_id")["order_id"].nunique()
-    count = lines["customer_id"].map(orders).fillna(0).to_numpy(float)
-    is_new = (count <= _NEW_ORDERS) | lines["customer_id"].isna().to_numpy()
-    people = lines[ordered & lines["device"].notna().to_numpy()].groupby("device")["customer_id"].nunique()
-    shared = lines["device"].map(people).fillna(0).to_numpy(float) >= _SHARED
-    score = _score(distance, is_new, shared)
-    known = world.frame("fraud_labels").set_index("order_id")["is_fraud"]
-    is_known = lines["order_id"].isin(known.dropna().index).to_numpy()
-    is_fraud = lines["order_id"].isin(known.index[known == True]).to_numpy()  # noqa: E712 - empty cells are no fraud
-    score = np.where(is_known, is_fraud.astype(float), score)
-    suspected = ordered & (score >= 0.5)
-    bulk = ordered & ~suspected & (distance >= BULK)
-    kind = np.where(suspected, "fraud", np.where(bulk, "bulk", "")).astype(object)
-    words = _words(lines, (distance, usual), (is_new, shared, is_known & is_fraud), kind)
-    return Screened(np.where(ordered, score, 0.0), kind, usual, words)
+@dataclass(frozen=True)
+class _Signs:
+    """What speaks against each row: deviations of size, customers on its device or payment, and flags."""
+
+    size: FloatArray
+    is_new: Flags
+    sharing: FloatArray
+    tainted: Flags
+    twice: Flags
+
+    def score(self, is_order: Flags) -> FloatArray:
+        shared = (self.sharing > 0) & ~self.tainted
+        flags = ((self.is_new, NEW), (shared, SHARED), (self.tainted, TAINTED), (self.twice, TWICE))
+        points = np.clip(self.size - SIZE_FROM, 0, SIZE_MOST)
+        for flag, most in flags:
+            share = flag[is_order].mean() if flag[is_order].any() else 1.0
+            points = points + flag * min(most, -np.log2(share))
+        return np.where(is_order, 1.0 / (1.0 + np.exp(-(RARE + points))), 0.0)
+
+    def words(self, n: int, what: str) -> str:
+        parts = [f"{what} lies {self.size[n]:.1f} deviations above the usual"] if self.size[n] >= SIZE_FROM else []
+        parts += ["a new customer"] if self.is_new[n] else []
+        shared = f"a device or payment that {self.sharing[n]:.0f} customers share"
+        parts += ["a customer, device or payment of a known fraud"] if self.tainted[n] else []
+        parts += [shared] if self.sharing[n] and not self.tainted[n] else []
+        return ", ".join(parts + (["the same order again"] if self.twice[n] else []))
 
 
-def _distance(lines: pd.DataFrame, ordered: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    """Return how many robust deviations log units lie above the item's median, and the median in units.
+def screen_lines(world: World, lines: pd.DataFrame) -> Judged:
+    """Judge the order lines; what was known of an order before the plan date wins over every sign.
 
-    Items with few lines borrow the spread of all; the median stays their own.
+    lines: as `order_lines` returns them
+
+    Size is the distance of log quantities from the item's median line, but from the customer's own usual where that is
+    nearer and rests on enough lines: who always buys by the hundred is not odd. Lines without an item are measured by
+    their money. An order is as suspicious as its worst line.
     """
-    units = np.where(ordered, lines["units"].to_numpy(float), np.nan)
-    logs = pd.Series(np.log(np.where(units > 0, units, 1.0))).where(ordered)
-    item = lines["item_id"].fillna("").reset_index(drop=True)
-    centre = logs.groupby(item).transform("median")
-    away = (logs - centre).abs()
-    spread = away.groupby(item).transform("median") * _MAD
-    count = logs.groupby(item).transform("count")
-    overall = float(away.median() * _MAD) if ordered.any() else _LEAST_SPREAD
-    spread = spread.where(count >= _LEAST_LINES, max(overall, _LEAST_SPREAD)).clip(lower=_LEAST_SPREAD)
-    distance = ((logs - centre) / spread).fillna(0.0).to_numpy(float)
-    return distance, np.exp(centre.fillna(0.0).to_numpy(float))
+    is_order = lines["is_order"].to_numpy(bool)
+    distance, own, line = _distances(lines, is_order)
+    size = np.where(np.isnan(own), distance, np.minimum(distance, own))
+    fraud, honest = known_labels(world)
+    is_fraud = lines["order_id"].isin(fraud).to_numpy()
+    sharing, tainted = _ties(lines, is_order, is_fraud)
+    twice = _twice(lines, is_order)
+    signs = _Signs(size, _is_new(lines, is_order), sharing, tainted, twice)
+    single = signs.score(is_order)
+    score = _of_orders(lines, single)
+    score = np.where(is_fraud, 1.0, np.where(lines["order_id"].isin(honest), 0.0, score))
+    suspected = is_order & (score >= SUSPECTED)
+    kind = np.where(suspected, "fraud", np.where(is_order & twice, "duplicate", "")).astype(object)
+    return Judged(np.round(score, 6), kind, _reasons(lines, signs, single, kind, is_fraud), distance, own, line)
 
 
-def _score(distance: FloatArray, is_new: npt.NDArray[np.bool_], shared: npt.NDArray[np.bool_]) -> FloatArray:
-    """Return the score: many units count fully only together with a new customer or a shared device."""
-    far = 1.0 / (1.0 + np.exp(-(distance - SUSPICIOUS)))
-    against = 0.45 * is_new + 0.45 * shared
-    return np.asarray(np.round(np.where(distance >= SUSPICIOUS, far * (0.1 + against), 0.2 * far * against), 6))
+def known_labels(world: World) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the orders known to be fraud, and to be honest, before the plan date; without a time: known."""
+    labels = world.frame("fraud_labels")
+    labels = labels[~(pd.to_datetime(labels["known_at"]) >= pd.Timestamp(world.plan_date)) & labels["is_fraud"].notna()]
+    says = labels["is_fraud"].astype(bool)
+    return frozenset(labels.loc[says, "order_id"]), frozenset(labels.loc[~says, "order_id"])
 
 
-def _words(
-    lines: pd.DataFrame,
-    size: tuple[FloatArray, FloatArray],
-    signs: tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]],
-    kind: npt.NDArray[np.object_],
-) -> npt.NDArray[np.object_]:
-    distance, usual = size
-    is_new, shared, labelled = signs
+def _distances(lines: pd.DataFrame, is_order: Flags) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the distances from the item's usual line and from the customer's own (NaN: few lines), and that line."""
+    has_item = lines["item_id"].notna().to_numpy(bool)
+    measure = np.where(has_item, lines["units"].to_numpy(float), lines["value"].to_numpy(float))
+    counts = is_order & (measure > 0)
+    step = lines["step"].to_numpy(float)
+    logs = log_quantity(np.where(counts, measure, np.nan), step)
+    item = codes_of(lines["item_id"].fillna(""))
+    by_item = usual(logs, item)
+    relative = logs - by_item.centre
+    by_customer = usual(relative, codes_of(lines["customer_id"]))
+    own = np.where(by_customer.count >= LEAST_VALUES, by_customer.distance(relative), np.nan)
+    return by_item.distance(logs), own, quantity(by_item.centre, step)
+
+
+def _is_new(lines: pd.DataFrame, is_order: Flags) -> Flags:
+    """Return whether the customer is known and was seen on few days; nothing is thought of customers unnamed."""
+    orders = lines[is_order]
+    days = orders["ordered_at"].dt.normalize().groupby(orders["customer_id"]).nunique()
+    return np.asarray(lines["customer_id"].map(days).le(_NEW_DAYS).to_numpy(bool) & is_order)
+
+
+def _ties(lines: pd.DataFrame, is_order: Flags, is_fraud: Flags) -> tuple[FloatArray, Flags]:
+    """Return how many customers share the device or payment of each row (0: not shared), and ties to known frauds."""
+    sharing, tainted = np.zeros(len(lines)), np.zeros(len(lines), bool)
+    least, most = _SHARED_BY
+    for name in ("device", "payment"):
+        people = lines[is_order].groupby(name)["customer_id"].nunique()
+        users = lines[name].map(people).fillna(0).to_numpy(float)
+        sharing = np.maximum(sharing, np.where((users >= least) & (users <= most), users, 0.0))
+        guilty = lines.loc[is_fraud, name].dropna()
+        tainted |= lines[name].isin(guilty).to_numpy() & (users <= most)
+    tainted |= lines["customer_id"].isin(lines.loc[is_fraud, "customer_id"].dropna()).to_numpy()
+    return sharing, tainted
+
+
+def _twice(lines: pd.DataFrame, is_order: Flags) -> Flags:
+    """Return the lines that another order had before in the same instant, for a known customer, item and units."""
+    rows = lines.loc[is_order, [*_SAME, "order_id"]].dropna(subset=["customer_id", "item_id", "units", "ordered_at"])
+    first = rows.groupby(_SAME, dropna=False)["order_id"].transform("first")
+    found = np.zeros(len(lines), bool)
+    found[rows.index] = (first != rows["order_id"]).to_numpy(bool)
+    return found
+
+
+def _of_orders(lines: pd.DataFrame, single: FloatArray) -> FloatArray:
+    return pd.Series(single).groupby(lines["order_id"].to_numpy()).transform("max").to_numpy(float)
+
+
+def _reasons(lines: pd.DataFrame, signs: _Signs, single: FloatArray, kind: Words, is_fraud: Flags) -> Words:
+    """Return the words for each row with a kind; a suspected order is told by its worst line."""
     words = np.full(len(lines), "", object)
-    for n in np.flatnonzero(kind != ""):
-        if labelled[n]:
+    chosen = np.flatnonzero(kind != "")
+    worst = pd.Series(single[chosen], index=chosen).groupby(lines["order_id"].to_numpy()[chosen]).idxmax()
+    items = lines["item_id"].to_numpy(object)
+    for n in chosen:
+        order = lines["order_id"].iloc[n]
+        if kind[n] == "duplicate":
+            words[n] = "duplicate: the same customer, item, units and instant stand in another order"
+        elif is_fraud[n]:
             words[n] = "known fraud"
-            continue
-        parts = [f"{lines['units'].iloc[n]:g} units where {usual[n]:,.1f} are usual ({distance[n]:.1f} deviations)"]
-        parts += ["a new customer"] if is_new[n] else []
-        parts += ["a device that several customers share"] if shared[n] else []
-        words[n] = f"{'suspected fraud' if kind[n] == 'fraud' else 'bulk order'}: " + ", ".join(parts)
+        else:
+            at = int(worst[order])
+            what = f"line of {items[at]}" if isinstance(items[at], str) else "its money"
+            words[n] = f"suspected fraud: {signs.words(at, what)}"
     return words

@@ -1,138 +1,185 @@
-"""Who and what is treated alike: items by money and demand pattern, customers by recency, frequency and money."""
+"""Which items and pairs are treated alike: by money (ABC) and by the pattern of their demand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scenarios.tariff import currency_rates
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
-# Cumulated revenue up to which an item is A or B, and how far past a border a member keeps its class.
-_A, _B, _SLACK = 0.80, 0.95, 0.03
-# Borders of Syntetos and Boylan (2005), International Journal of Forecasting 21(2), and the slack around them.
-_ADI, _CV2, _PATTERN_SLACK = 1.32, 0.49, 0.1
+Codes = npt.NDArray[np.int64]
+COLUMNS = ["kind", "member_id", "segment", "reason"]
+ITEM, PAIR = "item", "pair"
+# Cumulated share of money up to which an item is A, or B; and how far past a border an item keeps its letter.
+_ABC, _ABC_SLACK = np.array([0.80, 0.95]), 0.03
+_LETTERS = np.array(["A", "B", "C"])
+# Average interval between demands and squared variation of their size from which demand is rare, and rough.
+_ADI, _CV2, _PATTERN_SLACK = 1.32, 0.49, 0.10
+_PATTERNS = np.array(["smooth", "erratic", "intermittent", "lumpy"])
+UNSOLD = "unsold"
 _YEAR = 365
-UNKNOWN_CUSTOMER = "unknown"
 
 
-def item_segments(world: World, before: Mapping[str, str]) -> pd.DataFrame:
-    """Return a row an item (kind, member_id, segment, reason): ABC by revenue of a year, and its demand pattern.
+@dataclass(frozen=True)
+class Pattern:
+    """Demand pattern of N members: average interval between demands in periods, squared variation of their size.
 
-    before: segment of each item in the plan before; a member near a border keeps its class
+    Both are taken over the year before the plan date, from the first sale on; NaN for members that sold nothing.
+    Syntetos, Boylan and Croston (2005), Journal of the Operational Research Society 56(5).
     """
-    items = world.frame("items")
-    ids = items["item_id"].to_numpy(object)
-    daily, revenue = _by_item(world, ids)
-    share = _cumulated(revenue)
-    adi, cv2 = _pattern(daily)
-    rows = []
-    for n, name in enumerate(ids):
-        old = before.get(str(name), "")
-        letter, pattern = _letter(share[n], old[:1]), _shape(adi[n], cv2[n], old[2:])
-        told = f"revenue share up to it {share[n]:.2f}; ADI {adi[n]:.2f}, CV² {cv2[n]:.2f}"
-        rows.append(("item", name, f"{letter} {pattern}", told))
-    return pd.DataFrame(rows, columns=["kind", "member_id", "segment", "reason"])
+
+    interval: FloatArray
+    variation: FloatArray
 
 
-def _by_item(world: World, ids: npt.NDArray[np.object_]) -> tuple[FloatArray, FloatArray]:
-    """Return units by item and period of the last year, shape (items, periods), and revenue by item, shape (items,)."""
+def pattern_of(member: Codes, age: Codes, units: FloatArray, members: int) -> Pattern:
+    """Return the demand pattern of `members` members.
+
+    member, age, units: of each period with demand, shape (rows,): whose it is, periods before the plan date (the last
+    one is 0), units above 0; a member has at most one row a period
+    """
+    count = np.bincount(member, minlength=members).astype(float)
+    some = np.maximum(count, 1.0)
+    mean = np.bincount(member, units, members) / some
+    squares = np.bincount(member, (units - mean[member]) ** 2, members) / some
+    oldest = np.full(members, -1)
+    np.maximum.at(oldest, member, age)
+    sold = count > 0
+    variation = squares / np.maximum(mean, 1e-12) ** 2
+    return Pattern(np.where(sold, (oldest + 1) / some, np.nan), np.where(sold, variation, np.nan))
+
+
+def pattern_names(pattern: Pattern, before: Sequence[str]) -> npt.NDArray[np.object_]:
+    """Return smooth, erratic, intermittent or lumpy, or unsold; a member within 10 % of a border keeps what it was."""
+    old = pd.Index(_PATTERNS).get_indexer(list(before))
+    was_rare, was_rough = (np.where(old >= 0, part, -1) for part in (old // 2, old % 2))
+    rare = _side(pattern.interval, _ADI, was_rare)
+    rough = _side(pattern.variation, _CV2, was_rough)
+    return np.where(np.isnan(pattern.interval), UNSOLD, _PATTERNS[2 * rare + rough]).astype(object)
+
+
+def _side(value: FloatArray, border: float, before: Codes) -> Codes:
+    """Return 1 from the border on, else 0; before: 1, 0, or −1 where nothing is remembered."""
+    moved = border * np.where(before == 1, 1 - _PATTERN_SLACK, np.where(before == 0, 1 + _PATTERN_SLACK, 1.0))
+    return (np.nan_to_num(value) >= moved).astype(np.int64)
+
+
+def abc_letters(money: FloatArray, before: Sequence[str]) -> tuple[npt.NDArray[np.object_], FloatArray]:
+    """Return A, B or C of each item and the share of all money that items above it and half of it make up.
+
+    Items without money are C. An item within 0.03 of a border keeps the letter it had.
+    """
+    order = np.argsort(-money, kind="stable")
+    total = float(money.sum())
+    share = np.ones(len(money))
+    if total > 0:
+        share[order] = (np.cumsum(money[order]) - money[order] / 2) / total
+    share = np.where(money > 0, share, 1.0)
+    low, now, high = (np.searchsorted(_ABC, share + move) for move in (-_ABC_SLACK, 0.0, _ABC_SLACK))
+    old = pd.Index(_LETTERS).get_indexer(list(before))
+    return _LETTERS[np.where((old >= low) & (old <= high), old, now)].astype(object), share
+
+
+@dataclass(frozen=True)
+class _Sold:
+    """Sales above 0 of the year before the plan date, row by row: item, pair, periods of age, units, money taken."""
+
+    item: Codes
+    pair: Codes
+    age: Codes
+    units: FloatArray
+    price: FloatArray
+    pairs: list[str]
+
+
+def item_segments(world: World, before: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    """Return a row an item, and a row a pair that sold, with kind, member_id, segment, reason.
+
+    before: segment of (kind, member_id) in the plan before
+
+    Items: letter by cumulated margin of the year, or revenue where some item sold has no cost, and demand pattern over
+    all places. Pairs (member_id: item/location): demand pattern.
+    """
+    ids = world.frame("items")["item_id"].tolist()
+    sold = _sold(world, ids)
+    money, measure = _money(world, sold, len(ids))
+    old = [before.get((ITEM, name), "") for name in ids]
+    letters, share = abc_letters(money, [text[:1] for text in old])
+    span = int(sold.age.max()) + 1 if len(sold.age) else 1
+    # Summed over places, so that an item has one row a period.
+    key, row = np.unique(sold.item * span + sold.age, return_inverse=True)
+    summed = np.bincount(row, sold.units, len(key)).astype(np.float64)
+    pattern = pattern_of(key // span, key % span, summed, len(ids))
+    names = pattern_names(pattern, [text[2:] for text in old])
+    told = [
+        f"{measure} share {s:.2f}; {_told(i, v)}"
+        for s, i, v in zip(share, pattern.interval, pattern.variation, strict=True)
+    ]
+    items = pd.DataFrame({"kind": ITEM, "member_id": ids, "segment": letters + " " + names, "reason": told})
+    return pd.concat([items, _pairs(sold, before)], ignore_index=True)[COLUMNS]
+
+
+def _pairs(sold: _Sold, before: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    pattern = pattern_of(sold.pair, sold.age, sold.units, len(sold.pairs))
+    names = pattern_names(pattern, [before.get((PAIR, name), "") for name in sold.pairs])
+    told = [_told(i, v) for i, v in zip(pattern.interval, pattern.variation, strict=True)]
+    return pd.DataFrame({"kind": PAIR, "member_id": sold.pairs, "segment": names, "reason": told})
+
+
+def _told(interval: float, variation: float) -> str:
+    if np.isnan(interval):
+        return "nothing sold in a year"
+    return f"a sale every {interval:.2f} periods, squared variation {variation:.2f}"
+
+
+def _sold(world: World, ids: list[str]) -> _Sold:
     sales = world.table("sales")
     day = sales["date"].to_numpy().astype("datetime64[D]")
-    periods = _YEAR // world.periods.days
-    age = ((np.datetime64(world.plan_date) - day).astype(int) - 1) // world.periods.days
-    codes = sales["item_id"].combine_chunks()
-    known = pd.Index(ids).get_indexer(codes.dictionary.to_pylist())
-    row = known[np.asarray(codes.indices)] if len(known) else np.empty(0, int)
-    units = sales["units"].to_numpy().astype(float)
-    recent = (age >= 0) & (age < periods)
-    span = int(min(periods, age[recent].max() + 1)) if recent.any() else 1
-    daily = np.zeros((len(ids), span))
-    np.add.at(daily, (row[recent], age[recent]), units[recent])
-    price = world.frame("items")["list_price"].astype(float).fillna(world.frame("items")["unit_cost"].astype(float))
-    return daily, daily.sum(axis=1) * price.fillna(1.0).to_numpy(float)
+    age = ((np.datetime64(world.plan_date) - day).astype(np.int64) - 1) // world.periods.days
+    units = np.nan_to_num(sales["units"].to_numpy().astype(float))
+    item, place = (sales[name].combine_chunks() for name in ("item_id", "location_id"))
+    places, kinds = place.dictionary.to_pylist(), item.dictionary.to_pylist()
+    row = pd.Index(ids).get_indexer(kinds) if kinds else np.empty(0, np.int64)
+    chosen = (age >= 0) & (age < _YEAR // world.periods.days) & (units > 0)
+    code = row[np.asarray(item.indices)[chosen]] if kinds else np.empty(0, np.int64)
+    chosen[chosen] = code >= 0
+    code = code[code >= 0].astype(np.int64)
+    pair = code * len(places) + np.asarray(place.indices)[chosen]
+    found, number = np.unique(pair, return_inverse=True)
+    names = [f"{ids[p // len(places)]}/{places[p % len(places)]}" for p in found.tolist()]
+    price = sales["price"].to_numpy().astype(float)[chosen]
+    return _Sold(code, number.astype(np.int64), age[chosen], units[chosen], price, names)
 
 
-def _cumulated(revenue: FloatArray) -> FloatArray:
-    """Return for each item the revenue share of all items up to it, the largest first."""
-    order = np.argsort(-revenue, kind="stable")
-    total = max(float(revenue.sum()), 1e-12)
-    share = np.empty(len(revenue))
-    share[order] = np.cumsum(revenue[order]) / total
-    return np.where(revenue > 0, np.minimum(share - revenue / total / 2, 1.0), 1.0)
-
-
-def _pattern(daily: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the average interval between demands and the squared variation of their size, shape (items,)."""
-    hit = daily > 0
-    count = hit.sum(axis=1)
-    adi = np.where(count > 0, daily.shape[1] / np.maximum(count, 1), daily.shape[1])
-    mean = daily.sum(axis=1) / np.maximum(count, 1)
-    spread = np.where(hit, (daily - mean[:, None]) ** 2, 0).sum(axis=1) / np.maximum(count, 1)
-    return adi.astype(float), np.where(mean > 0, spread / np.maximum(mean, 1e-12) ** 2, 0.0)
-
-
-def _letter(share: float, old: str) -> str:
-    first, second = _A, _B
-    first += _SLACK if old == "A" else -_SLACK if old in {"B", "C"} else 0.0
-    second += _SLACK if old in {"A", "B"} else -_SLACK if old == "C" else 0.0
-    return "A" if share <= first else "B" if share <= second else "C"
-
-
-def _shape(adi: float, cv2: float, old: str) -> str:
-    rare = old in {"intermittent", "lumpy"}
-    rough = old in {"erratic", "lumpy"}
-    adi_border = _ADI * (1 + (0 if not old else -_PATTERN_SLACK if rare else _PATTERN_SLACK))
-    cv2_border = _CV2 * (1 + (0 if not old else -_PATTERN_SLACK if rough else _PATTERN_SLACK))
-    if adi >= adi_border:
-        return "lumpy" if cv2 >= cv2_border else "intermittent"
-    return "erratic" if cv2 >= cv2_border else "smooth"
-
-
-def customer_segments(world: World, lines: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a customer: recency, frequency and money in thirds each, named; lines without customer are one."""
-    bought = lines[lines["units"] > 0]
-    known = bought[bought["customer_id"].notna()]
-    rows = []
-    if len(known):
-        day = pd.to_datetime(known["ordered_at"]).dt.normalize()
-        table = (
-            known.assign(day=day)
-            .groupby("customer_id")
-            .agg(last=("day", "max"), orders=("order_id", "nunique"), money=("amount", "sum"))
-        )
-        age = (pd.Timestamp(world.plan_date) - table["last"]).dt.days
-        recency, often, money = _third(-age), _third(table["orders"]), _third(table["money"])
-        for name, r, f, m, days, orders in zip(table.index, recency, often, money, age, table["orders"], strict=True):
-            reason = f"last order {days} days ago, {orders} orders; thirds {r}{f}{m}"
-            rows.append(("customer", name, _named(r, f, m), reason))
-    if len(known) < len(bought):
-        rows.append(
-            ("customer", UNKNOWN_CUSTOMER, UNKNOWN_CUSTOMER, f"{len(bought) - len(known)} lines without customer")
-        )
-    return pd.DataFrame(rows, columns=["kind", "member_id", "segment", "reason"])
-
-
-def _third(values: "pd.Series[float]") -> npt.NDArray[np.int64]:
-    """Return 1 (lowest) to 3 (highest) by rank; equal values stand together."""
-    rank = values.rank(pct=True, method="average").to_numpy(float)
-    return np.clip(np.ceil(rank * 3), 1, 3).astype(np.int64)
-
-
-def _named(recency: int, often: int, money: int) -> str:
-    if recency == 3:
-        return "loyal" if often == 3 else "new" if often == 1 else "promising"
-    if recency == 1:
-        return "lapsed best" if often == 3 or money == 3 else "gone"
-    return "steady" if often >= 2 else "casual"
+def _money(world: World, sold: _Sold, items: int) -> tuple[FloatArray, str]:
+    """Return the margin of each item in a year, or its revenue where a cost is missing, shape (items,)."""
+    table = world.frame("items")
+    rate = currency_rates(world, table["currency"].tolist())
+    rate = np.where(np.isnan(rate), 1.0, rate)
+    cost, usual = (table[name].astype(float).to_numpy() * rate for name in ("unit_cost", "list_price"))
+    usual = np.where(np.isnan(usual), np.where(np.isnan(cost), 1.0, cost), usual)
+    price = np.where(np.isnan(sold.price), usual[sold.item], sold.price)
+    revenue, margin = (
+        np.bincount(sold.item, sold.units * part, items).astype(np.float64) for part in (price, price - cost[sold.item])
+    )
+    if np.isnan(margin).any() or not (margin > 0).any():
+        return revenue, "revenue"
+    return np.maximum(margin, 0.0), "margin"
 
 
 def moves(now: pd.DataFrame, before: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the members whose segment is another than in the plan before, with the reason of the new one."""
+    """Return the members whose segment is another than in the plan before, with the reason of the new one.
+
+    now, before: tables `segments`; members that came or went do not move
+    """
     columns = ["kind", "member_id", "old_segment", "new_segment", "reason"]
     if before is None or before.empty:
         return pd.DataFrame(columns=columns)
-    both = now.merge(before[["kind", "member_id", "segment"]], on=["kind", "member_id"], suffixes=("", "_before"))
-    changed = both[both["segment"] != both["segment_before"]]
-    return changed.rename(columns={"segment_before": "old_segment", "segment": "new_segment"})[columns]
+    old = before.drop_duplicates(["kind", "member_id"])[["kind", "member_id", "segment"]]
+    both = now.merge(old.rename(columns={"segment": "old_segment"}), on=["kind", "member_id"])
+    changed = both[both["segment"] != both["old_segment"]]
+    return changed.rename(columns={"segment": "new_segment"})[columns].reset_index(drop=True)

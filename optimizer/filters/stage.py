@@ -3,25 +3,30 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from optimizer.filters.cancellations import match_cancellations
-from optimizer.filters.history import clean_history
-from optimizer.filters.screen import Screened, screen_lines
-from optimizer.filters.segments import customer_segments, item_segments, moves
+from optimizer.filters.cancellations import Matched, match_cancellations
+from optimizer.filters.customers import customer_segments
+from optimizer.filters.history import CleanHistory, clean_history
+from optimizer.filters.holds import hold_orders
+from optimizer.filters.lines import order_lines
+from optimizer.filters.screen import Judged, screen_lines
+from optimizer.filters.segments import item_segments, moves
 from optimizer.plan.exceptions import ExceptionRow
-from scenarios.money import minor_digits
 from scenarios.schema import declared
 from scenarios.world import World
 
-# An order at least this suspicious may be held.
-HOLD_FROM = 0.5
+_PLACES = 6
+_MOST_UNMATCHED = 20
 
 
 @dataclass(frozen=True)
-class Believed:
-    """The world to plan with, the tables of the filters, orders not to ship, and what a person should look at."""
+class Screened:
+    """The world to plan with, the tables of the filters, orders not to ship, and what a person should look at.
+
+    world: sales net of what was taken out; every other table as it was
+    tables: order_holds, excluded_rows, segments, segment_moves, with the declared columns
+    """
 
     world: World
     tables: dict[str, pd.DataFrame]
@@ -29,85 +34,84 @@ class Believed:
     exceptions: list[ExceptionRow]
 
 
-def screen_world(world: World, before: pd.DataFrame | None) -> Believed:
+def screen_world(world: World, previous_segments: pd.DataFrame | None = None) -> Screened:
     """Screen the orders of a world and group its members.
 
-    before: the table `segments` of the plan before, None without one
+    previous_segments: the table `segments` of the plan before, None without one
 
-    Sales lose what was cancelled, false or bulk; suspicious orders whose delivery is still ahead are held as far as
-    there is time to review them. Without transactions only items are grouped.
+    Sales lose what was cancelled, false, doubled or bulk; suspicious orders whose delivery is still ahead are held as
+    far as there is time to review them. Without transactions only items and pairs are grouped.
     """
-    lines = world.frame("transactions").sort_values(["ordered_at", "order_id", "line"], kind="stable")
-    lines = lines.reset_index(drop=True)
+    lines, exceptions = order_lines(world)
     matched = match_cancellations(lines)
-    found = screen_lines(world, lines)
-    clean = clean_history(world, lines, matched.voided, found)
-    holds, exceptions = _holds(world, lines, found)
-    known = {} if before is None else dict(zip(before["member_id"], before["segment"], strict=True))
-    groups = pd.concat([item_segments(clean.world, known), customer_segments(world, lines)], ignore_index=True)
+    judged = screen_lines(world, lines)
+    clean = clean_history(world, lines, matched, judged)
+    holds, told = hold_orders(world, lines, matched.voided, judged)
+    groups = _segments(clean.world, lines, _bought(lines, matched, judged), previous_segments)
     tables = {
         "order_holds": holds,
-        "excluded_rows": clean.excluded,
+        "excluded_rows": clean.excluded[list(declared()["excluded_rows"].names)].reset_index(drop=True),
         "segments": groups,
-        "segment_moves": moves(groups, before),
+        "segment_moves": moves(groups, previous_segments),
     }
-    exceptions += _told(clean.excluded, matched.unmatched, lines)
-    return Believed(clean.world, tables, frozenset(holds["order_id"]), exceptions)
+    exceptions += [*told, *_history(clean), *_unmatched(lines, matched)]
+    return Screened(clean.world, tables, frozenset(holds["order_id"]), exceptions)
 
 
-def _holds(world: World, lines: pd.DataFrame, found: Screened) -> tuple[pd.DataFrame, list[ExceptionRow]]:
-    """Return the orders to hold, dearest expected loss first, as many as the queues have time for today."""
-    columns = list(declared()["order_holds"].names)
-    deliveries = world.frame("deliveries")
-    ahead = set(deliveries.loc[deliveries["state"].isin(["new", "promised"]), "order_id"].dropna())
-    orders = _orders(lines[["order_id"]].assign(score=found.score, reason=found.reason, money=_amounts(lines)))
-    orders = orders[(orders["score"] >= HOLD_FROM) & orders["order_id"].isin(ahead)]
-    if orders.empty:
-        return pd.DataFrame(columns=columns), []
-    queues = world.frame("review_queues").sort_values("queue")
-    room = (queues["minutes_per_day"].astype(float) // queues["minutes_per_review"].astype(float)).fillna(0).astype(int)
-    places = [name for name, count in zip(queues["queue"], room, strict=True) for _ in range(count)]
-    ranked = orders.assign(loss=orders["score"] * orders["money"]).sort_values(
-        ["loss", "order_id"], ascending=[False, True], kind="stable"
-    )
-    minor = 10 ** minor_digits(world.policy.currency)
-    held = ranked.head(len(places)).assign(queue=places[: len(ranked)])
-    held = held.assign(probability=held["score"], money=np.rint(held["money"] * minor).astype(np.int64))
-    exceptions = []
-    if len(ranked) > len(places):
-        missed = float(ranked["loss"].iloc[len(places) :].sum())
-        text = f"{len(ranked) - len(places)} suspicious orders are shipped: there is no time to review them today"
-        exceptions.append(ExceptionRow("review time", "fraud", text, {}, round(missed * minor)))
-    return held[columns], exceptions
+def _bought(lines: pd.DataFrame, matched: Matched, judged: Judged) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """Return the share of each row that was really bought: not cancelled, not false, not doubled."""
+    units = lines["units"].to_numpy(float)
+    share = 1.0 - np.divide(matched.voided, units, out=np.zeros(len(lines)), where=units > 0)
+    return np.where((judged.kind == "") & lines["is_order"].to_numpy(bool), share, 0.0)
 
 
-def _amounts(lines: pd.DataFrame) -> npt.NDArray[np.float64]:
-    own = lines["amount"].astype(float).to_numpy()
-    price = lines["units"].astype(float) * lines["unit_price"].astype(float).fillna(0.0)
-    return np.where(np.isnan(own), price.to_numpy(), own)
+def _segments(
+    world: World,
+    lines: pd.DataFrame,
+    bought: "np.ndarray[tuple[int], np.dtype[np.float64]]",
+    previous: pd.DataFrame | None,
+) -> pd.DataFrame:
+    before = {}
+    if previous is not None:
+        before = dict(zip(zip(previous["kind"], previous["member_id"], strict=True), previous["segment"], strict=True))
+    people = {name: segment for (kind, name), segment in before.items() if kind == "customer"}
+    parts = [item_segments(world, before), customer_segments(world, lines, bought, people)]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
-def _orders(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return one row an order: its worst line's score and reason, its money."""
-    worst = lines.sort_values("score", ascending=False, kind="stable").drop_duplicates("order_id")
-    money = lines.groupby("order_id")["money"].sum()
-    return worst.assign(money=worst["order_id"].map(money)).sort_values("order_id", kind="stable")
+def _history(clean: CleanHistory) -> list[ExceptionRow]:
+    """Say in one row a kind what was taken out of the history, and once that the totals add up."""
+    rows, table = [], clean.excluded
+    for kind, part in table.groupby("kind"):
+        out = round(float((part["units"] - part["kept"]).sum()), _PLACES)
+        text = f"{len(part):,} order lines ({kind}) count less, or not at all, in the demand history: {out:,.6g} units"
+        rows.append(ExceptionRow(f"history {kind}", "history", text, {"units": out}, int(part["money"].sum())))
+    if len(table):
+        out = round(float((table["units"] - table["kept"]).sum()), _PLACES)
+        numbers = {"ordered": round(clean.ordered, _PLACES), "kept": round(clean.kept, _PLACES), "out": out}
+        text = f"of {clean.ordered:,.6g} units ordered {clean.kept:,.6g} count; {out:,.6g} stand in excluded_rows"
+        rows.append(ExceptionRow("history totals", "history", text, numbers, int(table["money"].sum())))
+    if (missing := round(clean.missing, _PLACES)) > 0:
+        text = f"{missing:,.6g} of the units taken out are in no sales of their period: sales fall by the rest"
+        rows.append(ExceptionRow("history missing", "history", text, {"units": missing}))
+    return rows
 
 
-def _told(excluded: pd.DataFrame, unmatched: npt.NDArray[np.float64], lines: pd.DataFrame) -> list[ExceptionRow]:
+def _unmatched(lines: pd.DataFrame, matched: Matched) -> list[ExceptionRow]:
+    """List the cancellations of goods that found no order, the largest first, and the sum of all."""
+    goods = lines["item_id"].notna().to_numpy(bool)
+    left = np.where(goods, matched.unmatched, 0.0)
     rows = []
-    kinds = excluded["reason"].str.split(":").str[0] if len(excluded) else pd.Series(dtype=object)
-    for kind, part in excluded.groupby(kinds):
-        units = float((part["units"] - part["kept"]).sum())
-        text = f"{len(part)} order lines ({kind}) are taken out of the demand history: {units:,.1f} units"
-        rows.append(
-            ExceptionRow(f"history {kind}", "history", text, {"units": round(units, 6)}, int(part["money"].sum()))
+    for n in np.argsort(-left, kind="stable")[: min(_MOST_UNMATCHED, int((left > 0).sum()))]:
+        row = lines.loc[n]
+        named = f", which names order {row['cancels_order_id']}," if isinstance(row["cancels_order_id"], str) else ""
+        text = (
+            f"cancellation {row['order_id']}/{row['line']}{named} finds no order for {left[n]:,.6g} of {row['item_id']}"
         )
-    if count := int((unmatched > 0).sum()):
-        text = f"{count} cancellations match no earlier order: {unmatched.sum():,.1f} units stay in the history"
-        rows.append(ExceptionRow("cancellations", "history", text, {"units": round(float(unmatched.sum()), 6)}))
-    if len(set(lines["currency"].dropna())) > 1:
-        rows.append(
-            ExceptionRow("currencies", "note", "orders are in several currencies; money is added as it stands", {})
-        )
+        subject = f"unmatched {row['order_id']}/{row['line']}"
+        rows.append(ExceptionRow(subject, "history", text, {"units": round(float(left[n]), _PLACES)}))
+    if count := int((left > 0).sum()):
+        text = f"{count:,} cancellations find no order or not enough of it: {left.sum():,.6g} units change nothing"
+        numbers = {"units": round(float(left.sum()), _PLACES), "lines": count}
+        rows.append(ExceptionRow("unmatched", "history", text, numbers))
     return rows

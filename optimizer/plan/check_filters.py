@@ -1,34 +1,92 @@
-"""Do the filters' tables add up? Kept within the row, holds within the time for reviews, one segment a member."""
+"""Do the filters' tables add up? Totals in = kept + taken out, holds that may be, one segment a member, true moves."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
 
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
 from scenarios.world import rows_of
 
+# Totals are sums of figures that are each rounded to six places.
+_TOTALS_TOLERANCE = 1e-3
+
 
 def check_excluded(evidence: Evidence) -> Iterator[Violation]:
-    """Check that each excluded row keeps no more than it had, for a reason."""
+    """Check that each excluded row keeps no more than it had, for a reason, and that the stated totals are theirs."""
     table = evidence.frame("excluded_rows")
-    for row in rows_of(table[(table["kept"] < -UNITS_TOLERANCE) | (table["kept"] > table["units"] + UNITS_TOLERANCE)]):
+    units, kept = table["units"], table["kept"]
+    wrong = (kept < -UNITS_TOLERANCE) | ~(kept < units - 1e-9)
+    for row in rows_of(table[wrong]):
         yield Violation("excluded_rows", row.row_key, f"keeps {row.kept:g} of {row.units:g}")
-    for row in rows_of(table[table["reason"].isna()]):
+    for row in rows_of(table[table["reason"].fillna("") == ""]):
         yield Violation("excluded_rows", row.row_key, "gives no reason")
+    for row in rows_of(table[table["money"] < 0]):
+        yield Violation("excluded_rows", row.row_key, "takes out goods of less than no money")
+    yield from _totals(evidence, float((units - kept).sum()), int(table["money"].sum()))
+
+
+def _totals(evidence: Evidence, out: float, money: int) -> Iterator[Violation]:
+    """Compare what `exceptions` says of the history with the rows of `excluded_rows`."""
+    said = {row.subject: row for row in rows_of(evidence.frame("exceptions")) if row.subject.startswith("history ")}
+    total = said.pop("history totals", None)
+    said.pop("history missing", None)
+    if total is None:
+        if out > _TOTALS_TOLERANCE:
+            yield Violation("exceptions", "history totals", f"does not tell of {out:g} units taken out")
+        return
+    numbers = json.loads(total.numbers)
+    stated = {"rows": (float(numbers["out"]), int(total.money))}
+    stated["kinds"] = (
+        sum(json.loads(r.numbers)["units"] for r in said.values()),
+        sum(int(r.money) for r in said.values()),
+    )
+    for units, amount in stated.values():
+        if abs(units - out) > _TOTALS_TOLERANCE or amount != money:
+            yield Violation(
+                "excluded_rows", "", f"{out:g} units and {money} of money, but {units:g} and {amount} are told"
+            )
+    rest = numbers["ordered"] - numbers["kept"] - numbers["out"]
+    if abs(rest) > _TOTALS_TOLERANCE:
+        yield Violation("exceptions", "history totals", f"{rest:g} units are neither kept nor taken out")
 
 
 def check_holds(evidence: Evidence) -> Iterator[Violation]:
-    """Check that held orders have a delivery ahead and that each queue has time for its own."""
+    """Check that held orders have a delivery ahead, are not known to be honest, and that queues have time for theirs.
+
+    Orders without a queue need no review: known frauds and orders of which nothing is left.
+    """
     world, holds = evidence.world, evidence.frame("order_holds")
-    ahead = set(world.frame("deliveries")["order_id"].dropna())
+    deliveries = world.frame("deliveries")
+    ahead = set(deliveries.loc[deliveries["state"].fillna("new").isin(["new", "promised"]), "order_id"].dropna())
     for row in rows_of(holds):
         if row.order_id not in ahead:
-            yield Violation("order_holds", row.order_id, "is no order with a delivery")
+            yield Violation("order_holds", row.order_id, "is no order with a delivery ahead")
         if not 0 <= row.probability <= 1:
             yield Violation("order_holds", row.order_id, f"has probability {row.probability:g}")
-    queues = world.frame("review_queues").set_index("queue")
+        if not row.money >= 0 or not row.reason:
+            yield Violation("order_holds", row.order_id, "has less than no money at stake, or no reason")
+    yield from _labels(holds, world.frame("fraud_labels"), pd.Timestamp(world.plan_date))
+    yield from _queues(holds.dropna(subset=["queue"]), world.frame("review_queues").set_index("queue"))
+
+
+def _labels(holds: pd.DataFrame, labels: pd.DataFrame, today: pd.Timestamp) -> Iterator[Violation]:
+    known = labels[~(pd.to_datetime(labels["known_at"]) >= today)].dropna(subset=["is_fraud"])
+    says = dict(zip(known["order_id"], known["is_fraud"].astype(bool), strict=True))
+    for row in rows_of(holds):
+        reviewed = isinstance(row.queue, str)
+        if reviewed and row.order_id in says:
+            yield Violation("order_holds", row.order_id, "is reviewed although it is known what it is")
+        if not reviewed and row.probability >= 1 and not says.get(row.order_id, False):
+            yield Violation("order_holds", row.order_id, "is held as a known fraud, which it is not")
+
+
+def _queues(holds: pd.DataFrame, queues: pd.DataFrame) -> Iterator[Violation]:
     for name, count in holds["queue"].value_counts().items():
-        minutes = float(queues["minutes_per_day"].get(name, 0.0))
-        each = float(queues["minutes_per_review"].get(name, 1.0))
-        if count * each > minutes + UNITS_TOLERANCE:
+        minutes = float(queues["minutes_per_day"].get(name, float("nan")))
+        each = float(queues["minutes_per_review"].get(name, float("nan")))
+        if not count * each <= minutes + UNITS_TOLERANCE:
             yield Violation("order_holds", str(name), f"{count} reviews of {each:g} minutes do not fit {minutes:g}")
 
 
@@ -38,7 +96,11 @@ def check_segments(evidence: Evidence) -> Iterator[Violation]:
     items = set(groups.loc[groups["kind"] == "item", "member_id"])
     for name in sorted(set(evidence.world.frame("items")["item_id"]) - items):
         yield Violation("segments", name, "has no segment")
-    now = groups.set_index(["kind", "member_id"])["segment"]
+    for row in rows_of(groups[groups["segment"].isna() | groups["reason"].isna()]):
+        yield Violation("segments", row.member_id, "has an empty segment or no reason")
+    now: dict[Any, Any] = dict(
+        zip(zip(groups["kind"], groups["member_id"], strict=True), groups["segment"], strict=True)
+    )
     for row in rows_of(evidence.frame("segment_moves")):
         if row.old_segment == row.new_segment or now.get((row.kind, row.member_id)) != row.new_segment:
             yield Violation("segment_moves", row.member_id, f"moves from {row.old_segment} to {row.new_segment}")
