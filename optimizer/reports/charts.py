@@ -85,7 +85,7 @@ def _demand(outlook: Outlook) -> Markup:
     most = nice_above(max([*outlook.high, *outlook.mean, 0.0]))
     high, low = _scaled(outlook.high, _DEMAND, most), _scaled(outlook.low, _DEMAND, most)
     return join(
-        _frame("demand a period", _DEMAND, most),
+        _frame("demand", _DEMAND, most),
         element("path", d=path_of([*high, *reversed(low)]) + "Z", class_="band"),
         element("path", d=path_of(_scaled(outlook.mean, _DEMAND, most)), class_="mean"),
     )

@@ -34,7 +34,7 @@ _FIGURES: Mapping[str, tuple[str, int]] = MappingProxyType(
 )
 _CARDS = ("expected_cost", "fill_rate", "shortage_cost", "purchase_amount", "order_lines", "route_cost")
 _COMMANDS = MappingProxyType({"plan": "Plan", "reorder": "Orders", "forecast": "Forecast"})
-_DECISIONS = MappingProxyType({"reorder": "orders"})
+_DECISIONS = MappingProxyType({"reorder": "orders", "markdown": "prices"})
 # Differences under half of what is shown are none.
 _SAME = 5e-4
 

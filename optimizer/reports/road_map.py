@@ -89,8 +89,8 @@ def road_map(scene: Scene, identity: str = "map") -> Markup:
         element("desc", f"Straight lines in driving order, north up. Routes: {names}.", id=f"{identity}-d"),
         _roads(scene, view),
         *(_route(route, n, view) for n, route in enumerate(scene.routes)),
-        *(_visits(route, n, view, stops) for n, route in enumerate(scene.routes)),
         *(_place(place, view) for place in scene.places),
+        *(_visits(route, n, view, stops) for n, route in enumerate(scene.routes)),
         _scale_bar(view),
         viewBox=f"0 0 {_WIDTH:g} {view.height:.0f}",
         role="img",
@@ -173,16 +173,17 @@ def _place(place: Place, view: _Projection) -> Markup:
     x, y = view.xy(place.lat, place.lon)
     # A label near the right edge stands to the left of its place.
     over = x > _WIDTH - _LABEL_SPACE
+    # Large enough to stand out around the numbered dot of a visit.
     mark = (
         element("rect", x=f"{x - 8:.1f}", y=f"{y - 8:.1f}", width=16, height=16, class_="place dc")
         if place.kind == "dc"
-        else element("path", d=f"M{x:.1f} {y - 9:.1f}l9 9l-9 9l-9-9Z", class_="place store")
+        else element("path", d=f"M{x:.1f} {y - 15:.1f}l15 15l-15 15l-15-15Z", class_="place store")
     )
     label = element(
         "text",
         place.name,
-        x=f"{x - 13 if over else x + 13:.1f}",
-        y=f"{y - 8:.1f}",
+        x=f"{x - 16 if over else x + 16:.1f}",
+        y=f"{y - 9:.1f}",
         class_="label end" if over else "label",
     )
     return element("g", element("title", place.name), mark, label)

@@ -45,7 +45,7 @@ section{padding:36px 0 4px;scroll-margin-top:28px}
 .card{padding:14px 16px;background:var(--card);border:1px solid var(--line);border-radius:8px}
 .card p{margin:0}
 .label{font-size:13px;color:var(--soft)}
-.value{margin:2px 0!important;font-size:25px;line-height:1.25;font-weight:650;letter-spacing:-.01em;
+.value{margin:2px 0!important;font-size:22px;line-height:1.25;font-weight:650;letter-spacing:-.01em;
 font-variant-numeric:tabular-nums}
 .before{font-size:13px;color:var(--soft)}
 .before span{display:block}
@@ -62,8 +62,9 @@ caption b{color:var(--ink);font-size:16px}
 th,td{padding:6px 12px;text-align:left;vertical-align:top;border-top:1px solid var(--line);unicode-bidi:isolate;
 overflow-wrap:anywhere}
 thead th{border-top:0;color:var(--soft);font-size:12.5px;font-weight:600;white-space:nowrap;overflow-wrap:normal}
-tbody th{font-weight:600}
+tbody th{min-width:9em;font-weight:600}
 tbody th.why,tbody th.n{font-weight:400}
+tbody th.n{min-width:0}
 .n{text-align:right;white-space:nowrap;overflow-wrap:normal}
 td time,th time{white-space:nowrap}
 .why{min-width:220px}
@@ -132,7 +133,7 @@ padding:8px 12px;
 background:var(--card);border:1px solid var(--line);border-radius:8px}
 th,td{padding:0;border:0}tbody th,td.why,td.bars{grid-column:1/-1;min-width:0;width:auto;text-align:left}
 td:empty{display:none}
-.n{text-align:left}
+.n{text-align:left;white-space:normal}
 td[data-label]:not(.why):not(.bars)::before{content:attr(data-label);display:block;font-size:11.5px;line-height:1.3;
 color:var(--soft);font-weight:400}
 tbody th.n{white-space:normal}}
