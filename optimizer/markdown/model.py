@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.markdown.columns import Columns
-from optimizer.markdown.problem import Floats, Integers, MarkdownProblem
+from optimizer.markdown.problem import Flags, Floats, Integers, MarkdownProblem
 from solvers.model import Bounds, Model, SealedModel, Triplets
 
 
@@ -64,12 +64,8 @@ def markdown_model(
     )  # fmt: skip
     ones = Triplets(line, count, np.ones(len(chosen)))
     model.add_rows("choose", {"line": np.arange(problem.lines)}, ones, 1.0, 1.0)
-    changed, epoch = np.nonzero(columns.changes(chosen))
-    place = problem.place[line[changed]]
     limited = np.isfinite(rows.labels)
-    number = np.cumsum(limited).reshape(limited.shape) - 1
-    kept = limited[place, epoch]
-    labels = Triplets(number[place, epoch][kept], changed[kept], np.ones(int(kept.sum())))
+    labels = _label_entries(columns, chosen, problem.place[line], limited)
     where, when = np.nonzero(limited)
     model.add_rows("labels", {"place": where, "epoch": when}, labels, -np.inf, rows.labels[limited])
     weeks = np.flatnonzero(np.isfinite(rows.budget))
@@ -78,3 +74,12 @@ def markdown_model(
     budget = Triplets(week, taken, spend[taken, week])
     model.add_rows("budget", {"epoch": weeks}, budget, -np.inf, rows.budget[weeks])
     return model.seal()
+
+
+def _label_entries(columns: Columns, chosen: Integers, place: Integers, limited: Flags) -> Triplets:
+    """Return the changes of the chosen columns, at the places (chosen,) given, in the rows of limited labels."""
+    number = np.cumsum(limited).reshape(limited.shape) - 1
+    changed, epoch = np.nonzero(columns.changes(chosen))
+    kept = limited[place[changed], epoch]
+    changed, epoch = changed[kept], epoch[kept]
+    return Triplets(number[place[changed], epoch], changed, np.ones(len(changed)))
