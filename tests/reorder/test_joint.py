@@ -276,3 +276,13 @@ def test_no_line_at_all_has_an_empty_plan():
     assert (outcome.status, outcome.objective, outcome.gap) == ("optimal", 0.0, 0.0)
     assert outcome.required().quantity.size == 0
     assert project(reorder_problem(np.zeros((0, 3, 4), dtype=int)), outcome.required()).closing.shape == (0, 4)
+
+
+@pytest.mark.parametrize("seed", [0, 9, 13, 28])
+def test_a_stopped_model_claims_no_more_than_is_proved(seed):
+    problem = with_rules(seed, ("budget", "minimum", "pool"), lines=12)
+    stopped = decide_within(problem, Settings(gap=1e-9, nodes=0))
+    proved = decide_within(problem, Settings(gap=1e-9, nodes=5000))
+    assert (stopped.status, stopped.limit, proved.status) == ("feasible", "nodes", "optimal")
+    assert stopped.bound <= proved.objective + COST_TOLERANCE < stopped.objective
+    assert meets(problem.joint, stopped.required().quantity)
