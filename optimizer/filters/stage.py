@@ -79,20 +79,28 @@ def _segments(
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
+def _shown(units: float) -> str:
+    return f"{units:,.3f}".rstrip("0").rstrip(".")
+
+
 def _history(clean: CleanHistory) -> list[ExceptionRow]:
     """Say in one row a kind what was taken out of the history, and once that the totals add up."""
     rows, table = [], clean.excluded
     for kind, part in table.groupby("kind"):
         out = round(float((part["units"] - part["kept"]).sum()), _PLACES)
-        text = f"{len(part):,} order lines ({kind}) count less, or not at all, in the demand history: {out:,.6g} units"
+        text = (
+            f"{len(part):,} order lines ({kind}) count less, or not at all, in the demand history: {_shown(out)} units"
+        )
         rows.append(ExceptionRow(f"history {kind}", "history", text, {"units": out}, int(part["money"].sum())))
     if len(table):
         out = round(float((table["units"] - table["kept"]).sum()), _PLACES)
         numbers = {"ordered": round(clean.ordered, _PLACES), "kept": round(clean.kept, _PLACES), "out": out}
-        text = f"of {clean.ordered:,.6g} units ordered {clean.kept:,.6g} count; {out:,.6g} stand in excluded_rows"
+        text = (
+            f"of {_shown(clean.ordered)} units ordered {_shown(clean.kept)} count; {_shown(out)} stand in excluded_rows"
+        )
         rows.append(ExceptionRow("history totals", "history", text, numbers, int(table["money"].sum())))
     if (missing := round(clean.missing, _PLACES)) > 0:
-        text = f"{missing:,.6g} of the units taken out are in no sales of their period: sales fall by the rest"
+        text = f"{_shown(missing)} of the units taken out are in no sales of their period: sales fall by the rest"
         rows.append(ExceptionRow("history missing", "history", text, {"units": missing}))
     return rows
 
@@ -105,13 +113,11 @@ def _unmatched(lines: pd.DataFrame, matched: Matched) -> list[ExceptionRow]:
     for n in np.argsort(-left, kind="stable")[: min(_MOST_UNMATCHED, int((left > 0).sum()))]:
         row = lines.loc[n]
         named = f", which names order {row['cancels_order_id']}," if isinstance(row["cancels_order_id"], str) else ""
-        text = (
-            f"cancellation {row['order_id']}/{row['line']}{named} finds no order for {left[n]:,.6g} of {row['item_id']}"
-        )
-        subject = f"unmatched {row['order_id']}/{row['line']}"
-        rows.append(ExceptionRow(subject, "history", text, {"units": round(float(left[n]), _PLACES)}))
+        name, wanted = f"{row['order_id']}/{row['line']}", f"{_shown(left[n])} of {row['item_id']}"
+        text = f"cancellation {name}{named} finds no order for {wanted}"
+        rows.append(ExceptionRow(f"unmatched {name}", "history", text, {"units": round(float(left[n]), _PLACES)}))
     if count := int((left > 0).sum()):
-        text = f"{count:,} cancellations find no order or not enough of it: {left.sum():,.6g} units change nothing"
+        text = f"{count:,} cancellations find no order or not enough of it: {_shown(left.sum())} units change nothing"
         numbers = {"units": round(float(left.sum()), _PLACES), "lines": count}
         rows.append(ExceptionRow("unmatched", "history", text, numbers))
     return rows

@@ -34,19 +34,25 @@ def _decision(material: Material, name: str, said: Mapping[str, Any]) -> list[Ma
 
 
 def _claim(material: Material, said: Mapping[str, Any]) -> str:
-    objective, bound, gap = said.get("objective"), said.get("bound"), said.get("gap")
+    """Return objective, bound and gap as a sentence; a cost below zero is money earned."""
+    objective: Any = said.get("objective")
+    bound: Any = said.get("bound")
+    gap: Any = said.get("gap")
     unit = said.get("unit", material.currency)
     if missing(objective):
         return "There is no figure for this decision."
-    cost = f"The plan costs {major(float(objective or 0), material.currency)} {unit} in this model"
+    verb, sign, beyond, better = (
+        ("earns", -1, "earn more", "more") if objective < 0 else ("costs", 1, "cost less", "less")
+    )
+    figure = f"The plan {verb} {major(sign * objective, material.currency)} {unit} in this model"
     if missing(bound) or missing(gap):
-        return f"{cost}; how much better a plan could be is not known."
-    least = f"no plan of this model can cost less than {major(float(bound or 0), material.currency)} {unit}"
-    if float(gap or 0) < _PROVEN:
-        return f"{cost}, and {least}: it is proven best."
+        return f"{figure}; how much better a plan could be is not known."
+    limit = f"no plan of this model can {beyond} than {major(sign * bound, material.currency)} {unit}"
+    if gap < _PROVEN:
+        return f"{figure}, and {limit}: it is proven best."
     stopped = said.get("limit", "none")
     why = "" if stopped in {"none", None} else f" The search ended at its limit of {stopped}."
-    return f"{cost}; {least}. The best plan is at most {percent(float(gap or 0), 2)} cheaper.{why}"
+    return f"{figure}; {limit}. The best possible plan {verb} at most {percent(gap, 2)} {better}.{why}"
 
 
 def _made(material: Material) -> Markup:

@@ -53,7 +53,7 @@ def _table(material: Material, sums: pd.DataFrame, title: str) -> Markup | None:
         Field("Nature", lambda row: row.nature),
         Field("Rows", lambda row: f"{row.rows:,}", "n"),
         Field(f"Amount, {material.currency}", lambda row: money(row.amount, material.currency), "n"),
-        Field("", length, "bars"),
+        Field("Beside the largest", length, "bars"),
     )
     total = f"{money(sums['amount'].sum(), material.currency)} {material.currency}"
     rows = counted(int(sums["rows"].sum()), "row")

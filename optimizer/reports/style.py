@@ -59,13 +59,14 @@ font-variant-numeric:tabular-nums}
 div>table:not(:last-child){margin-bottom:0}
 caption{padding:8px 0;text-align:left;color:var(--soft);font-size:14px;caption-side:top}
 caption b{color:var(--ink);font-size:16px}
-th,td{padding:6px 12px;text-align:left;vertical-align:top;border-top:1px solid var(--line);unicode-bidi:isolate;
-overflow-wrap:anywhere}
+th,td{padding:6px 12px;text-align:left;vertical-align:top;border-top:1px solid var(--line);unicode-bidi:isolate}
+tbody th,td,caption,figcaption,p,li{overflow-wrap:anywhere}
+td{min-width:7em}
 thead th{border-top:0;color:var(--soft);font-size:12.5px;font-weight:600;white-space:nowrap;overflow-wrap:normal}
 tbody th{min-width:9em;font-weight:600}
 tbody th.why,tbody th.n{font-weight:400}
 tbody th.n{min-width:0}
-.n{text-align:right;white-space:nowrap;overflow-wrap:normal}
+td.n,th.n{min-width:0;text-align:right;white-space:nowrap;overflow-wrap:normal}
 td time,th time{white-space:nowrap}
 .why{min-width:220px}
 td.why{color:var(--soft)}
@@ -81,7 +82,7 @@ figure{margin:0}
 svg{display:block;max-width:100%}
 svg text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(330px,1fr));gap:16px}
-.charts figure{padding:12px 14px 6px;background:var(--card);border:1px solid var(--line);border-radius:8px;
+.charts figure{min-width:0;padding:12px 14px 6px;background:var(--card);border:1px solid var(--line);border-radius:8px;
 break-inside:avoid}
 .charts figcaption{margin-bottom:6px;line-height:1.35}
 .charts figcaption b{color:var(--ink);font-size:15px}
@@ -133,7 +134,7 @@ padding:8px 12px;
 background:var(--card);border:1px solid var(--line);border-radius:8px}
 th,td{padding:0;border:0}tbody th,td.why,td.bars{grid-column:1/-1;min-width:0;width:auto;text-align:left}
 td:empty{display:none}
-.n{text-align:left;white-space:normal}
+td,td.n,th.n{min-width:0;text-align:left;white-space:normal}
 td[data-label]:not(.why):not(.bars)::before{content:attr(data-label);display:block;font-size:11.5px;line-height:1.3;
 color:var(--soft);font-weight:400}
 tbody th.n{white-space:normal}}

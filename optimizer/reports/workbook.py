@@ -148,7 +148,7 @@ def _shown(value: Any, is_money: bool, currency: str) -> Any:
 
 
 def _write_cell(page: Any, at: tuple[int, int], value: Any, formats: _Formats, style: Any) -> None:
-    if value is None:
+    if value is None or value == "":
         return
     if isinstance(value, datetime.date):
         page.write_datetime(*at, datetime.datetime(value.year, value.month, value.day), formats.day)
