@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from optimizer import VERSION
 from optimizer.allowed import allowed_decisions
 from optimizer.plan.check import file_hash
 from optimizer.plan.exceptions import ExceptionRow, exception_table, from_inputs
@@ -44,9 +45,7 @@ class Record:
 
 def default_folder(plans: Path, world: World, record: Record) -> Path:
     """Return `plans`/<date>-<short hash of inputs, settings and version>."""
-    digest = hashlib.sha256(
-        f"{world.hash} {record.wanted} {record.previous} {_version('dayplan')}".encode()
-    ).hexdigest()
+    digest = hashlib.sha256(f"{world.hash} {record.wanted} {record.previous} {VERSION}".encode()).hexdigest()
     return plans / f"{world.plan_date}-{digest[:8]}"
 
 
@@ -75,7 +74,7 @@ def write_record(folder: Path, world: World, record: Record, seconds: Mapping[st
     run = {
         "command": record.wanted,
         "plan_date": world.plan_date.isoformat(),
-        "dayplan": _version("dayplan"),
+        "dayplan": VERSION,
         "input_hash": world.hash,
         "company": record.company,
         "previous": record.previous,

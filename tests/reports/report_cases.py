@@ -93,23 +93,38 @@ def outlook(item, place, stock):
 
 def whole_day():
     """Return the tables of a day: three order lines, two transfers, two routes, one price, and so on."""
-    orders = [
+    made = {"purchase_orders": order_rows(), "costs": cost_rows(), "routes": route_rows(), **screened_rows()}
+    move = {"item_id": "tea", "from_location": "DC", "quantity": 5, "ship_on": DAY, "due_on": TOMORROW}
+    price = {"item_id": "tea", "location_id": "S1", "valid_from": DAY, "old_price": 3.2, "new_price": 2.4}
+    made["transfers"] = [
+        {"line_id": f"t-{place}", "to_location": place, "status": "proposed", "reason": "low", **move}
+        for place in ("S1", "S2")
+    ]
+    made["price_changes"] = [{"line_id": "p1", "reason": "old", **price}]
+    made["unserved"] = [{"stop_id": "D3", "cause": "full", "cheapest_relaxation": "a van", "cost": 4500}]
+    made["projection"] = outlook("tea", "S1", 9.0) + outlook("rice", "S1", 30.0)
+    made["kpis"] = [
+        {"name": "expected_cost", "value": 7.5, "unit": "EUR", "baseline": 9.0},
+        {"name": "fill_rate", "value": 0.95, "unit": "share", "baseline": 0.97},
+        {"name": "order_lines", "value": 3.0, "unit": "count", "baseline": 3.0},
+        {"name": "new_figure", "value": 2.5, "unit": "units", "baseline": None},
+    ]
+    return {name: frame(name, rows) for name, rows in made.items()}
+
+
+def order_rows():
+    """Return 36.00 for B and 15.00 for A today, and a line for tomorrow."""
+    return [
         order("l1", "tea", "A", 10, 1500),
         order("l2", "rice", "B", 20, 3000),
         order("l3", "tea", "B", 4, 600),
         order("l4", "tea", "A", 9, 1350, status="planned", order_on=TOMORROW),
     ]
-    routes = [
-        visit("R1", 0, "DC", "depot", "07:00", 30.0),
-        visit("R1", 1, "DC>S1", "transfer", "07:30", 10.0),
-        visit("R1", 2, "D1", "delivery", "10:30", 0.0),
-        visit("R1", 3, "DC", "depot", "11:00", 0.0),
-        visit("R/2", 0, "DC", "depot", "08:00", 4.0, vehicle_id="van/2"),
-        visit("R/2", 1, "D2", "delivery", "08:20", 0.0, vehicle_id="van/2", wait_minutes=2.0),
-        visit("R/2", 2, "DC", "depot", "09:00", 0.0, vehicle_id="van/2"),
-    ]
-    move = {"from_location": "DC", "ship_on": DAY, "due_on": TOMORROW, "status": "proposed", "reason": "low"}
-    costs = [
+
+
+def cost_rows():
+    """Return 51 for goods, 20 for a route and a rebate of 1, booked; 21 expected."""
+    return [
         cost(1, "purchase", 1500, line_id="l1", item_id="tea", source_id="A", due_on=LATER),
         cost(2, "purchase", 3000, line_id="l2", item_id="rice", source_id="B", due_on=LATER),
         cost(3, "purchase", 600, line_id="l3", item_id="tea", source_id="B", due_on=LATER),
@@ -119,51 +134,29 @@ def whole_day():
         cost(7, "holding", 50, "expected", item_id="rice", location_id="S1"),
         cost(8, "rebate", -100, "accrual", source_id="A"),
     ]
-    kpis = [
-        {"name": "expected_cost", "value": 7.5, "unit": "EUR", "baseline": 9.0},
-        {"name": "fill_rate", "value": 0.95, "unit": "share", "baseline": 0.97},
-        {"name": "order_lines", "value": 3.0, "unit": "count", "baseline": 3.0},
-        {"name": "new_figure", "value": 2.5, "unit": "units", "baseline": None},
+
+
+def route_rows():
+    """Return a route of a transfer and a delivery, and one of a delivery that waits."""
+    return [
+        visit("R1", 0, "DC", "depot", "07:00", 30.0),
+        visit("R1", 1, "DC>S1", "transfer", "07:30", 10.0),
+        visit("R1", 2, "D1", "delivery", "10:30", 0.0),
+        visit("R1", 3, "DC", "depot", "11:00", 0.0),
+        visit("R/2", 0, "DC", "depot", "08:00", 4.0, vehicle_id="van/2"),
+        visit("R/2", 1, "D2", "delivery", "08:20", 0.0, vehicle_id="van/2", wait_minutes=2.0),
+        visit("R/2", 2, "DC", "depot", "09:00", 0.0, vehicle_id="van/2"),
     ]
-    holds = [{"order_id": "O9", "probability": 0.9, "queue": "web", "money": 900, "reason": "too many"}]
-    taken = [
-        {
-            "table": "transactions",
-            "row_key": f"k{n}",
-            "units": 9.0,
-            "kept": 1.0,
-            "money": 100,
-            "reason": f"bulk order: {n}",
-        }
-        for n in range(3)
-    ]
-    groups = [{"kind": "item", "member_id": name, "segment": "A1", "reason": "r"} for name in ("tea", "rice")]
-    price = {
-        "item_id": "tea",
-        "location_id": "S1",
-        "valid_from": DAY,
-        "old_price": 3.2,
-        "new_price": 2.4,
-        "reason": "old",
-    }
-    moves = [
-        {"line_id": f"t-{place}", "item_id": "tea", "to_location": place, "quantity": 5, **move}
-        for place in ("S1", "S2")
-    ]
-    left = {"stop_id": "D3", "cause": "full", "cheapest_relaxation": "a van", "cost": 4500}
+
+
+def screened_rows():
+    """Return what the filters say: one order held, three rows that lose 8 units each, two items in a group."""
+    taken = {"table": "transactions", "units": 9.0, "kept": 1.0, "money": 100}
     return {
-        "purchase_orders": frame("purchase_orders", orders),
-        "transfers": frame("transfers", moves),
-        "price_changes": frame("price_changes", [{"line_id": "p1", **price}]),
-        "routes": frame("routes", routes),
-        "unserved": frame("unserved", [left]),
-        "projection": frame("projection", outlook("tea", "S1", 9.0) + outlook("rice", "S1", 30.0)),
-        "order_holds": frame("order_holds", holds),
-        "excluded_rows": frame("excluded_rows", taken),
-        "segments": frame("segments", groups),
-        "costs": frame("costs", costs),
-        "kpis": frame("kpis", kpis),
-    }  # fmt: skip
+        "order_holds": [{"order_id": "O9", "probability": 0.9, "queue": "web", "money": 900, "reason": "too many"}],
+        "excluded_rows": [{**taken, "row_key": f"k{n}", "reason": f"bulk order: {n}"} for n in range(3)],
+        "segments": [{"kind": "item", "member_id": name, "segment": "A1", "reason": "r"} for name in ("tea", "rice")],
+    }
 
 
 def many_lines(count, suppliers=40):
