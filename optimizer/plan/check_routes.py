@@ -1,113 +1,341 @@
-"""Can the routes be driven? Stops once, loads, windows, shifts and costs, recomputed from tables and inputs."""
+"""Can the routes be driven? Stops, loads, times, ways, limits and costs, recomputed from tables and inputs."""
 
 from collections.abc import Iterator
-from datetime import datetime, time
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from optimizer.plan.check import Evidence, Violation
 from scenarios.money import shown, to_minor
-from scenarios.world import rows_of
+from scenarios.periods import weekday_numbers
+from scenarios.world import World, rows_of
 
-_SLACK_LOAD = 0.01
-_SLACK_SECONDS = 1.0
-_COMPONENTS = ("route_fixed", "route_distance", "route_time")
+# Loads are written to the gram, ways to the metre, times to the second.
+_KG = 0.01
+_KM = 0.002
+# Times of the travel table are rounded up to the second.
+_MINUTE = 1.5 / 60
+_SLACK = pd.Timedelta(seconds=1)
+# Minutes at the door of a delivery that names none.
+_PARCEL_MINUTES = 5.0
+_EARTH_KM = 6371.0
+# The sphere is off by less than this share against the ellipsoid.
+_SPHERE = 0.006
+_RATES = {"route_fixed": "fixed_cost", "route_distance": "cost_per_km", "route_time": "cost_per_hour"}
 
 
 def check_stops_once(evidence: Evidence) -> Iterator[Violation]:
     """Each stop of the day is on one route or among the unserved, and no held order is shipped."""
-    world = evidence.world
-    if not world.has("vehicles"):
+    if not evidence.world.has("vehicles"):
         return
     routes, unserved = evidence.frame("routes"), set(evidence.frame("unserved")["stop_id"])
-    served = routes.loc[routes["kind"] != "depot", "stop_id"]
-    for stop in served[served.duplicated()]:
+    visits = routes.loc[routes["kind"] != "depot", "stop_id"]
+    for stop in visits[visits.duplicated()]:
         yield Violation("routes", stop, "is visited twice")
-    for stop in unserved & set(served):
+    for stop in sorted(unserved & set(visits)):
         yield Violation("unserved", stop, "is on a route too")
+    exceptions = evidence.frame("exceptions")
+    lost = exceptions.loc[exceptions["kind"] == "no_place", "subject"].str.removeprefix("place ")
+    there = unserved | set(visits) | set(lost)
+    yield from _deliveries_once(evidence, there)
+    yield from _transfers_once(evidence, there)
+
+
+def _deliveries_once(evidence: Evidence, there: set[str]) -> Iterator[Violation]:
     held = set(evidence.frame("order_holds")["order_id"])
-    lost = set(evidence.frame("exceptions").query("kind == 'no_place'")["subject"].str.removeprefix("place "))
-    deliveries = world.frame("deliveries")
-    due = deliveries[(deliveries["service_date"] == world.plan_date) & (deliveries["state"] != "done")]
-    for row in rows_of(due):
-        there = row.delivery_id in unserved or row.delivery_id in set(served)
-        if row.order_id in held and there:
+    for row in rows_of(evidence.world.frame("deliveries")):
+        due, here = row.service_date == evidence.world.plan_date and row.state != "done", row.delivery_id in there
+        if row.order_id in held and here:
             yield Violation("routes", row.delivery_id, f"order {row.order_id} is held and must not be shipped")
-        if row.order_id not in held and not there and row.delivery_id not in lost:
+        if due and row.order_id not in held and not here:
             yield Violation("routes", row.delivery_id, "is due and on no route, nor among the unserved")
-    transfers = evidence.frame("transfers")
-    today = transfers[transfers["ship_on"] == world.plan_date]
-    reached = {stop.split("#")[0] for stop in {*served, *unserved, *lost}}
-    for row in rows_of(today.drop_duplicates(["from_location", "to_location"])):
-        if f"{row.from_location}>{row.to_location}" not in reached:
-            yield Violation("routes", f"{row.from_location}>{row.to_location}", "transfers of today are on no route")
+        if not due and here:
+            yield Violation("routes", row.delivery_id, "is not due on the plan date")
+
+
+def _transfers_once(evidence: Evidence, there: set[str]) -> Iterator[Violation]:
+    expected = set(_transfer_loads(evidence)["lane"])
+    found = {stop.split("#")[0] for stop in there} - set(evidence.world.frame("deliveries")["delivery_id"])
+    for lane in sorted(expected - found):
+        yield Violation("routes", lane, "transfers of today are on no route, nor among the unserved")
+    for lane in sorted(found - expected):
+        yield Violation("routes", lane, "nothing is transferred there today")
+
+
+def _transfer_loads(evidence: Evidence) -> pd.DataFrame:
+    """Return what is transferred today, new lines and those approved earlier: lane, load_kg, load_l."""
+    world, columns = evidence.world, ["item_id", "from_location", "to_location", "quantity"]
+    moves, orders = evidence.frame("transfers"), world.frame("open_orders")
+    places = world.frame("locations").set_index("location_id")["kind"]
+    early = orders[
+        (orders["source_id"].map(places) == "dc")
+        & (orders["ordered_on"] == world.plan_date)
+        & orders["status"].isin(["approved", "confirmed"])
+    ].rename(columns={"source_id": "from_location", "location_id": "to_location"})
+    parts = [moves.loc[moves["ship_on"] == world.plan_date, columns], early[columns]]
+    lines = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    items = world.frame("items").set_index("item_id")
+    for name, column in (("load_kg", "weight_kg"), ("load_l", "volume_l")):
+        unit = items[column].reindex(lines["item_id"]).fillna(1.0).to_numpy(float)
+        lines[name] = lines["quantity"].to_numpy(float) * unit
+    lines["lane"] = lines["from_location"].astype(str) + ">" + lines["to_location"].astype(str)
+    return lines
+
+
+@dataclass(frozen=True)
+class _Route:
+    """One route in driving order, its vehicle as in the inputs."""
+
+    name: str
+    stops: pd.DataFrame
+    vehicle: "pd.Series[Any]"
+
+
+def _driven(evidence: Evidence) -> Iterator[_Route]:
+    vehicles = evidence.world.frame("vehicles").set_index("vehicle_id")
+    for name, stops in evidence.frame("routes").groupby("route_id"):
+        vehicle = stops["vehicle_id"].iloc[0]
+        if vehicle in vehicles.index:
+            yield _Route(str(name), stops.sort_values("seq").reset_index(drop=True), vehicles.loc[vehicle])
 
 
 def check_driving(evidence: Evidence) -> Iterator[Violation]:
-    """Check that loads fit and fall along the way, times go forward, windows and shifts are kept."""
-    vehicles = evidence.world.frame("vehicles").set_index("vehicle_id")
-    windows = evidence.world.frame("delivery_windows")
-    midnight = datetime.combine(evidence.world.plan_date, time())
-    for route, stops in evidence.frame("routes").groupby("route_id"):
-        vehicle = vehicles.loc[stops["vehicle_id"].iloc[0]]
-        ordered = stops.sort_values("seq")
-        yield from _loads(str(route), ordered, vehicle)
-        yield from _times(str(route), ordered, vehicle, midnight)
-        for row in rows_of(ordered[ordered["kind"] == "delivery"]):
-            mine = windows[windows["delivery_id"] == row.stop_id]
-            begin = row.eta + pd.Timedelta(minutes=row.wait_minutes)
-            inside = [
-                w.window_start - pd.Timedelta(seconds=_SLACK_SECONDS)
-                <= begin
-                <= w.window_end + pd.Timedelta(seconds=_SLACK_SECONDS)
-                for w in rows_of(mine)
-            ]
-            if inside and not any(inside):
-                yield Violation("routes", row.stop_id, f"is served at {begin:%H:%M}, outside its windows")
-    for vehicle_id, count in evidence.frame("routes").groupby("vehicle_id")["route_id"].nunique().items():
-        if count > 1:
-            yield Violation("routes", str(vehicle_id), f"drives {count} routes at once")
+    """Routes begin and end right, loads are those of their stops and fit, times go forward, windows and limits hold."""
+    yield from _vehicles(evidence)
+    asked, known = _asked(evidence), _Places(evidence.world)
+    for route in _driven(evidence):
+        yield from _ends(route)
+        yield from _loads(route, asked)
+        yield from _times(route, evidence.world)
+        yield from _limits(route)
+        yield from _ways(route, known)
+        yield from _visits(route, evidence.world, asked)
+    yield from _lanes(evidence)
 
 
-def _loads(route: str, stops: pd.DataFrame, vehicle: "pd.Series[float]") -> Iterator[Violation]:
-    for name, limit in (("load_kg", "capacity_kg"), ("load_l", "capacity_l")):
-        most = stops[name].max()
-        if not pd.isna(vehicle[limit]) and most > float(vehicle[limit]) + _SLACK_LOAD:
-            yield Violation("routes", route, f"carries {most:g}, its {limit} is {vehicle[limit]:g}")
-        if (stops[name].diff().dropna() > _SLACK_LOAD).any():
-            yield Violation("routes", route, f"{name} grows along the way")
+def _visits(route: _Route, world: World, asked: dict[str, tuple[float, float, str]]) -> Iterator[Violation]:
+    """Compare each visit to a customer with its delivery: vehicle, window, release of what leaves the depot."""
+    deliveries = {row.delivery_id: row for row in rows_of(world.frame("deliveries"))}
+    windows = world.frame("delivery_windows")
+    for row in rows_of(route.stops):
+        delivery = deliveries.get(row.stop_id)
+        if delivery is None or row.kind == "depot":
+            continue
+        yield from _needs(route, row, delivery)
+        minutes = _PARCEL_MINUTES if pd.isna(delivery.service_minutes) else float(delivery.service_minutes)
+        yield from _window(row, minutes, windows[windows["delivery_id"] == row.stop_id])
+        if asked[row.stop_id][2] == "out":
+            yield from _released(route, row, delivery.release_at)
 
 
-def _times(route: str, stops: pd.DataFrame, vehicle: "pd.Series[str]", midnight: datetime) -> Iterator[Violation]:
-    slack = pd.Timedelta(seconds=_SLACK_SECONDS)
-    if (stops["etd"] + slack < stops["eta"]).any() or (stops["eta"] + slack < stops["etd"].shift()).any():
-        yield Violation("routes", route, "goes back in time")
-    for name, moment, late in (("shift_start", stops["eta"].min(), False), ("shift_end", stops["etd"].max(), True)):
-        if isinstance(vehicle[name], str):
-            hours, minutes = vehicle[name].split(":")
-            limit = pd.Timestamp(midnight) + pd.Timedelta(hours=int(hours), minutes=int(minutes))
-            if (late and moment > limit + slack) or (not late and moment < limit - slack):
-                yield Violation("routes", route, f"{moment:%H:%M} lies outside the shift, {name} {vehicle[name]}")
-    way = stops["km"].sum()
-    if not pd.isna(vehicle["max_km"]) and way > float(vehicle["max_km"]) + _SLACK_LOAD:
-        yield Violation("routes", route, f"drives {way:g} km, its max_km is {vehicle['max_km']:g}")
+def _vehicles(evidence: Evidence) -> Iterator[Violation]:
+    routes, known = evidence.frame("routes"), evidence.world.frame("vehicles").set_index("vehicle_id")
+    for vehicle, names in routes.groupby("vehicle_id")["route_id"].unique().items():
+        if len(names) > 1:
+            yield Violation("routes", str(vehicle), f"drives {len(names)} routes at once")
+        if vehicle not in known.index:
+            yield Violation("routes", str(vehicle), "is no vehicle of the inputs")
+        elif evidence.world.plan_date.weekday() not in weekday_numbers(known["available_on"].to_dict()[vehicle]):
+            yield Violation("routes", str(vehicle), "does not drive on this weekday")
+
+
+def _ends(route: _Route) -> Iterator[Violation]:
+    first, last, vehicle = route.stops.iloc[0], route.stops.iloc[-1], route.vehicle
+    if first["kind"] != "depot" or first["stop_id"] != vehicle["depot_id"]:
+        yield Violation("routes", route.name, f"begins at {first['stop_id']}, its vehicle at {vehicle['depot_id']}")
+    home = vehicle["end_depot_id"] if isinstance(vehicle["end_depot_id"], str) else vehicle["depot_id"]
+    if not vehicle["open_end"] and (last["kind"] != "depot" or last["stop_id"] != home):
+        yield Violation("routes", route.name, f"ends at {last['stop_id']}, its vehicle at {home}")
+    if list(route.stops["seq"]) != list(range(len(route.stops))):
+        yield Violation("routes", route.name, "has gaps in its driving order")
+
+
+def _asked(evidence: Evidence) -> dict[str, tuple[float, float, str]]:
+    """Return kg, litres and what becomes of them for each delivery: "out", "back", or "with" its partner's load."""
+    due = evidence.world.frame("deliveries").fillna({"weight_kg": 0.0, "volume_l": 0.0})
+    picked = due["pickup_of"].notna()
+    kinds = np.where(picked, "back", "out")
+    figures = zip(due["weight_kg"].astype(float), due["volume_l"].astype(float), kinds, strict=True)
+    asked: dict[str, tuple[float, float, str]] = dict(zip(due["delivery_id"], figures, strict=True))
+    aboard = set(evidence.frame("routes").query("kind == 'pick-up'")["stop_id"])
+    for row in rows_of(due[picked & due["delivery_id"].isin(aboard)]):
+        if asked.get(row.pickup_of, (0.0, 0.0, ""))[2] == "out":
+            asked[row.pickup_of] = (*asked[row.delivery_id][:2], "with")
+    return asked
+
+
+def _loads(route: _Route, asked: dict[str, tuple[float, float, str]]) -> Iterator[Violation]:
+    """Compare each step's change of load with the stop's, and the load aboard with the capacity."""
+    inner = route.stops[~((route.stops["kind"] == "depot") & (route.stops["seq"] > 0))]
+    for name, limit, at in (("load_kg", "capacity_kg", 0), ("load_l", "capacity_l", 1)):
+        most = float(inner[name].max())
+        if not pd.isna(route.vehicle[limit]) and most > float(route.vehicle[limit]) + _KG:
+            yield Violation("routes", route.name, f"carries {most:g}, its {limit} is {route.vehicle[limit]:g}")
+        change = inner[name].astype(float).diff().to_dict()
+        for row in rows_of(inner[inner["stop_id"].isin(asked.keys())]):
+            load = asked[row.stop_id]
+            wanted = float(load[at]) * (1.0 if load[2] == "back" else -1.0)
+            if abs(float(change[row.Index]) - wanted) > _KG:
+                words = f"changes {name} by {change[row.Index]:g}, the stop by {wanted:g}"
+                yield Violation("routes", row.stop_id, words)
+
+
+def _lanes(evidence: Evidence) -> Iterator[Violation]:
+    """Compare what is unloaded at the stops of each lane with the transfer lines of today, where all are served."""
+    left = {stop.split("#")[0] for stop in evidence.frame("unserved")["stop_id"]}
+    routes = evidence.frame("routes").sort_values(["route_id", "seq"])
+    moved = _transfer_loads(evidence).groupby("lane")[["load_kg", "load_l"]].sum()
+    for name in ("load_kg", "load_l"):
+        unloaded = routes.assign(unloaded=-routes.groupby("route_id")[name].diff())
+        stops = unloaded[routes["kind"] == "transfer"]
+        lanes = stops["stop_id"].str.split("#").str[0]
+        sums = {str(lane): float(v) for lane, v in stops["unloaded"].astype(float).groupby(lanes).sum().items()}
+        for lane, wanted in moved[name].to_dict().items():
+            # Each stop's load is rounded up by itself.
+            unloaded_there, needed = sums.get(str(lane)), float(wanted)
+            if unloaded_there is None or lane in left:
+                continue
+            if abs(unloaded_there - needed) > _KG * (1 + needed / 1000):
+                words = f"unloads {unloaded_there:g} of {name}, the transfers are {needed:g}"
+                yield Violation("routes", str(lane), words)
+
+
+def _times(route: _Route, world: World) -> Iterator[Violation]:
+    stops, midnight = route.stops, pd.Timestamp(datetime.combine(world.plan_date, time()))
+    if (stops["etd"] + _SLACK < stops["eta"]).any() or (stops["eta"] + _SLACK < stops["etd"].shift()).any():
+        yield Violation("routes", route.name, "goes back in time")
+    start, end = (_clock(route.vehicle[name]) for name in ("shift_start", "shift_end"))
+    if end is not None and end <= (start or timedelta()):
+        end += timedelta(days=1)
+    if start is not None and stops["eta"].min() < midnight + start - _SLACK:
+        yield Violation("routes", route.name, f"begins at {stops['eta'].min():%H:%M}, before its shift")
+    if end is not None and stops["etd"].max() > midnight + end + _SLACK:
+        yield Violation("routes", route.name, f"ends at {stops['etd'].max():%d %H:%M}, after its shift")
+
+
+def _clock(text: object) -> timedelta | None:
+    if not isinstance(text, str):
+        return None
+    hours, minutes = text.split(":")
+    return timedelta(hours=int(hours), minutes=int(minutes))
+
+
+def _limits(route: _Route) -> Iterator[Violation]:
+    stops = route.stops
+    used = {
+        "max_km": (float(stops["km"].sum()), _KM * len(stops)),
+        "max_minutes": ((stops["etd"].max() - stops["eta"].min()).total_seconds() / 60, 1 / 60),
+        "max_stops": (float((stops["kind"] != "depot").sum()), 0.0),
+    }
+    for name, (amount, slack) in used.items():
+        most = route.vehicle[name]
+        if not pd.isna(most) and amount > float(most) + slack:
+            yield Violation("routes", route.name, f"takes {amount:g}, its {name} is {most:g}")
+
+
+def _ways(route: _Route, known: "_Places") -> Iterator[Violation]:
+    """Ways are those of the travel table where it has them; no other is shorter than the straight line."""
+    for before, row in pairwise(rows_of(route.stops)):
+        name, km = f"{route.name} {row.stop_id}", float(row.km)
+        a, b = before.stop_id.split("#")[0].split(">")[-1], row.stop_id.split("#")[0].split(">")[-1]
+        given = known.given(a, b)
+        if given is None:
+            straight = _straight_km(known.point(a), known.point(b)) * (1 - _SPHERE)
+            if km < straight - _KM:
+                yield Violation("routes", name, f"is {km:g} km from the stop before, the straight line {straight:.3f}")
+            continue
+        minutes = (row.eta - before.etd).total_seconds() / 60
+        if abs(km - given[1]) > _KM or abs(minutes - given[0]) > _MINUTE:
+            words = f"is {km:g} km and {minutes:.1f} minutes from the stop before"
+            yield Violation("routes", name, f"{words}, the travel table says {given[1]:g} and {given[0]:g}")
+
+
+class _Places:
+    """Where places are, and what the travel table says of ways between them."""
+
+    def __init__(self, world: World) -> None:
+        columns = ["lat", "lon"]
+        own = world.frame("deliveries").set_index("delivery_id")
+        people = world.frame("customers").set_index("customer_id")[columns]
+        self.customer = own["customer_id"].dropna().to_dict()
+        places = pd.concat([world.frame("locations").set_index("location_id")[columns], own[columns], people])
+        self.points = {name: point for name, *point in places.astype(float).dropna().itertuples(name=None)}
+        table = world.frame("travel").sort_values("from_hour", kind="stable").drop_duplicates(["from_id", "to_id"])
+        self.travel = {(r.from_id, r.to_id): (float(r.minutes), float(r.km)) for r in rows_of(table)}
+        self.listed = {name for pair in self.travel for name in pair}
+
+    def point(self, name: str) -> Any:
+        """Return (lat, lon) of a place, of its customer, or NaN."""
+        return self.points.get(name, self.points.get(self.customer.get(name, ""), [np.nan, np.nan]))
+
+    def given(self, a: str, b: str) -> tuple[float, float] | None:
+        """Return the table's minutes and km, None where it has none; a place on both ends is no way."""
+        ends = [self._named(a), self._named(b)]
+        if a == b or ends[0] == ends[1]:
+            return None
+        return self.travel.get((ends[0], ends[1]))
+
+    def _named(self, name: str) -> str:
+        return name if name in self.listed else self.customer.get(name, name)
+
+
+def _straight_km(a: Any, b: Any) -> float:
+    """Return the great-circle distance of two (lat, lon) points in degrees, 0 where one is unknown."""
+    if np.isnan(a).any() or np.isnan(b).any():
+        return 0.0
+    (lat, lon), (to_lat, to_lon) = np.radians(a), np.radians(b)
+    cosine = np.sin(lat) * np.sin(to_lat) + np.cos(lat) * np.cos(to_lat) * np.cos(lon - to_lon)
+    return float(_EARTH_KM * np.arccos(np.clip(cosine, -1.0, 1.0)))
+
+
+def _needs(route: _Route, row: Any, delivery: Any) -> Iterator[Violation]:
+    """Yield what the vehicle lacks: skills, temperature, the depot, the promise."""
+    vehicle = route.vehicle
+    if not _words(delivery.skills) <= _words(vehicle["skills"]):
+        yield Violation("routes", row.stop_id, f"needs {delivery.skills}, {row.vehicle_id} has not")
+    keeps, asked = _words(vehicle["temperature_classes"]), _words(delivery.temperature_class)
+    if keeps and not asked <= keeps:
+        yield Violation("routes", row.stop_id, f"is {delivery.temperature_class}, {row.vehicle_id} does not keep it so")
+    if isinstance(delivery.depot_id, str) and delivery.depot_id != vehicle["depot_id"]:
+        yield Violation("routes", row.stop_id, f"is loaded at {delivery.depot_id}, its route begins elsewhere")
+    if isinstance(delivery.vehicle_id, str) and delivery.vehicle_id != row.vehicle_id:
+        yield Violation("routes", row.stop_id, f"is promised to {delivery.vehicle_id}, {row.vehicle_id} brings it")
+
+
+def _released(route: _Route, row: Any, moment: Any) -> Iterator[Violation]:
+    if not pd.isna(moment) and route.stops["eta"].min() < moment - _SLACK:
+        yield Violation("routes", row.stop_id, "leaves its depot before it is released")
+
+
+def _words(text: object) -> frozenset[str]:
+    return frozenset(text.split("|")) if isinstance(text, str) and text else frozenset()
+
+
+def _window(row: Any, minutes: float, windows: pd.DataFrame) -> Iterator[Violation]:
+    """Service begins inside a window; it takes `minutes` and ends with the departure."""
+    begin = row.etd - pd.Timedelta(minutes=minutes)
+    inside = (begin <= windows["window_end"] + _SLACK) & (begin >= windows["window_start"] - _SLACK)
+    if len(windows) and not inside.any():
+        yield Violation("routes", row.stop_id, f"is served at {begin:%H:%M}, outside its windows")
+    if begin < row.eta - _SLACK:
+        yield Violation("routes", row.stop_id, f"takes {minutes:g} minutes, longer than it stays")
 
 
 def check_route_costs(evidence: Evidence) -> Iterator[Violation]:
-    """Each route costs what its vehicle's rates and its kilometres and hours give."""
+    """Each route costs what its vehicle's rates and its kilometres and hours give, no more and no less."""
     costs, currency = evidence.frame("costs"), evidence.world.policy.currency
-    vehicles = evidence.world.frame("vehicles").set_index("vehicle_id")
-    booked = costs[costs["component"].isin(_COMPONENTS)].groupby(["route_id", "component"])["amount"].sum()
+    booked = costs[costs["component"].isin(_RATES.keys())].groupby(["route_id", "component"])["amount"].sum()
     expected = {}
-    for route, stops in evidence.frame("routes").groupby("route_id"):
-        vehicle = vehicles.loc[stops["vehicle_id"].iloc[0]].astype(object)
-        hours = (stops["etd"].max() - stops["eta"].min()).total_seconds() / 3600
-        bases = zip(
-            ("fixed_cost", "cost_per_km", "cost_per_hour"), (1.0, stops["km"].sum(), hours), _COMPONENTS, strict=True
-        )
-        for rate, base, component in bases:
-            money = 0.0 if pd.isna(vehicle[rate]) else float(vehicle[rate]) * float(base)
-            expected[(route, component)] = to_minor(money, currency)
+    for route in _driven(evidence):
+        hours = (route.stops["etd"].max() - route.stops["eta"].min()).total_seconds() / 3600
+        bases = (1.0, float(route.stops["km"].sum()), hours)
+        for (component, rate), base in zip(_RATES.items(), bases, strict=True):
+            money = 0.0 if pd.isna(route.vehicle[rate]) else float(route.vehicle[rate]) * base
+            expected[(route.name, component)] = to_minor(money, currency)
     for key in sorted({*expected, *booked.index}):
         amount, wanted = int(booked.get(key, 0)), expected.get(key, 0)
         if amount != wanted:

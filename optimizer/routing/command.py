@@ -22,7 +22,7 @@ from solvers.routing.solve import solve_routing
 DEFAULT_ITERATIONS: Final = 2000
 # Kept back of the seconds asked for: the search's last step, timing, check and writing; per stop, and at least.
 _RESERVE_PER_STOP: Final = 0.0005
-_LEAST_RESERVE: Final = 0.2
+_LEAST_RESERVE: Final = 0.4
 _ALMOST: Final = 1e-6
 
 

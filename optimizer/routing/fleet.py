@@ -1,7 +1,7 @@
-"""The vehicles of the plan date and the ways they drive, as the arrays of a routing problem."""
+"""The vehicles of the plan date as vehicle types of a routing problem."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -9,134 +9,121 @@ import pandas as pd
 
 from scenarios.periods import weekday_numbers
 from scenarios.world import World, rows_of
-from solvers.paths_on_graph import TravelMatrices, road_graph, straight_travel, travel_on
-from solvers.routing.problem import FORBIDDEN, NO_LIMIT, VehicleType
+from solvers.routing.problem import NO_LIMIT, VehicleType
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-# Speed over the great circle times the detour factor, where neither a travel table nor roads are given.
-STRAIGHT_KMH = 35.0
 # Loads inside are grams and millilitres.
-THOUSANDTHS = 1000
-_NO_CAPACITY = 10**12
-_DAY_SECONDS = 86_400
+THOUSANDTHS: Final = 1000
+_NO_CAPACITY: Final = 10**12
+_DAY_SECONDS: Final = 86_400
+# Columns of vehicles that say more than the routes can follow yet, and what is done instead.
+_NOT_YET: Final = {
+    "overtime_from_minutes": "overtime: shift and max_minutes are hard",
+    "max_overtime_minutes": "overtime: shift and max_minutes are hard",
+    "reload_minutes": "second trips: each vehicle drives one",
+    "speed_profile": "speed profiles: all vehicles drive alike",
+}
 
 
 @dataclass(frozen=True)
-class Travel:
-    """Whole metres and seconds between places, shape (places, places), and on what they rest, in words."""
+class Fleet:
+    """Vehicle types, the ids of the vehicles of each, the depots by number, and what is ignored, in words."""
 
-    metres: IntArray
-    seconds: IntArray
-    words: str
+    types: tuple[VehicleType, ...]
+    vehicle_ids: tuple[tuple[str, ...], ...]
+    depots: tuple[str, ...]
+    ignored: tuple[str, ...]
 
 
 def vehicles_of_the_day(world: World) -> pd.DataFrame:
-    """Return the vehicles that drive on the weekday of the plan date."""
+    """Return the vehicles that drive on the weekday of the plan date, by id; each ends where it starts unless told."""
     table = world.frame("vehicles")
     drives = [world.plan_date.weekday() in weekday_numbers(text) for text in table["available_on"]]
-    return table[drives].reset_index(drop=True)
+    today = table[np.array(drives, bool) & table["depot_id"].notna()].reset_index(drop=True)
+    return today.assign(end_depot_id=today["end_depot_id"].fillna(today["depot_id"]))
 
 
-def vehicle_types(
-    vehicles: pd.DataFrame, depots: list[str], stops: pd.DataFrame, minor: int
-) -> tuple[VehicleType, ...]:
-    """Return one type a vehicle, costs in minor units; `depots` gives their numbers."""
-    return tuple(_vehicle_type(row, depots, stops, minor) for row in rows_of(vehicles))
+def shift_seconds(start: object, end: object) -> tuple[int, int]:
+    """Return a shift "HH:MM" to "HH:MM" in seconds of the plan date; one that ends before it starts ends tomorrow."""
+    first, last = _clock(start, 0), _clock(end, _DAY_SECONDS)
+    return first, last + _DAY_SECONDS * (last <= first)
 
 
-def _vehicle_type(row: Any, depots: list[str], stops: pd.DataFrame, minor: int) -> VehicleType:
-    v: dict[str, Any] = dict(zip(row._fields, row, strict=True))
-    end = v["end_depot_id"] if isinstance(v["end_depot_id"], str) else v["depot_id"]
-    return VehicleType(
-        available=1,
-        capacity=(
-            _limit(v["capacity_kg"], THOUSANDTHS, _NO_CAPACITY),
-            _limit(v["capacity_l"], THOUSANDTHS, _NO_CAPACITY),
-        ),
-        depot=depots.index(v["depot_id"]),
-        end_depot=None if v["open_end"] else depots.index(end),
-        shift_start=_clock(v["shift_start"], 0),
-        shift_end=_clock(v["shift_end"], _DAY_SECONDS),
-        max_seconds=_limit(v["max_minutes"], 60, NO_LIMIT),
-        max_metres=_limit(v["max_km"], 1000, NO_LIMIT),
-        max_stops=_limit(v["max_stops"], 1, NO_LIMIT),
-        fixed_cost=_money(v["fixed_cost"]) * minor,
-        cost_per_km=_money(v["cost_per_km"]) * minor,
-        cost_per_hour=_money(v["cost_per_hour"]) * minor,
-        allowed=_allowed(v, stops),
-    )
-
-
-def _limit(value: Any, factor: int, otherwise: int) -> int:
-    return otherwise if value is None or pd.isna(value) else int(float(value) * factor)
-
-
-def _money(value: Any) -> float:
-    return 0.0 if value is None or pd.isna(value) else float(value)
-
-
-def _clock(text: object, otherwise: int) -> int:
+def _clock(text: object, missing: int) -> int:
     if not isinstance(text, str):
-        return otherwise
+        return missing
     hours, minutes = text.split(":")
     return int(hours) * 3600 + int(minutes) * 60
 
 
-def _allowed(vehicle: dict[str, Any], stops: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Return which stops the vehicle may serve: it starts where they are loaded, has their skills and temperature."""
-    has, cools = _words(vehicle["skills"]), _words(vehicle["temperature_classes"])
+def fleet_of(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame, minor: int) -> Fleet:
+    """Return the fleet for `stops`; vehicles that are alike are one type. Costs in minor units.
+
+    A vehicle may serve a stop that is loaded where it starts, whose skills it has, whose temperature it keeps (without
+    temperature_classes it keeps all), and that is promised to no other vehicle.
+    """
+    depots = tuple(sorted({*vehicles["depot_id"], *vehicles["end_depot_id"]}))
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    made: dict[tuple[Any, ...], VehicleType] = {}
+    for row in rows_of(vehicles):
+        vehicle = _vehicle_type(row, depots, _allowed(row, stops), minor)
+        mask = b"" if vehicle.allowed is None else vehicle.allowed.tobytes()
+        key = (*(value for name, value in vars(vehicle).items() if name != "allowed"), mask)
+        groups.setdefault(key, []).append(row.vehicle_id)
+        made.setdefault(key, vehicle)
+    types = tuple(VehicleType(**{**vars(made[key]), "available": len(ids)}) for key, ids in groups.items())
+    return Fleet(types, tuple(tuple(ids) for ids in groups.values()), depots, _ignored(world, vehicles))
+
+
+def _ignored(world: World, vehicles: pd.DataFrame) -> tuple[str, ...]:
+    asked = [words for name, words in _NOT_YET.items() if vehicles[name].notna().any()]
+    asked += ["second trips: each vehicle drives one"] if (vehicles["max_trips"].fillna(1) > 1).any() else []
+    asked += ["drivers' breaks"] if world.has("vehicle_breaks") else []
+    asked += ["doors of depots"] if world.has("dock_slots") else []
+    return tuple(f"not planned yet: {words}" for words in dict.fromkeys(asked))
+
+
+def _vehicle_type(row: Any, depots: tuple[str, ...], allowed: npt.NDArray[np.bool_], minor: int) -> VehicleType:
+    start, end = shift_seconds(row.shift_start, row.shift_end)
+    return VehicleType(
+        available=1,
+        capacity=tuple(_limit(value, THOUSANDTHS, _NO_CAPACITY) for value in (row.capacity_kg, row.capacity_l)),
+        depot=depots.index(row.depot_id),
+        end_depot=None if row.open_end else depots.index(row.end_depot_id),
+        shift_start=start,
+        shift_end=end,
+        max_seconds=_limit(row.max_minutes, 60, NO_LIMIT),
+        max_metres=_limit(row.max_km, 1000, NO_LIMIT),
+        max_stops=_limit(row.max_stops, 1, NO_LIMIT),
+        fixed_cost=_rate(row.fixed_cost) * minor,
+        cost_per_km=_rate(row.cost_per_km) * minor,
+        cost_per_hour=_rate(row.cost_per_hour) * minor,
+        allowed=None if allowed.all() else allowed,
+    )
+
+
+def _limit(value: Any, factor: int, missing: int) -> int:
+    """Return a limit in whole units, cut off; a hair is added so that 1.001 kg is 1,001 grams."""
+    return missing if pd.isna(value) else int(float(value) * factor + 1e-6)
+
+
+def _rate(value: Any) -> float:
+    return 0.0 if pd.isna(value) else float(value)
+
+
+def _allowed(vehicle: Any, stops: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    has, keeps = words_of(vehicle.skills), words_of(vehicle.temperature_classes)
     return np.array(
         [
-            row.depot_id == vehicle["depot_id"]
-            and _words(row.skills) <= has
-            and (not cools or not isinstance(row.temperature_class, str) or row.temperature_class in cools)
+            row.depot_id in (None, vehicle.depot_id)
+            and words_of(row.skills) <= has
+            and (not keeps or row.temperature_class is None or row.temperature_class in keeps)
+            and row.vehicle_id in (None, vehicle.vehicle_id)
             for row in rows_of(stops)
         ],
         dtype=bool,
     )
 
 
-def _words(text: object) -> frozenset[str]:
+def words_of(text: object) -> frozenset[str]:
+    """Return the words of "lift|cold"."""
     return frozenset(text.split("|")) if isinstance(text, str) and text else frozenset()
-
-
-def travel(world: World, places: pd.DataFrame) -> Travel:
-    """Return travel between `places` (columns place_id, lat, lon): from the travel table, else roads, else straight.
-
-    Each pair the table lacks is taken from the roads or the straight way.
-    """
-    lat, lon = places["lat"].to_numpy(float), places["lon"].to_numpy(float)
-    matrices, words = _roads(world, lat, lon)
-    metres = np.where(matrices.metres < 0, FORBIDDEN, matrices.metres)
-    seconds = np.where(matrices.seconds < 0, 0, matrices.seconds)
-    given = world.frame("travel")
-    given = given[given["from_hour"] == 0]
-    number = {name: n for n, name in enumerate(places["place_id"])}
-    known = given["from_id"].isin(number.keys()) & given["to_id"].isin(number.keys())
-    for row in rows_of(given[known]):
-        a, b = number[row.from_id], number[row.to_id]
-        metres[a, b], seconds[a, b] = round(row.km * 1000), int(np.ceil(row.minutes * 60))
-    if known.any():
-        words = f"{int(known.sum())} pairs from the travel table, the others by {words}"
-    return Travel(metres, seconds, words)
-
-
-def _roads(world: World, lat: FloatArray, lon: FloatArray) -> tuple[TravelMatrices, str]:
-    if not (world.has("road_nodes") and world.has("road_edges")):
-        return straight_travel(lat, lon, STRAIGHT_KMH), f"the straight way × 1.3 at {STRAIGHT_KMH:g} km/h"
-    nodes, edges = world.frame("road_nodes"), world.frame("road_edges")
-    number = pd.Series(np.arange(len(nodes)), index=nodes["node_id"])
-    ends = number[edges["from_node"]].to_numpy(), number[edges["to_node"]].to_numpy()
-    kmh = np.asarray(edges["kmh"].astype(float).fillna(STRAIGHT_KMH), np.float64)
-    metres, oneway = np.asarray(edges["metres"], np.float64), np.asarray(edges["oneway"], bool)
-    graph = road_graph(ends, metres, kmh, oneway)
-    nearest = [_nearest(nodes, a, b) for a, b in zip(lat, lon, strict=True)]
-    return travel_on(graph, np.array(nearest, np.int64)), "the fastest way on the roads, its own length billed"
-
-
-def _nearest(nodes: pd.DataFrame, lat: float, lon: float) -> int:
-    """Return the crossing nearest to a point; the way to it is not counted."""
-    scale = np.cos(np.radians(lat))
-    distance = (nodes["lat"].to_numpy(float) - lat) ** 2 + ((nodes["lon"].to_numpy(float) - lon) * scale) ** 2
-    return int(distance.argmin())

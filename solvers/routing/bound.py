@@ -83,12 +83,19 @@ def lower_bound(problem: RoutingProblem, effort: float = 1.0) -> LowerBound:
     if not vehicles:
         must = bool((problem.stops.price == MUST).any())
         return LowerBound(math.inf if must else float(problem.stops.price.sum()), "no vehicle: all is left out")
+    found = _relaxations(problem, vehicles, effort)
+    strength, value = max(found.items(), key=lambda item: item[1])
+    return LowerBound(value, strength)
+
+
+def _relaxations(problem: RoutingProblem, vehicles: list[VehicleType], effort: float) -> dict[str, float]:
+    """Return the value of each relaxation that the size allows, by its strength in words."""
     routes, fleet = _fewest_routes(problem, vehicles), _cheapest_fleet(problem, vehicles)
     if problem.stops.count > LARGEST_TREE:
         found = {_NEAREST: fleet + _nearest_in_blocks(problem, vehicles)}
         if effort == 1.0:
             found[_RADIAL] = _radial(problem, vehicles)
-        return _best(found)
+        return found
     arcs = _arcs(problem, vehicles)
     found = {_NEAREST: fleet + _nearest(problem, arcs, routes), _RADIAL: _radial(problem, vehicles)}
     if problem.stops.count <= LARGEST_ASSIGNMENT:
@@ -97,12 +104,7 @@ def lower_bound(problem: RoutingProblem, effort: float = 1.0) -> LowerBound:
         found[_ASSIGNMENT] = max(without, _assignment(arcs, arcs.first_fixed, price, routes))
     if (problem.stops.price == MUST).all():
         found[_TREE] = fleet + _tree(arcs, routes, effort)
-    return _best(found)
-
-
-def _best(found: dict[str, float]) -> LowerBound:
-    strength, value = max(found.items(), key=lambda item: item[1])
-    return LowerBound(value, strength)
+    return found
 
 
 def _must_loads(problem: RoutingProblem) -> IntArray:

@@ -246,8 +246,9 @@ def _shape_faults(problem: RoutingProblem) -> Iterator[str]:
 def _stop_faults(problem: RoutingProblem) -> Iterator[str]:
     stops = problem.stops
     for name in ("delivery", "pickup", "setup_seconds", "service_seconds", "price"):
-        values = np.asarray(getattr(stops, name), float).reshape(stops.count, -1)
-        for stop in np.flatnonzero(~(values >= 0).all(axis=1)):
+        values = np.asarray(getattr(stops, name), float)
+        wrong = ~(values >= 0)
+        for stop in np.flatnonzero(wrong.any(axis=1) if wrong.ndim > 1 else wrong):
             yield f"stop {stop}: {name} must not be negative or missing"
     for number in range(stops.count):
         for start, end in stops.windows(number):

@@ -1,0 +1,130 @@
+"""
+Route public instances of each class and print the gap to the best known value, beside nearest neighbour with 2-opt.
+
+    python -m benchmarks.routing [--work 2000]
+
+The files are read from the folder named by DAYPLAN_DATA. Every run appends to benchmarks/records.csv; nothing gates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.records import append_record, data_folder
+from optimizer.routing.command import BestKnown, best_known
+from optimizer.routing.file_problem import FileProblem
+from optimizer.routing.files import read_routing_file
+from solvers.outcome import Outcome
+from solvers.routing.problem import FORBIDDEN, RoutingPlan, RoutingProblem, Work
+from solvers.routing.pyvrp_engine import pyvrp_engine
+from solvers.routing.schedule import excess_of, plan_of, planned_route
+from solvers.routing.solve import solve_routing
+
+FILES = (
+    "CVRP/X-n101-k25.vrp", "CVRP/X-n204-k19.vrp", "CVRP/X-n502-k39.vrp", "VRPTW/R1_10_1.vrp", "VRPTW/C2_10_1.vrp",
+    "solomon/R101.txt", "solomon/RC208.txt", "gehring_homberger/c1_2_1.txt", "li_lim/lrc201.txt", "li_lim/lc1_2_1.txt",
+    "HFVRP/X101-FSMFD.vrp", "HFVRP/X125-HVRP.vrp", "MDVRPTW/PR11A.vrp", "SDVRPTW/PR01.vrp", "PCVRPTW/C1_10_1.vrp",
+    "VRPB/X-n524-50-k125.vrp",
+)  # fmt: skip
+# Candidates tried for the next stop, nearest first, before a route goes home.
+_TRIED = 30
+
+
+def nearest_neighbour(problem: RoutingProblem) -> RoutingPlan:
+    """Return the plan of a simple rule: always on to the nearest stop that still fits, then 2-opt in each route.
+
+    Stops that fit no further route are left out at their price; shipments are not handled.
+    """
+    left, routes = set(range(problem.stops.count)), []
+    for kind, vehicle in enumerate(problem.vehicle_types):
+        for _ in range(vehicle.available):
+            route = _grown(problem, kind, left)
+            if not route:
+                break
+            left -= set(route)
+            routes.append((kind, two_opt(problem, kind, route)))
+    return plan_of(problem, routes)
+
+
+def _grown(problem: RoutingProblem, kind: int, left: set[int]) -> list[int]:
+    route: list[int] = []
+    vehicle = problem.vehicle_types[kind]
+    place = int(problem.depot_place[vehicle.depot])
+    while left - set(route):
+        free = np.array(sorted(left - set(route)))
+        metres = problem.metres[vehicle.profile][place, problem.stops.place[free]]
+        near = free[np.argsort(np.where(metres == FORBIDDEN, np.iinfo(metres.dtype).max, metres), kind="stable")][
+            :_TRIED
+        ]
+        stop = next((int(s) for s in near if not excess_of(problem, kind, [*route, int(s)]).kinds()), None)
+        if stop is None:
+            break
+        route.append(stop)
+        place = int(problem.stops.place[stop])
+    return route
+
+
+def two_opt(problem: RoutingProblem, kind: int, route: list[int]) -> list[int]:
+    """Return the route after reversals that make it cheaper, first improvement, until none is left."""
+    cost, improved = planned_route(problem, kind, 0, route).cost, True
+    while improved:
+        improved = False
+        for i in range(len(route) - 1):
+            for j in range(i + 2, len(route) + 1):
+                other = [*route[:i], *route[i:j][::-1], *route[j:]]
+                if excess_of(problem, kind, other).kinds():
+                    continue
+                changed = planned_route(problem, kind, 0, other).cost
+                if changed < cost - 1e-9:
+                    route, cost, improved = other, changed, True
+    return route
+
+
+def _gap(file: FileProblem, plan: RoutingPlan | None, best: BestKnown | None) -> str:
+    """Return the gap to the best known value in words; vehicles too where they come first."""
+    if plan is None or best is None or not np.isfinite(plan.cost):
+        return "-"
+    gap = f"{file.stated_cost(plan) / best.cost - 1:+.2%}"
+    return f"{gap} ({len(plan.routes) - best.vehicles:+d})" if file.vehicle_price else gap
+
+
+def _rows(folder: Path, work: Work) -> Iterator[list[str]]:
+    for name in FILES:
+        path = folder / name
+        file, best = read_routing_file(path), best_known(path)
+        begun = time.perf_counter()
+        outcome: Outcome[RoutingPlan] = solve_routing(file.problem, work, pyvrp_engine)
+        seconds = time.perf_counter() - begun
+        plan = outcome.plan
+        shipped = (file.problem.stops.partner >= 0).any()
+        rule = None if shipped or file.problem.stops.count > 600 else nearest_neighbour(file.problem)
+        cost = file.stated_cost(plan) if plan else float("nan")
+        append_record(
+            f"routing {name} {work.iterations} iterations",
+            seconds,
+            objective=cost,
+            bound=file.stated_bound(outcome.bound)[1],
+            gap=cost / best.cost - 1 if best else outcome.gap,
+        )
+        stated = f"{cost:,.2f}", _gap(file, plan, best), f"{outcome.gap:.1%}", f"{seconds:.1f}"
+        yield [name, *stated, _gap(file, rule, best)]
+
+
+def main() -> None:
+    """Print one line for each file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=int, default=2000, help="iterations of the search")
+    work = Work(parser.parse_args().work, None, 1)
+    form = "{:30} {:>14} {:>16} {:>9} {:>8} {:>20}"
+    print(form.format("file", "cost", "to best known", "to bound", "seconds", "nearest neighbour"))
+    for row in _rows(data_folder("vrp"), work):
+        print(form.format(*row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The day as a routing problem: its stops, vehicles and ways in arrays."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from optimizer.routing.fleet import THOUSANDTHS, Fleet, fleet_of
+from optimizer.routing.stops import StopsOfTheDay
+from optimizer.routing.travel import Travel, travel
+from scenarios.money import minor_digits
+from scenarios.world import World
+from solvers.routing.problem import ALONE, RoutingProblem, Stops, stops_of
+
+FloatArray = npt.NDArray[np.float64]
+# Leaving out a stop without a price of its own costs so many trips to it and back, so that it happens only in need.
+TRIPS_FOR_A_STOP: Final = 20.0
+_SECONDS_PER_MINUTE: Final = 60
+
+
+@dataclass(frozen=True)
+class Day:
+    """The stops, vehicles and ways of the day, and the problem they make; stop n of the problem is row n of `found`."""
+
+    world: World
+    found: StopsOfTheDay
+    fleet: Fleet
+    ways: Travel
+    problem: RoutingProblem
+
+    @property
+    def minor(self) -> int:
+        """Minor units of money in a major one."""
+        return int(10 ** minor_digits(self.world.policy.currency))
+
+
+def day_of(world: World, found: StopsOfTheDay, vehicles: pd.DataFrame) -> Day:
+    """Return the routing problem of the day: depots first among the places, then the stops."""
+    minor = int(10 ** minor_digits(world.policy.currency))
+    fleet = fleet_of(world, vehicles, found.stops, minor)
+    where = world.frame("locations").set_index("location_id").reindex(list(fleet.depots))
+    here = pd.DataFrame({"names": [(name,) for name in fleet.depots], "lat": where["lat"].to_numpy(float)})
+    here["lon"] = where["lon"].to_numpy(float)
+    ways = travel(world, pd.concat([here, found.stops[["names", "lat", "lon"]]], ignore_index=True))
+    problem = RoutingProblem(
+        stops=_stop_arrays(found, len(fleet.depots), _prices(found, vehicles, fleet, ways) * minor),
+        depot_place=np.arange(len(fleet.depots)),
+        vehicle_types=fleet.types,
+        metres=(ways.metres,),
+        seconds=(ways.seconds,),
+    )
+    return Day(world, found, fleet, ways, problem)
+
+
+def _stop_arrays(found: StopsOfTheDay, depots: int, price: FloatArray) -> Stops:
+    """Return the arrays of the stops; loads in grams and millilitres, rounded up; times in seconds since midnight."""
+    stops = found.stops
+    partner = pd.Index(stops["stop_id"]).get_indexer(stops["partner"].fillna(""))
+    picks = (stops["kind"] == "pick-up").to_numpy()
+    loads = np.ceil(np.round(stops[["load_kg", "load_l"]].to_numpy(float) * THOUSANDTHS, 6)).astype(np.int64)
+    # Both ends of a shipment carry what is picked up, and are left out together, at the price of both.
+    drops = ~picks & (partner != ALONE)
+    loads[drops] = loads[partner[drops]]
+    price = np.where(partner == ALONE, price, (price + price[partner]) / 2)
+    windows = [_widest(some) for some in found.windows]
+    flat = np.array([window for some in windows for window in some], np.int64).reshape(-1, 2)
+    return stops_of(
+        np.arange(len(stops)) + depots,
+        np.where(picks[:, None], 0, loads),
+        pickup=np.where(picks[:, None], loads, 0),
+        first_window=np.cumsum([0, *(len(some) for some in windows)]).astype(np.int64),
+        window_start=flat[:, 0].copy(),
+        window_end=flat[:, 1].copy(),
+        setup_seconds=_seconds(stops["setup_minutes"]),
+        service_seconds=_seconds(stops["service_minutes"]),
+        release=np.where((partner == ALONE) & ~picks, stops["release"].to_numpy(np.int64), 0),
+        price=price,
+        priority=stops["priority"].fillna(0).to_numpy(np.int64),
+        partner=partner.astype(np.int64),
+    )
+
+
+def _widest(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the widest window alone, the earliest of equal ones: the engine takes one a stop."""
+    return [max(windows, key=lambda window: (window[1] - window[0], -window[0]))] if windows else []
+
+
+def _seconds(minutes: "pd.Series[float]") -> npt.NDArray[np.int64]:
+    return np.asarray(np.rint(minutes.to_numpy(float) * _SECONDS_PER_MINUTE), np.int64)
+
+
+def _prices(found: StopsOfTheDay, vehicles: pd.DataFrame, fleet: Fleet, ways: Travel) -> FloatArray:
+    """Return the price of leaving each stop out in major units: the table's, else many trips by the dearest vehicle.
+
+    A priority above 0 multiplies the assumed price by 1 + priority.
+    """
+    dearest = vehicles[["fixed_cost", "cost_per_km", "cost_per_hour"]].astype(float).fillna(0).max()
+    at = np.arange(len(found.stops)) + len(fleet.depots)
+    depot = np.array([fleet.depots.index(name) if name in fleet.depots else 0 for name in found.stops["depot_id"]])
+    km = np.maximum(ways.metres[depot, at], 0) / 1000
+    hours = np.maximum(ways.seconds[depot, at], 0) / 3600 + found.stops["service_minutes"].to_numpy(float) / 60
+    trip = dearest["fixed_cost"] + 2 * (km * dearest["cost_per_km"] + hours * dearest["cost_per_hour"])
+    first = 1 + found.stops["priority"].fillna(0).clip(lower=0).to_numpy(float)
+    own = found.stops["unserved_cost"].to_numpy(float)
+    return np.asarray(np.where(np.isnan(own), np.maximum(trip, 1.0) * TRIPS_FOR_A_STOP * first, own), np.float64)

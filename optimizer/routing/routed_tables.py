@@ -1,0 +1,175 @@
+"""From a plan of routes to the tables `routes`, `unserved` and `costs`, and what people should look at."""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from optimizer.plan.exceptions import ExceptionRow
+from optimizer.plan.ids import stable_id
+from optimizer.routing.day import Day
+from optimizer.routing.fleet import THOUSANDTHS
+from optimizer.routing.stops import StopsOfTheDay
+from scenarios.money import minor_digits, to_minor
+from scenarios.schema import declared
+from scenarios.world import World, rows_of
+from solvers.routing.problem import PlannedRoute, RoutingPlan
+from solvers.routing.unserved import Reason, Relaxation
+
+_CAUSES: Final = {
+    "skills": "no vehicle has its skills and temperature, starts where it is loaded and is the one promised",
+    "load": "it is above the load of every vehicle that may bring it",
+    "window": "no vehicle reaches it inside its window",
+    "limits": "a trip of its own breaks shift, time or distance of every vehicle",
+    "vehicles": "every vehicle is out and none has room for it",
+    "price": "bringing it costs more than leaving it out",
+    "search": "it would fit, but no place for it was found within the work allowed",
+    "partner": "its shipment found no place on a route",
+}
+_NOTHING: Final = "nothing single"
+
+
+def no_tables() -> dict[str, pd.DataFrame]:
+    """Return the tables of a day without routes, without rows."""
+    return {name: pd.DataFrame(columns=list(declared()[name].names)) for name in ("routes", "unserved", "costs")}
+
+
+def route_table(day: Day, plan: RoutingPlan) -> pd.DataFrame:
+    """Return the table `routes`: for each route its depot, its stops in driving order, its end; local times."""
+    rows = [row for number, route in enumerate(plan.routes) for row in _route_rows(day, number, route)]
+    return pd.DataFrame(rows, columns=list(declared()["routes"].names))
+
+
+def _route_rows(day: Day, number: int, route: PlannedRoute) -> Iterator[dict[str, Any]]:
+    kind = day.problem.vehicle_types[route.vehicle_type]
+    vehicle = day.fleet.vehicle_ids[route.vehicle_type][route.vehicle]
+    common = {"route_id": f"R{number + 1:03d}", "vehicle_id": vehicle, "trip": 1, "locked": False}
+    begin = _moment(day, route.start)
+    start = {"stop_id": day.fleet.depots[kind.depot], "kind": "depot", "eta": begin, "etd": begin, "wait_minutes": 0.0}
+    yield {
+        **common,
+        **start,
+        **_way(route, 0, 0.0),
+        "seq": 0,
+        "line_id": stable_id("route", vehicle, "start", begin.date()),
+    }
+    for k, stop in enumerate(route.stops.tolist()):
+        given = day.found.stops.iloc[stop]
+        yield {
+            **common,
+            **_way(route, k + 1, float(route.leg_metres[k])),
+            "seq": k + 1,
+            "line_id": stable_id("route", given["stop_id"], day.world.plan_date),
+            "stop_id": given["stop_id"],
+            "kind": given["kind"],
+            "eta": _moment(day, int(route.arrival[k])),
+            "etd": _moment(day, int(route.departure[k])),
+            "wait_minutes": round(float(route.wait[k]) / 60, 6),
+        }
+    if kind.end_depot is not None:
+        home = _moment(day, route.end)
+        end = {
+            "stop_id": day.fleet.depots[kind.end_depot],
+            "kind": "depot",
+            "eta": home,
+            "etd": home,
+            "wait_minutes": 0.0,
+        }
+        last = _way(route, len(route.stops), float(route.leg_metres[-1]))
+        unloaded = {"load_kg": 0.0, "load_l": 0.0, "seq": len(route.stops) + 1}
+        yield {**common, **end, **last, **unloaded, "line_id": stable_id("route", vehicle, "end", begin.date())}
+
+
+def _way(route: PlannedRoute, n: int, metres: float) -> dict[str, float]:
+    kg, litres = (round(float(load) / THOUSANDTHS, 3) for load in route.loads[n])
+    return {"load_kg": kg, "load_l": litres, "km": round(metres / 1000, 3)}
+
+
+def _moment(day: Day, seconds: int) -> datetime:
+    return datetime.combine(day.world.plan_date, time()) + timedelta(seconds=seconds)
+
+
+def unserved_table(day: Day, reasons: list[Reason]) -> pd.DataFrame:
+    """Return the table `unserved`: each stop left out with its cause, what would let it in and what that costs."""
+    rows = []
+    for reason in reasons:
+        row = {"stop_id": day.found.stops["stop_id"].iloc[reason.stop], "cause": _CAUSES[reason.cause]}
+        helps = reason.relaxation.kind != "none"
+        cost = round(reason.relaxation.cost) if helps else None
+        rows.append({**row, "cheapest_relaxation": _relaxation_words(day, reason.relaxation), "cost": cost})
+    table = pd.DataFrame(rows, columns=list(declared()["unserved"].names))
+    return table.sort_values("stop_id", kind="stable").reset_index(drop=True)
+
+
+def _relaxation_words(day: Day, relaxation: Relaxation) -> str:
+    kind = relaxation.vehicle_type
+    vehicle = "a vehicle" if kind is None else f"a vehicle like {day.fleet.vehicle_ids[kind][0]}"
+    if kind is not None and relaxation.route is not None:
+        vehicle = f"route R{relaxation.route + 1:03d}"
+    minutes, thousands = -(-relaxation.amount // 60), relaxation.amount / THOUSANDTHS
+    unit = ("kg", "litres")[relaxation.dimension]
+    words = {
+        "vehicle": f"one more of {vehicle.removeprefix('a vehicle like ')}",
+        "load": f"{thousands:,.3f}".rstrip("0").rstrip(".") + f" {unit} more load on {vehicle}",
+        "window": f"a window that closes {minutes:,} minutes later",
+        "shift": f"a shift {minutes:,} minutes longer for {vehicle}",
+        "seconds": f"{minutes:,} minutes more working time for {vehicle}",
+        "metres": f"{thousands:,.1f} km more for {vehicle}",
+        "stops": f"{relaxation.amount:,} more stop for {vehicle}",
+        "skills": f"{vehicle} allowed to bring it",
+        "price": "a price of leaving it out above what bringing it costs",
+    }
+    return words.get(relaxation.kind, _NOTHING)
+
+
+def unserved_without_plan(stops: list[str], why: str) -> pd.DataFrame:
+    """Return the table `unserved` of a day on which nothing is planned, for one reason."""
+    rows = [{"stop_id": stop, "cause": why, "cheapest_relaxation": _NOTHING, "cost": None} for stop in sorted(stops)]
+    return pd.DataFrame(rows, columns=list(declared()["unserved"].names))
+
+
+def left_out_rows(world: World, found: StopsOfTheDay, unserved: pd.DataFrame) -> list[ExceptionRow]:
+    """Return an exception for each stop left out, worth what leaving it out costs where the tables say so."""
+    minor = 10 ** minor_digits(world.policy.currency)
+    worth = found.stops.set_index("stop_id")["unserved_cost"].fillna(0.0)
+    return [
+        ExceptionRow(
+            f"unserved {row.stop_id}",
+            "unserved",
+            f"stop {row.stop_id} is left out: {row.cause}; what would let it in: {row.cheapest_relaxation}",
+            {},
+            round(float(worth[row.stop_id]) * minor),
+        )
+        for row in rows_of(unserved)
+    ]
+
+
+def route_costs(world: World, routes: pd.DataFrame) -> pd.DataFrame:
+    """Return the cost rows of the routes: fixed, distance and time of each vehicle, in cash, each rounded once."""
+    vehicles = world.frame("vehicles").set_index("vehicle_id")
+    rates = vehicles[["fixed_cost", "cost_per_km", "cost_per_hour"]].astype(float).fillna(0.0)
+    rows = []
+    for route, stops in routes.groupby("route_id", sort=True):
+        vehicle = stops["vehicle_id"].iloc[0]
+        hours = (stops["etd"].max() - stops["eta"].min()).total_seconds() / 3600
+        bases = np.array([1.0, float(stops["km"].sum()), hours])
+        money = dict(zip(("fixed", "distance", "time"), rates.loc[vehicle].to_numpy() * bases, strict=True))
+        rows += [
+            {
+                "cost_id": stable_id("cost", "route", vehicle, component),
+                "decision": "routes",
+                "component": f"route_{component}",
+                "nature": "cash",
+                "location_id": vehicles.loc[vehicle, "depot_id"],
+                "route_id": route,
+                "date": world.plan_date,
+                "due_on": world.plan_date,
+                "currency": world.policy.currency,
+                "amount": to_minor(amount, world.policy.currency),
+            }
+            for component, amount in money.items()
+        ]
+    table = pd.DataFrame(rows, columns=list(declared()["costs"].names))
+    return table[table["amount"] != 0].reset_index(drop=True)
