@@ -6,8 +6,6 @@ Without a command it plans the built-in company and says where to look.
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -16,16 +14,23 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from optimizer.allowed import allowed_decisions
 from optimizer.backtest import backtest
 from optimizer.executor import run_all_on, usable_cores
+from optimizer.filters.stage import Filter
 from optimizer.memory import NoPlanFolderError
-from optimizer.pipeline import Order, Wanted, Written, carry_out
+from optimizer.pipeline import Order, Wanted, carry_out
 from optimizer.plan.publish import LockedError, OccupiedError
 from optimizer.plan.verify import verify_plan
+from optimizer.reports.console import (
+    SHOWN_FAULTS,
+    print_decisions,
+    print_faults,
+    print_figures,
+    print_summary,
+    shown_progress,
+)
 from optimizer.reports.write import write_reports
 from optimizer.routing.command import RouteRequest, route_file
 from optimizer.routing.file_problem import UnreadableRoutingFileError
@@ -33,7 +38,6 @@ from scenarios.demo import Size, write_demo
 from scenarios.faults import UnusableInputError
 from scenarios.importers import KINDS
 from scenarios.load import load_world
-from scenarios.money import as_decimal
 from scenarios.plans import read_plan
 from scenarios.world import World
 from solvers.outcome import NoPlanError
@@ -41,7 +45,6 @@ from solvers.routing.solve import UnsupportedError
 
 DEMO_FOLDER = Path("demo")
 PLANS_FOLDER = Path("plans")
-SHOWN_FAULTS = 20
 
 
 class UsageError(Exception):
@@ -74,6 +77,7 @@ Workers = Annotated[int | None, typer.Option(min=1, help="processes; else the co
 Out = Annotated[Path | None, typer.Option("--out", help="the plan folder; else plans/<date>-<hash>")]
 Json = Annotated[bool, typer.Option("--json", help="answer in JSON on standard output")]
 Previous = Annotated[str | None, typer.Option(help='plan before this one, or "none"; else the last of this company')]
+Without = Annotated[list[Filter] | None, typer.Option(help="leave a filter out, to see what it does; repeatable")]
 Paths = Annotated[int | None, typer.Option("--paths", min=1, help="demand paths; else the policy's")]
 Horizon = Annotated[int | None, typer.Option("--horizon", min=1, help="periods, the first is the plan date")]
 
@@ -93,6 +97,7 @@ def plan(
     paths: Paths = None,
     horizon: Horizon = None,
     previous: Previous = None,
+    without: Without = None,
     workers: Workers = None,
     out_folder: Out = None,
     as_json: Json = False,
@@ -102,18 +107,7 @@ def plan(
         data = DEMO_FOLDER
         write_demo(data)
         err.print(f"the built-in company lies in {data}")
-    _decide(
-        Wanted.PLAN,
-        data,
-        out_folder,
-        as_json,
-        date=date,
-        seed=seed,
-        paths=paths,
-        horizon=horizon,
-        workers=workers,
-        previous=previous,
-    )
+    _decide(Wanted.PLAN, **locals())
 
 
 @app.command()
@@ -124,23 +118,30 @@ def reorder(
     paths: Paths = None,
     horizon: Horizon = None,
     previous: Previous = None,
+    without: Without = None,
     workers: Workers = None,
     out_folder: Out = None,
     as_json: Json = False,
 ) -> None:
     """Decide what to order, with the forecast it rests on. Example: `python run_plan.py reorder my_tables`."""
-    _decide(
-        Wanted.REORDER,
-        data,
-        out_folder,
-        as_json,
-        date=date,
-        seed=seed,
-        paths=paths,
-        horizon=horizon,
-        workers=workers,
-        previous=previous,
-    )
+    _decide(Wanted.REORDER, **locals())
+
+
+@app.command()
+def markdown(
+    data: Data,
+    date: Date = None,
+    seed: Seed = None,
+    paths: Paths = None,
+    horizon: Horizon = None,
+    previous: Previous = None,
+    without: Without = None,
+    workers: Workers = None,
+    out_folder: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Decide which prices to change, with the forecast behind them. Example: `run_plan.py markdown my_tables`."""
+    _decide(Wanted.MARKDOWN, **locals())
 
 
 @app.command()
@@ -152,15 +153,13 @@ def forecast(
     levels: Annotated[str, typer.Option(help="probabilities, comma between")] = ".1,.5,.9",
     seed: Seed = None,
     previous: Previous = None,
+    without: Without = None,
     workers: Workers = None,
     out_folder: Out = None,
     as_json: Json = False,
 ) -> None:
     """Forecast demand. Example: `python run_plan.py forecast my_tables --horizon 28 --levels .5,.975`."""
-    _decide(
-        Wanted.FORECAST, data, out_folder, as_json,
-        date=date, seed=seed, paths=paths, horizon=horizon, workers=workers, previous=previous, levels=_levels(levels),
-    )  # fmt: skip
+    _decide(Wanted.FORECAST, **{**locals(), "levels": _levels(levels)})
 
 
 def _levels(text: str) -> tuple[float, ...]:
@@ -210,11 +209,8 @@ def check(data: Data, date: Date = None, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(_check_result(world), ensure_ascii=False, indent=1))
         return
-    _print_faults(world)
-    table = Table("decision", "possible", "why", title=f"Decisions for {world.plan_date}", title_justify="left")
-    for allowed in allowed_decisions(world):
-        table.add_row(allowed.decision, "yes" if allowed.possible else "no", allowed.words)
-    out.print(table)
+    print_faults(out, world)
+    print_decisions(out, world)
 
 
 def _check_result(world: World) -> dict[str, Any]:
@@ -224,18 +220,6 @@ def _check_result(world: World) -> dict[str, Any]:
         "notices": list(world.notices),
         "decisions": [vars(allowed) for allowed in allowed_decisions(world)],
     }
-
-
-def _print_faults(world: World) -> None:
-    for notice in world.notices:
-        out.print(f"note: {notice}", markup=False)
-    for fault in world.quarantine[:SHOWN_FAULTS]:
-        out.print(str(fault), markup=False)
-    more = len(world.quarantine) - SHOWN_FAULTS
-    if more > 0:
-        out.print(f"… and {more:,} more; --json lists all")
-    if not world.quarantine:
-        out.print("no faults found")
 
 
 @app.command()
@@ -286,19 +270,48 @@ def explain(
 
 @app.command()
 def route(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="CVRPLIB .vrp, Solomon .txt or VROOM .json file")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", help="folder of tables, or a CVRPLIB .vrp, Solomon .txt, VROOM .json file"),
+    ],
+    plan_dir: Annotated[
+        Path | None, typer.Option("--plan", help="for tables: a plan of this day whose transfers are brought too")
+    ] = None,
+    date: Date = None,
+    previous: Previous = None,
+    without: Without = None,
     work: Annotated[
         int | None, typer.Option(min=1, help="iterations of the search: the same routes every time")
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="wall time from start to the written file")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
-    out_file: Annotated[Path | None, typer.Option("--out", help="file or folder; else beside the input")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="for files: wall time from start to the written file")
+    ] = None,
+    seed: Seed = None,
+    out_path: Annotated[Path | None, typer.Option("--out", help="file or folder; else beside the input")] = None,
     as_json: Json = False,
 ) -> None:
-    """Route a benchmark or VROOM file. Example: `python run_plan.py route X-n101-k25.vrp --seconds 10`."""
+    """Route a day's deliveries, or a file. Example: `python run_plan.py route X-n101-k25.vrp --seconds 10`."""
+    if source.is_dir():
+        if seconds is not None:
+            raise UsageError("--seconds is for files; a day's routes have --work, so that they are the same every time")
+        _decide(
+            Wanted.ROUTE,
+            source,
+            out_path,
+            as_json,
+            date=date,
+            seed=seed,
+            route_iterations=work,
+            without=without,
+            previous=previous,
+            transfers=plan_dir,
+        )
+        return
     if not source.is_file():
-        raise UsageError(f"{source} is no file; a folder of tables is routed by plan")
-    routed = route_file(source, RouteRequest(work, seconds, seed, out_file))
+        raise UsageError(f"{source} is neither a file nor a folder of tables")
+    if date or without or plan_dir or previous:
+        raise UsageError("--date, --previous, --without and --plan are for a folder of tables, not for a file")
+    routed = route_file(source, RouteRequest(work, seconds, 1 if seed is None else seed, out_path))
     if as_json:
         print(json.dumps(routed.summary(), ensure_ascii=False, indent=1))
         return
@@ -322,70 +335,30 @@ def backtest_command(
     if as_json:
         print(table.to_json(orient="records"))
         return
-    shown = Table(
-        *table.columns, title=f"{first.date()} to {last.date()}, {world.policy.currency}", title_justify="left"
-    )
-    for row in table.itertuples(index=False):
-        shown.add_row(
-            *(
-                value if isinstance(value, str) else f"{value:,.4g}" if abs(value) < 10 else f"{value:,.0f}"
-                for value in row
-            )
-        )
-    out.print(shown)
+    print_figures(out, table, f"{first.date()} to {last.date()}, {world.policy.currency}")
 
 
-def _decide(wanted: Wanted, data: Path, folder: Path | None, as_json: bool, **options: Any) -> None:
+_CHANGES = ("seed", "paths", "horizon", "route_iterations")
+
+
+def _decide(wanted: Wanted, data: Path, out_folder: Path | None, as_json: bool, **options: Any) -> None:
     date = options.pop("date")
-    changes = {name: options[name] for name in ("seed", "paths", "horizon") if options.get(name) is not None}
+    changes = {name: options[name] for name in _CHANGES if options.get(name) is not None}
     world = load_world(data, date.date() if date else None, changes)
     order = Order(
         wanted,
         options.get("workers") or usable_cores(),
         options.get("levels", (0.1, 0.5, 0.9)),
         options.get("previous"),
+        frozenset(options.get("without") or ()),
+        options.get("transfers"),
     )
-    with _progress() as report:
-        written = carry_out(world, order, folder, PLANS_FOLDER, report)
+    with shown_progress(err) as report:
+        written = carry_out(world, order, out_folder, PLANS_FOLDER, report)
     if as_json:
         print(json.dumps(written.summary, ensure_ascii=False, indent=1))
         return
-    _print_summary(written)
-
-
-def _print_summary(written: Written) -> None:
-    summary = written.summary
-    table = Table(
-        "figure",
-        "plan",
-        "order as before",
-        title=f"{summary['command']} for {summary['plan_date']}",
-        title_justify="left",
-    )
-    for row in summary["kpis"]:
-        before = "" if row["baseline"] is None else f"{row['baseline']:,.2f}"
-        table.add_row(f"{row['name']} ({row['unit']})", f"{row['value']:,.2f}", before)
-    if summary["kpis"]:
-        out.print(table)
-    for row in summary["exceptions"]:
-        money = f" [{as_decimal(row['money'], summary['currency']):,} {summary['currency']}]" if row["money"] else ""
-        out.print(f"• {row['text']}{money}", markup=False)
-    out.print(f"verified; look into {written.folder}, best begin with {written.folder / 'plan.html'}", markup=False)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a report (stage, done, total) that draws one bar per stage with the time left, on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=False, disable=not err.is_terminal) as progress:
-        tasks: dict[str, Any] = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)
-
-        yield report
+    print_summary(out, written.summary)
 
 
 def main() -> None:

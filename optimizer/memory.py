@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from optimizer.plan.exceptions import ExceptionRow
 from scenarios.plans import read_plan
+from scenarios.schema import declared
 from scenarios.world import World, plain_frame
 
 STATE = "state"
@@ -82,6 +83,21 @@ def _chosen(world: World, choice: str | None, plans: Path) -> Path | None:
         if run.get("company") == company and date.fromisoformat(run["plan_date"]) < world.plan_date:
             found.append((run["plan_date"], path.parent.stat().st_mtime, path.parent))
     return max(found)[2] if found else None
+
+
+def transfers_of(folder: Path | None, world: World) -> pd.DataFrame:
+    """Return the transfers of a plan, none without one. Raises NoPlanFolderError when the folder is no plan of today.
+
+    A plan of another day would ship what has left already, or what may not leave yet.
+    """
+    if folder is None:
+        return pd.DataFrame(columns=list(declared()["transfers"].names))
+    if not (folder / "run.json").is_file():
+        raise NoPlanFolderError(f"{folder} is no plan folder")
+    day = _run_of(folder)["plan_date"]
+    if day != world.plan_date.isoformat():
+        raise NoPlanFolderError(f"{folder} is the plan of {day}, routes are wanted for {world.plan_date}")
+    return read_plan(folder).frame("transfers")
 
 
 def _run_of(folder: Path) -> dict[str, Any]:

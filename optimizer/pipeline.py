@@ -3,12 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -17,23 +19,26 @@ from forecasting.paths import DemandPaths, quantile_table
 from forecasting.price_tables import reference_prices
 from optimizer.demand import demand_of
 from optimizer.executor import RunAll, run_all_on
-from optimizer.filters.stage import screen_world
+from optimizer.filters.stage import Filter, Screened, screen_world
 from optimizer.markdown.stage import PricesOfTheDay, clearance_horizon, plan_prices
-from optimizer.memory import Memory, company_of, forecast_state, moved_levels, recall
+from optimizer.memory import Memory, company_of, forecast_state, moved_levels, recall, transfers_of
+from optimizer.passes import orders_and_routes
 from optimizer.plan.figures import key_figures, kpi_table
+from optimizer.plan.parts import Parts
 from optimizer.plan.publish import plan_folder
 from optimizer.plan.record import Record, default_folder, summary_of, write_record
 from optimizer.plan.verify import FalsePlanError, verify_plan
 from optimizer.reorder.horizon import planning_horizon
-from optimizer.reorder.stage import plan_orders
+from optimizer.reorder.stage import OrdersOfTheDay, Shipping, plan_orders
 from optimizer.reports.write import write_reports
-from optimizer.routing.stage import plan_routes
+from optimizer.routing.stage import RoutesOfTheDay, no_routes, plan_routes
 from scenarios.assortment import listed_pairs
 from scenarios.faults import UnusableInputError
 from scenarios.world import World
 
 log = logging.getLogger("dayplan")
 Progress = Callable[[str, int, int], None]
+Stage = Callable[[str], AbstractContextManager[None]]
 
 
 class Wanted(StrEnum):
@@ -41,7 +46,14 @@ class Wanted(StrEnum):
 
     FORECAST = "forecast"
     REORDER = "reorder"
+    MARKDOWN = "markdown"
+    ROUTE = "route"
     PLAN = "plan"
+
+
+_ORDERS = (Wanted.REORDER, Wanted.PLAN)
+_PRICES = (Wanted.MARKDOWN, Wanted.PLAN)
+_ROUTES = (Wanted.ROUTE, Wanted.PLAN)
 
 
 @dataclass(frozen=True)
@@ -51,12 +63,16 @@ class Order:
     workers: processes; they change no byte
     levels: probabilities of the forecast table
     previous: the plan before this one, "none", or None for the latest of the same company
+    without: filters left out
+    transfers: for routes alone, a plan folder whose transfers of today are brought too
     """
 
     wanted: Wanted
     workers: int = 1
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
     previous: str | None = None
+    without: frozenset[Filter] = frozenset()
+    transfers: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -80,9 +96,10 @@ class _Stages:
         self.name, begin = name, time.perf_counter()
         self.progress(name, 0, 1)
         yield
-        self.seconds[name] = round(time.perf_counter() - begin, 2)
+        seconds = time.perf_counter() - begin
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 2)
         self.progress(name, 1, 1)
-        log.info("%s: %.1f s", name, self.seconds[name])
+        log.info("%s: %.1f s", name, seconds)
 
     def report(self, done: int, total: int) -> None:
         self.progress(self.name, done, total)
@@ -111,57 +128,88 @@ def carry_out(world: World, order: Order, folder: Path | None, plans: Path, prog
     return Written(target, summary_of(world, record, target))
 
 
-def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: Callable[[str], Any]) -> Record:
+def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: Stage) -> Record:
     """Return the tables, the certificate and the settings of what is wanted; no file is touched."""
-    whole = order.wanted is Wanted.PLAN
+    parts = Parts()
     with stage("screen"):
-        believed = screen_world(world, memory.table("segments")) if whole else None
-    world = believed.world if believed else world
+        screened = screen_world(world, memory.table("segments"), order.without)
+    parts.add(screened.tables, screened.exceptions)
+    if order.wanted is Wanted.ROUTE:
+        moves = transfers_of(order.transfers, world)
+        parts.add({"transfers": moves})
+        with stage("route"):
+            _add_routes(parts, plan_routes(screened.world, moves, screened.held_orders))
+    else:
+        _add_decisions(parts, screened, order, memory, _Tools(run_all, stage))
+    return parts.record(
+        order.wanted,
+        company=company_of(world),
+        previous=memory.digest,
+        without=tuple(sorted(order.without)),
+    )
+
+
+@dataclass(frozen=True)
+class _Tools:
+    run_all: RunAll
+    stage: Stage
+
+
+def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memory, tools: _Tools) -> None:
+    """Add the forecast, and the decisions that rest on it."""
+    world, priced = screened.world, order.wanted in (Wanted.MARKDOWN, Wanted.PLAN)
     pairs = listed_pairs(world)
     if pairs.empty:
         raise UnusableInputError("no item is listed anywhere: sales, stock and sources are empty", world.quarantine)
     horizon = world.policy.horizon or planning_horizon(world, pairs)
     # A clearance looks as far as its exit; orders need less.
-    exit_horizon = clearance_horizon(world, pairs) if whole else 0
-    with stage("forecast"):
-        demand = demand_of(world, pairs, max(horizon, exit_horizon), run_all)
-    prices, paths = None, demand.paths
-    if exit_horizon:
-        with stage("price"):
+    exit_horizon = clearance_horizon(world, pairs) if priced else 0
+    with tools.stage("forecast"):
+        demand = demand_of(world, pairs, max(horizon, exit_horizon), tools.run_all)
+    paths = demand.paths
+    if exit_horizon or order.wanted is Wanted.MARKDOWN:
+        with tools.stage("price"):
             prices, paths = _priced(world, pairs, paths)
+        parts.add(prices.tables, prices.exceptions)
+        parts.prove("markdown", prices.proof)
+        pairs = pairs.assign(status=pairs["status"].mask(prices.falls_within(horizon), "run_out"))
+    parts.horizon, parts.state = horizon, {"forecast": forecast_state(demand.summary)}
     paths = paths.first(horizon)
-    table = quantile_table(paths, order.levels)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
-    state = forecast_state(demand.summary)
-    moved = moved_levels(memory, state)
-    common: dict[str, Any] = {
-        "horizon": horizon,
-        "state": {"forecast": state},
-        "company": company_of(world),
-        "previous": memory.digest,
-    }
-    if order.wanted is Wanted.FORECAST:
-        return Record(order.wanted, {"forecast": table}, {}, moved, **common)
-    with stage("reorder"):
-        result = plan_orders(world, pairs, paths, demand.usual, run_all)
-    tables: dict[str, pa.Table | pd.DataFrame] = {"forecast": table, **result.tables}
-    proofs, exceptions, costs = {"reorder": result.proof}, [*moved, *result.exceptions], [result.tables["costs"]]
-    if prices:
-        explained = [prices.explanations, result.tables["explanations"]]
-        tables |= prices.tables | {
-            "explanations": pd.concat([part for part in explained if len(part)], ignore_index=True)
-        }
-        proofs |= {"markdown": prices.proof} if prices.proof else {}
-        costs, exceptions = [*costs, prices.costs], [*prices.exceptions, *exceptions]
-    if believed:
-        with stage("route"):
-            routes = plan_routes(world, result.tables["transfers"], believed.held_orders)
-        tables |= {name: routes.tables[name] for name in ("routes", "unserved")} | believed.tables
-        proofs |= {"routes": routes.proof} if routes.proof else {}
-        costs, exceptions = [*costs, routes.tables["costs"]], [*believed.exceptions, *exceptions, *routes.exceptions]
-    tables["costs"] = pd.concat([part for part in costs if len(part)] or costs[:1], ignore_index=True)
-    tables["kpis"] = _kpis(world, tables, result.baseline)
-    return Record(order.wanted, tables, proofs, exceptions, **common)
+    parts.add({"forecast": quantile_table(paths, order.levels)}, moved_levels(memory, parts.state["forecast"]))
+    if order.wanted in (Wanted.REORDER, Wanted.PLAN):
+        _add_orders(parts, screened, order, (pairs, paths, demand.usual), tools)
+
+
+def _add_orders(
+    parts: Parts,
+    screened: Screened,
+    order: Order,
+    wanted: tuple[pd.DataFrame, DemandPaths, npt.NDArray[np.float64]],
+    tools: _Tools,
+) -> None:
+    """Add orders and transfers; for the whole day the routes that carry them too, until both agree."""
+    world, routed = screened.world, order.wanted is Wanted.PLAN
+
+    def orders_of(shipping: Shipping) -> OrdersOfTheDay:
+        with tools.stage("reorder"):
+            return plan_orders(world, *wanted, tools.run_all, shipping)
+
+    def routes_of(transfers: pd.DataFrame) -> RoutesOfTheDay:
+        with tools.stage("route"):
+            return plan_routes(world, transfers, screened.held_orders)
+
+    agreed = orders_and_routes(orders_of, routes_of if routed else no_routes, world.policy.passes)
+    parts.add(agreed.orders.tables, [*agreed.orders.exceptions, *agreed.exceptions])
+    parts.prove("reorder", agreed.orders.proof)
+    if routed:
+        _add_routes(parts, agreed.routes)
+    parts.tables["kpis"] = _kpis(world, parts.tables, agreed.orders.baseline)
+
+
+def _add_routes(parts: Parts, routes: RoutesOfTheDay) -> None:
+    parts.add(routes.tables, routes.exceptions)
+    parts.prove("routes", routes.proof)
 
 
 def _priced(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> tuple[PricesOfTheDay, DemandPaths]:

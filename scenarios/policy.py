@@ -32,6 +32,7 @@ class Policy:
     decimal: str = "."
     node_limit: int = 200
     route_iterations: int = 1000
+    passes: int = 2
 
 
 def read_policy(folder: Path) -> tuple[Policy, list[Fault]]:

@@ -53,6 +53,12 @@ def match_cancellations(lines: pd.DataFrame) -> Matched:
     return Matched(pairs, book.voided, np.where(np.isinf(wanted), 0.0, wanted))
 
 
+def nothing_cancelled(lines: pd.DataFrame) -> Matched:
+    """Return what it means that no cancellation is believed."""
+    nothing = np.zeros(len(lines))
+    return Matched(pd.DataFrame(columns=["cancelling", "cancelled", "units"]), nothing, nothing)
+
+
 @dataclass(frozen=True)
 class _Book:
     """Units of each order line, those already taken back, and by whom."""

@@ -76,10 +76,12 @@ class _Books:
         return np.where((item >= 0) & (place >= 0), item * len(self.places) + place, -1)
 
 
-def clean_history(world: World, lines: pd.DataFrame, matched: Matched, judged: Judged) -> CleanHistory:
+def clean_history(
+    world: World, lines: pd.DataFrame, matched: Matched, judged: Judged, keep_bulk: bool = False
+) -> CleanHistory:
     """Take cancelled, fraudulent, duplicate and bulk units out of sales; a bulk line keeps what is usual.
 
-    lines: as `order_lines` returns them
+    lines: as `order_lines` returns them; keep_bulk: leave bulk lines whole
 
     Only what stands in an order line is ever taken out: a spike in sales that no order explains stays. Sales of a
     period never fall below zero; what the books do not show cannot be taken out of them and is told.
@@ -88,7 +90,7 @@ def clean_history(world: World, lines: pd.DataFrame, matched: Matched, judged: J
     units = lines["units"].fillna(0.0).where(lines["is_order"], 0.0).to_numpy(float)
     net = units - matched.voided
     fence, most = _limits(world, lines, judged, books)
-    bulk = (judged.kind == "") & (net > fence) & ~(judged.own < _OWN_HABIT)
+    bulk = (not keep_bulk) & (judged.kind == "") & (net > fence) & ~(judged.own < _OWN_HABIT)
     kind = np.where(bulk, "bulk", judged.kind).astype(object)
     kept: FloatArray = np.where(bulk, np.minimum(most, net), np.where(kind == "", net, 0.0)).astype(np.float64)
     kept = np.round(kept, _PLACES) + 0.0

@@ -1,11 +1,13 @@
 """The filters of a day: what the other rooms may believe, what is held back, who belongs together."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
-from optimizer.filters.cancellations import Matched, match_cancellations
+from optimizer.filters.cancellations import Matched, match_cancellations, nothing_cancelled
 from optimizer.filters.customers import customer_segments
 from optimizer.filters.history import CleanHistory, clean_history
 from optimizer.filters.holds import hold_orders
@@ -18,6 +20,15 @@ from scenarios.world import World
 
 _PLACES = 6
 _MOST_UNMATCHED = 20
+
+
+class Filter(StrEnum):
+    """A part of the screening that a plan can be made without, to see what it does."""
+
+    CANCELLATIONS = "cancellations"
+    FRAUD = "fraud"
+    BULK = "bulk"
+    SEGMENTS = "segments"
 
 
 @dataclass(frozen=True)
@@ -34,28 +45,41 @@ class Screened:
     exceptions: list[ExceptionRow]
 
 
-def screen_world(world: World, previous_segments: pd.DataFrame | None = None) -> Screened:
+def screen_world(
+    world: World, previous_segments: pd.DataFrame | None = None, without: Collection[Filter] = ()
+) -> Screened:
     """Screen the orders of a world and group its members.
 
     previous_segments: the table `segments` of the plan before, None without one
+    without: filters left out: their rows stay in the history, their orders are shipped, nobody is grouped
 
     Sales lose what was cancelled, false, doubled or bulk; suspicious orders whose delivery is still ahead are held as
     far as there is time to review them. Without transactions only items and pairs are grouped.
     """
     lines, exceptions = order_lines(world)
-    matched = match_cancellations(lines)
+    matched = match_cancellations(lines) if Filter.CANCELLATIONS not in without else nothing_cancelled(lines)
     judged = screen_lines(world, lines)
-    clean = clean_history(world, lines, matched, judged)
+    if Filter.FRAUD in without:
+        nothing = np.full(len(lines), "", object)
+        judged = replace(judged, score=np.zeros(len(lines)), kind=nothing, reason=nothing)
+    clean = clean_history(world, lines, matched, judged, keep_bulk=Filter.BULK in without)
     holds, told = hold_orders(world, lines, matched.voided, judged)
     groups = _segments(clean.world, lines, _bought(lines, matched, judged), previous_segments)
+    if Filter.SEGMENTS in without:
+        groups, previous_segments = groups.iloc[:0], None
     tables = {
         "order_holds": holds,
         "excluded_rows": clean.excluded[list(declared()["excluded_rows"].names)].reset_index(drop=True),
         "segments": groups,
         "segment_moves": moves(groups, previous_segments),
     }
-    exceptions += [*told, *_history(clean), *_unmatched(lines, matched)]
+    exceptions += [*_left_out(without), *told, *_history(clean), *_unmatched(lines, matched)]
     return Screened(clean.world, tables, frozenset(holds["order_id"]), exceptions)
+
+
+def _left_out(without: Collection[Filter]) -> list[ExceptionRow]:
+    text = "the filter {} was left out of this plan, as asked"
+    return [ExceptionRow(f"without {name}", "skipped", text.format(name), {}) for name in sorted(without)]
 
 
 def _bought(lines: pd.DataFrame, matched: Matched, judged: Judged) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

@@ -26,6 +26,7 @@ from solvers.outcome import Outcome
 
 Floats = npt.NDArray[np.float64]
 _EXPLAINED = ["line_id", "text", "numbers", "money"]
+_CLOSE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,22 @@ class PricesOfTheDay:
 
     prices: money per unit of each pair and period of the paths, shape (series, period); the reference where nothing is
         decided, later changes as planned today
-    tables: ``price_changes``, those of the plan date with their reason
-    explanations: columns line_id, text, numbers, money; of today's changes and of those planned first for later
-    costs: rows for the table ``costs``: expected markdown until the exit
+    reference: the same shape, before anything is decided
+    tables: ``price_changes``, those of the plan date with their reason; rows for ``explanations``, of today's changes
+        and of those planned first for later; rows for ``costs``: expected markdown until the exit
     proof: certificate, empty where nothing was decided
     """
 
     prices: Floats
+    reference: Floats
     tables: dict[str, pd.DataFrame]
-    explanations: pd.DataFrame
-    costs: pd.DataFrame
     proof: dict[str, Any]
     exceptions: list[ExceptionRow]
+
+    def falls_within(self, periods: int) -> npt.NDArray[np.bool_]:
+        """Return the pairs whose price is to fall below the reference within so many periods."""
+        lower = self.prices[:, :periods] < self.reference[:, :periods] - _CLOSE
+        return np.asarray(lower.any(axis=1))
 
 
 def clearance_horizon(world: World, pairs: pd.DataFrame) -> int:
@@ -85,18 +90,21 @@ def plan_prices(world: World, pairs: pd.DataFrame, paths: DemandPaths, response:
     today = lines[lines["valid_from"] == world.plan_date]
     return PricesOfTheDay(
         _decided(given, plan, reference),
-        {"price_changes": today[list(declared()["price_changes"].names)].reset_index(drop=True)},
-        lines[_EXPLAINED].reset_index(drop=True),
-        _costs(given, plan, today),
+        reference,
+        {
+            "price_changes": today[list(declared()["price_changes"].names)].reset_index(drop=True),
+            "explanations": lines[_EXPLAINED].reset_index(drop=True),
+            "costs": _costs(given, plan, today),
+        },
         _proof(given, outcome),
         [*joint_exceptions(given, plan), *_unused_locks(world, given.lines)],
     )
 
 
 def _nothing(reference: Floats, said: list[ExceptionRow]) -> PricesOfTheDay:
-    tables = {"price_changes": pd.DataFrame(columns=list(declared()["price_changes"].names))}
-    costs = pd.DataFrame(columns=list(declared()["costs"].names))
-    return PricesOfTheDay(reference, tables, pd.DataFrame(columns=_EXPLAINED), costs, {}, said)
+    names = ("price_changes", "explanations", "costs")
+    tables = {name: pd.DataFrame(columns=list(declared()[name].names)) for name in names}
+    return PricesOfTheDay(reference, reference, tables, {}, said)
 
 
 def _decided(given: Clearance, plan: MarkdownPlan, reference: Floats) -> Floats:

@@ -31,6 +31,7 @@ class Record:
     """What was computed: tables by name, proofs by decision, exceptions.
 
     state: what the next day's plan remembers; company: who it is for; previous: hash of the plan before, "" without one
+    without: filters left out
     """
 
     wanted: str
@@ -41,11 +42,13 @@ class Record:
     state: Mapping[str, pa.Table] = field(default_factory=dict)
     company: str = ""
     previous: str = ""
+    without: tuple[str, ...] = ()
 
 
 def default_folder(plans: Path, world: World, record: Record) -> Path:
     """Return `plans`/<date>-<short hash of inputs, settings and version>."""
-    digest = hashlib.sha256(f"{world.hash} {record.wanted} {record.previous} {VERSION}".encode()).hexdigest()
+    settings = (world.hash, record.wanted, record.previous, *record.without, VERSION)
+    digest = hashlib.sha256(" ".join(settings).encode()).hexdigest()
     return plans / f"{world.plan_date}-{digest[:8]}"
 
 
@@ -78,6 +81,7 @@ def write_record(folder: Path, world: World, record: Record, seconds: Mapping[st
         "input_hash": world.hash,
         "company": record.company,
         "previous": record.previous,
+        "without": list(record.without),
         "seed": world.policy.seed,
         "paths": world.policy.paths,
         "horizon": record.horizon,

@@ -37,36 +37,34 @@ from optimizer.plan.check_prices import (
 )
 from optimizer.plan.check_routes import check_driving, check_route_costs, check_stops_once
 
-_FORECAST: tuple[Check, ...] = (check_files, check_keys)
-_DECISIONS: tuple[Check, ...] = (
-    check_names,
-    check_quantities,
-    check_dates,
-    check_locks,
-    check_joint_rules,
-    check_prices,
-    check_balance,
-    check_opening,
-    check_receipts,
-    check_demand,
-    check_costs,
-    check_kpis,
-    check_certificate,
-    check_explanations,
-)
-_WHOLE_DAY: tuple[Check, ...] = (
-    check_stops_once,
-    check_driving,
-    check_route_costs,
-    check_excluded,
-    check_holds,
-    check_segments,
-    check_price_lines,
-    check_price_rules,
-    check_price_locks,
-    check_price_labels,
-    check_markdown_budget,
-)
+# What is checked whenever a table is there; every plan has files and keys.
+_CHECKS: dict[str, tuple[Check, ...]] = {
+    "": (check_files, check_keys, check_certificate),
+    "purchase_orders": (
+        check_names,
+        check_quantities,
+        check_dates,
+        check_locks,
+        check_joint_rules,
+        check_prices,
+        check_balance,
+        check_opening,
+        check_receipts,
+        check_demand,
+        check_costs,
+        check_kpis,
+        check_explanations,
+    ),
+    "routes": (check_stops_once, check_driving, check_route_costs),
+    "excluded_rows": (check_excluded, check_holds, check_segments),
+    "price_changes": (
+        check_price_lines,
+        check_price_rules,
+        check_price_locks,
+        check_price_labels,
+        check_markdown_budget,
+    ),
+}
 
 
 class FalsePlanError(Exception):
@@ -78,6 +76,9 @@ def verify_plan(folder: Path) -> list[Violation]:
 
     Raises FileNotFoundError when the folder is no plan.
     """
-    decided = _DECISIONS if (folder / "purchase_orders.csv").exists() else ()
-    whole = _WHOLE_DAY if (folder / "routes.csv").exists() else ()
-    return check_plan(folder, _FORECAST + decided + whole)
+    checks = [check for table, some in _CHECKS.items() if not table or _written(folder, table) for check in some]
+    return check_plan(folder, tuple(checks))
+
+
+def _written(folder: Path, table: str) -> bool:
+    return any((folder / f"{table}{ending}").exists() for ending in (".csv", ".parquet"))

@@ -1,6 +1,7 @@
 """The reorder stage of a day: from demand paths to every table the orders rest on and lead to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,23 +29,51 @@ _KEYS = ["item_id", "location_id"]
 
 
 @dataclass(frozen=True)
+class Shipping:
+    """What is settled of today's transfers before orders are decided, by (item_id, location_id) of the receiver.
+
+    held_back: receivers that get nothing today
+    carried: units each receiver gets, all others nothing; None where the rest is free
+    """
+
+    held_back: frozenset[tuple[str, str]] = frozenset()
+    carried: Mapping[tuple[str, str], float] | None = None
+
+    def units(self, item_id: str, location_id: str) -> float:
+        """Return the units that the receiver gets today, NaN where that is free."""
+        if (item_id, location_id) in self.held_back:
+            return 0.0
+        return np.nan if self.carried is None else self.carried.get((item_id, location_id), 0.0)
+
+
+@dataclass(frozen=True)
 class OrdersOfTheDay:
-    """Tables by name, key figures of "order as before", the certificate, and what a person should look at."""
+    """Tables by name, key figures of "order as before", the certificate, and what a person should look at.
+
+    locked: line_ids of today's transfers that a planner has locked
+    """
 
     tables: dict[str, pd.DataFrame]
     baseline: dict[str, float]
     proof: dict[str, Any]
     exceptions: list[ExceptionRow]
+    locked: frozenset[str] = field(default_factory=frozenset)
 
 
 def plan_orders(
-    world: World, pairs: pd.DataFrame, paths: DemandPaths, usual: FloatArray, run_all: RunAll
+    world: World,
+    pairs: pd.DataFrame,
+    paths: DemandPaths,
+    usual: FloatArray,
+    run_all: RunAll,
+    shipping: Shipping | None = None,
 ) -> OrdersOfTheDay:
     """Return orders and transfers of the day with projection, costs, reasons and exceptions.
 
     paths: demand of `pairs`, in their order; usual: mean sales per period of the last four weeks, units
+    shipping: what is settled of today's transfers; locks win over it
     """
-    given = _given(world, pairs, paths)
+    given = _given(world, pairs, paths, shipping or Shipping())
     decision = decide_today(given, usual, run_all)
     words = reasons(given, decision)
     projection, costs = _outlook(given, decision.lines)
@@ -59,10 +88,17 @@ def plan_orders(
         "costs": costs,
         "explanations": words[["line_id", "text", "numbers", "money"]],
     }
-    return OrdersOfTheDay(tables, baseline, proof(given, decision), _exceptions(given, decision, projection, costs))
+    exceptions = _exceptions(given, decision, projection, costs)
+    return OrdersOfTheDay(tables, baseline, proof(given, decision), exceptions, _locked_moves(world, tables))
 
 
-def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Given:
+def _locked_moves(world: World, tables: Mapping[str, pd.DataFrame]) -> frozenset[str]:
+    locked, moves = locked_quantities(world), tables["transfers"]
+    today = moves[moves["status"] == "proposed"]
+    return frozenset(r.line_id for r in rows_of(today) if ("transfers", r.item_id, r.to_location) in locked)
+
+
+def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths, shipping: Shipping) -> Given:
     if not (pairs["item_id"].to_numpy() == paths.item_id).all():
         raise ValueError("the demand paths are not in the order of the pairs")
     periods = paths.steps.shape[2]
@@ -77,16 +113,19 @@ def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Given:
         tariff(world, pairs, np.round(paths.mean(), 6).mean(axis=1)),
         position(world, pairs, periods),
         rows,
-        _fixed(world, found),
+        _fixed(world, found, shipping),
     )
 
 
-def _fixed(world: World, found: Terms) -> FloatArray:
-    """Return the units that locks give each line today, NaN where it is free."""
+def _fixed(world: World, found: Terms, shipping: Shipping) -> FloatArray:
+    """Return the units that locks, and else the shipping, give each line today, NaN where it is free."""
     locked = locked_quantities(world)
-    table = {"supplier": "purchase_orders", "dc": "transfers"}
-    rows = rows_of(found.lines)
-    return np.array([locked.get((table[r.source_kind], r.item_id, r.location_id), np.nan) for r in rows], float)
+    units = []
+    for row in rows_of(found.lines):
+        moved = row.source_kind == "dc"
+        free = shipping.units(row.item_id, row.location_id) if moved else np.nan
+        units.append(locked.get(("transfers" if moved else "purchase_orders", row.item_id, row.location_id), free))
+    return np.array(units, float)
 
 
 def _outlook(given: Given, lines: Lines) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -31,13 +31,18 @@ from solvers.routing.unserved import reasons_left_out
 class RoutesOfTheDay:
     """Tables by name (`routes`, `unserved`, `costs`), the proof (None without a plan), exceptions, and what stays.
 
-    shortfall: line_ids of today's transfers that no vehicle carries
+    shortfall: the transfers that no vehicle carries; columns line_id, stop_id, cause
     """
 
     tables: dict[str, pd.DataFrame]
     proof: dict[str, Any] | None
     exceptions: list[ExceptionRow]
-    shortfall: frozenset[str] = field(default_factory=frozenset)
+    shortfall: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["line_id", "stop_id", "cause"]))
+
+
+def no_routes(_: object = None) -> RoutesOfTheDay:
+    """Return what a day without routes has: nothing."""
+    return RoutesOfTheDay(no_tables(), None, [])
 
 
 def plan_routes(world: World, transfers: pd.DataFrame, held: Collection[str]) -> RoutesOfTheDay:
@@ -47,11 +52,11 @@ def plan_routes(world: World, transfers: pd.DataFrame, held: Collection[str]) ->
     vehicle or a stop the tables are empty; a stop that cannot be planned stands in `unserved` with its cause.
     """
     if not world.has("vehicles"):
-        return RoutesOfTheDay(no_tables(), None, [])
+        return no_routes()
     vehicles = vehicles_of_the_day(world)
     found = stops_of_the_day(world, transfers, held, _largest(vehicles))
     if found.stops.empty:
-        return RoutesOfTheDay(no_tables(), None, [])
+        return no_routes()
     if vehicles.empty:
         return _nobody_drives(world, found, "no vehicle drives today")
     found, lost = _reachable(world, found, vehicles)
@@ -111,8 +116,10 @@ def _assumed(day: Day) -> list[str]:
     return [*day.found.assumed, *day.ways.assumed, *day.fleet.ignored, *words]
 
 
-def _shortfall(found: StopsOfTheDay, unserved: pd.DataFrame) -> frozenset[str]:
-    return frozenset(found.lines.loc[found.lines["stop_id"].isin(unserved["stop_id"]), "line_id"])
+def _shortfall(found: StopsOfTheDay, unserved: pd.DataFrame) -> pd.DataFrame:
+    cause = dict(zip(unserved["stop_id"], unserved["cause"], strict=True))
+    short = found.lines[found.lines["stop_id"].isin(cause.keys())]
+    return short.assign(cause=[cause[stop] for stop in short["stop_id"]]).reset_index(drop=True)
 
 
 def _proof(day: Day, outcome: Outcome[RoutingPlan]) -> dict[str, Any]:

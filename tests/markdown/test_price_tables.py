@@ -72,7 +72,7 @@ def changes_of(result):
 def violations(world, result, **damage):
     tables = {
         "price_changes": result.tables["price_changes"],
-        "explanations": result.explanations,
+        "explanations": result.tables["explanations"],
         "exceptions": exception_table(result.exceptions),
         **damage,
     }
@@ -88,12 +88,14 @@ def test_a_coat_that_must_go_falls_to_the_price_that_brings_most(tmp_path):
     assert changes_of(result) == {("coat", "A"): (10.0, 5.0)}
     assert result.proof["objective"] == pytest.approx(-284.0)
     assert result.proof["bound"] == pytest.approx(-284.0)
-    numbers = json.loads(result.explanations["numbers"].iloc[0])
+    numbers = json.loads(result.tables["explanations"]["numbers"].iloc[0])
     assert (numbers["sold"], numbers["left"], numbers["sold_at_todays_price"]) == (56.0, 4.0, 14.0)
     # Each week 28 are sold 5 below the regular price.
     assert numbers["markdown_by_week"] == [140.0, 140.0]
-    assert result.explanations["money"].tolist() == [9800]
-    assert result.costs[["component", "nature", "amount"]].to_numpy().tolist() == [["markdown", "expected", 28000]]
+    assert result.tables["explanations"]["money"].tolist() == [9800]
+    assert result.tables["costs"][["component", "nature", "amount"]].to_numpy().tolist() == [
+        ["markdown", "expected", 28000]
+    ]
     assert violations(world, result) == []
 
 
@@ -115,7 +117,10 @@ def test_steps_counts_days_and_no_touch_come_from_the_rule(tmp_path):
     world = world_of(tmp_path / "most", **rule("max_step", "0.4"))
     result = planned(world)
     assert changes_of(result) == {("coat", "A"): (10.0, 8.0)}
-    assert json.loads(result.explanations["numbers"].iloc[0])["changes"] == [["2024-04-15", 8.0], ["2024-04-22", 5.0]]
+    assert json.loads(result.tables["explanations"]["numbers"].iloc[0])["changes"] == [
+        ["2024-04-15", 8.0],
+        ["2024-04-22", 5.0],
+    ]
     assert violations(world, result) == []
     # One change only: 8 for good.
     world = world_of(tmp_path / "one", **rule("max_step,max_changes", "0.4,1"))
@@ -127,7 +132,7 @@ def test_steps_counts_days_and_no_touch_come_from_the_rule(tmp_path):
     world = world_of(tmp_path / "later", **rule("no_touch_until", "2024-04-20"))
     result = planned(world)
     assert changes_of(result) == {}
-    assert json.loads(result.explanations["numbers"].iloc[0])["changes"] == [["2024-04-22", 5.0]]
+    assert json.loads(result.tables["explanations"]["numbers"].iloc[0])["changes"] == [["2024-04-22", 5.0]]
     # The prices of the second week are the planned ones.
     assert sorted(set(result.prices[result.prices[:, 13] == 5.0][0])) == [5.0, 10.0]
 
@@ -146,7 +151,7 @@ def test_earlier_markdowns_count_and_days_since_the_last_one_too(tmp_path):
     # The 42 days since are too few, a week later 49 are enough.
     result = planned(world)
     assert set(changes_of(result)) == {("hat", "B")}
-    later = [json.loads(text)["changes"][0][0] for text in result.explanations["numbers"]]
+    later = [json.loads(text)["changes"][0][0] for text in result.tables["explanations"]["numbers"]]
     assert sorted(later) == ["2024-04-15", "2024-04-22"]
 
 
@@ -198,7 +203,7 @@ def test_the_markdown_budget_of_the_week_is_kept(tmp_path):
     result = planned(world)
     assert changes_of(result) == {("coat", "A"): (10.0, 8.0)}
     assert violations(world, result) == []
-    dear = result.explanations.assign(numbers=json.dumps({"markdown_by_week": [150.0]}))
+    dear = result.tables["explanations"].assign(numbers=json.dumps({"markdown_by_week": [150.0]}))
     assert any("markdown budget" in text for text in violations(world, result, explanations=dear))
 
 
@@ -225,7 +230,7 @@ def test_a_world_without_the_tables_says_which_are_missing(tmp_path):
     world = world_of(tmp_path, markdown_rules="scope,scope_id,ladder_id\n")
     result = planned(world)
     assert result.tables["price_changes"].empty
-    assert (result.proof, len(result.explanations), len(result.costs)) == ({}, 0, 0)
+    assert (result.proof, len(result.tables["explanations"]), len(result.tables["costs"])) == ({}, 0, 0)
     assert "markdown_rules" in result.exceptions[0].text
     assert clearance_horizon(world, listed_pairs(world)) == 0
 
@@ -318,6 +323,8 @@ def test_the_check_finds_broken_rules_labels_and_missing_words(tmp_path):
     over = TABLES["markdown_rules"].replace("04-28", "04-14")
     assert any("clearance ended" in text for text in told("g", markdown_rules=over))
     world = world_of(tmp_path / "h")
-    assert any("not explained" in text for text in violations(world, result, explanations=result.explanations[:0]))
+    assert any(
+        "not explained" in text for text in violations(world, result, explanations=result.tables["explanations"][:0])
+    )
     twice = pd.concat([result.tables["price_changes"]] * 2)
     assert any("a second time" in text for text in violations(world, result, price_changes=twice))

@@ -123,7 +123,96 @@ def forget_a_holding_cost(f):
     return f.drop(first(f, component="holding"))
 
 
+def drop_a_stop(f):
+    return f.drop(f.index[f["kind"] == "delivery"][0])
+
+
+def visit_a_stop_twice(f):
+    return pd.concat([f, f[f["kind"] == "delivery"].head(1).assign(route_id="R009", seq="7")])
+
+
+def miss_a_window(f):
+    row = f.index[f["kind"] == "delivery"][-1]
+    later = pd.to_datetime(f.loc[row, ["eta", "etd"]]) + pd.Timedelta(hours=9)
+    f.loc[row, ["eta", "etd"]] = later.dt.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def leave_a_transfer_at_the_dc(f):
+    return f[~f["stop_id"].str.startswith("DC1>S01")]
+
+
+def hold_an_order_that_is_shipped(f):
+    f.loc[0, "order_id"] = "W0149-001"
+
+
+def load_more_than_the_van_carries(f):
+    f.loc[first(f, seq="0"), "load_kg"] = "9000"
+
+
+def send_a_vehicle_that_is_none(f):
+    f["vehicle_id"] = "Ghost 1"
+
+
+def shorten_the_way(f):
+    f.loc[f.index[f["kind"] == "delivery"][0], "km"] = "0.1"
+
+
+def serve_in_no_time(f):
+    row = f.index[f["kind"] == "delivery"][0]
+    f.loc[row, "etd"] = f.loc[row, "eta"]
+
+
+def move_a_cent_of_a_route(f):
+    row = first(f, component="route_distance")
+    f.loc[row, "amount"] = f"{float(f.loc[row, 'amount']) + 0.01:.2f}"
+
+
+def raise_a_price_in_a_clearance(f):
+    f.loc[0, "new_price"] = "3.10"
+
+
+def leave_the_ladder(f):
+    f.loc[0, "new_price"] = "2.77"
+
+
+def forget_todays_price(f):
+    f.loc[0, "old_price"] = "2.95"
+
+
+def keep_more_than_was_ordered(f):
+    f.loc[0, "kept"] = "999"
+
+
+def take_out_what_is_not_told(f):
+    return f.drop(0)
+
+
+def lose_an_item_class(f):
+    return f.drop(first(f, kind="item"))
+
+
+def hold_more_than_can_be_reviewed(f):
+    f["queue"] = "desk"
+
+
 FAULTS = [
+    ("routes", drop_a_stop, "is due and on no route"),
+    ("routes", visit_a_stop_twice, "is visited twice"),
+    ("routes", miss_a_window, "outside its windows"),
+    ("routes", leave_a_transfer_at_the_dc, "transfers of today are on no route"),
+    ("order_holds", hold_an_order_that_is_shipped, "is held and must not be shipped"),
+    ("routes", load_more_than_the_van_carries, "its capacity_kg is"),
+    ("routes", send_a_vehicle_that_is_none, "is no vehicle of the inputs"),
+    ("routes", shorten_the_way, "from the stop before"),
+    ("routes", serve_in_no_time, "longer than it stays"),
+    ("costs", move_a_cent_of_a_route, "the route gives"),
+    ("price_changes", raise_a_price_in_a_clearance, "is not below"),
+    ("price_changes", leave_the_ladder, "ladder"),
+    ("price_changes", forget_todays_price, "says the price was"),
+    ("excluded_rows", keep_more_than_was_ordered, "keeps 999 of"),
+    ("excluded_rows", take_out_what_is_not_told, "are told"),
+    ("segments", lose_an_item_class, "has no segment"),
+    ("order_holds", hold_more_than_can_be_reviewed, "do not fit"),
     ("purchase_orders", break_a_pack, "no multiple of the pack"),
     ("costs", move_a_cent, "the line costs"),
     ("transfers", change_the_locked_line, "is locked at 12"),
