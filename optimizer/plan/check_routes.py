@@ -109,6 +109,7 @@ def check_driving(evidence: Evidence) -> Iterator[Violation]:
     asked, known = _asked(evidence), _Places(evidence.world)
     for route in _driven(evidence):
         yield from _ends(route)
+        yield from _trips(route)
         yield from _loads(route, asked)
         yield from _times(route, evidence.world)
         yield from _limits(route)
@@ -130,6 +131,21 @@ def _visits(route: _Route, world: World, asked: dict[str, tuple[float, float, st
         yield from _window(row, minutes, windows[windows["delivery_id"] == row.stop_id])
         if asked[row.stop_id][2] == "out":
             yield from _released(route, row, delivery.release_at)
+
+
+def _trips(route: _Route) -> Iterator[Violation]:
+    """Trips are numbered from 1 without gaps, each begins at the depot where it is loaded, no more than allowed."""
+    stops, vehicle = route.stops, route.vehicle
+    most = 1 if pd.isna(vehicle["max_trips"]) else int(vehicle["max_trips"])
+    begins = stops["trip"] != stops["trip"].shift()
+    if list(stops.loc[begins, "trip"]) != list(range(1, int(begins.sum()) + 1)) or begins.sum() > most:
+        yield Violation("routes", route.name, f"drives trips {sorted(set(stops['trip']))}, its vehicle may {most}")
+    minutes = 0.0 if pd.isna(vehicle["reload_minutes"]) else float(vehicle["reload_minutes"])
+    for row in rows_of(stops[begins]):
+        if row.kind != "depot" or row.stop_id != vehicle["depot_id"]:
+            yield Violation("routes", route.name, f"trip {row.trip} begins at {row.stop_id}")
+        if row.seq > 0 and row.etd - row.eta < pd.Timedelta(minutes=minutes) - _SLACK:
+            yield Violation("routes", route.name, f"trip {row.trip} is loaded in less than {minutes:g} minutes")
 
 
 def _vehicles(evidence: Evidence) -> Iterator[Violation]:
@@ -170,7 +186,7 @@ def _asked(evidence: Evidence) -> dict[str, tuple[float, float, str]]:
 
 def _loads(route: _Route, asked: dict[str, tuple[float, float, str]]) -> Iterator[Violation]:
     """Compare each step's change of load with the stop's, and the load aboard with the capacity."""
-    inner = route.stops[~((route.stops["kind"] == "depot") & (route.stops["seq"] > 0))]
+    inner = route.stops.iloc[:-1] if route.stops["kind"].iloc[-1] == "depot" else route.stops
     for name, limit, at in (("load_kg", "capacity_kg", 0), ("load_l", "capacity_l", 1)):
         most = float(inner[name].max())
         if not pd.isna(route.vehicle[limit]) and most > float(route.vehicle[limit]) + _KG:
@@ -307,7 +323,8 @@ def _needs(route: _Route, row: Any, delivery: Any) -> Iterator[Violation]:
 
 
 def _released(route: _Route, row: Any, moment: Any) -> Iterator[Violation]:
-    if not pd.isna(moment) and route.stops["eta"].min() < moment - _SLACK:
+    loaded = route.stops.loc[route.stops["trip"] == row.trip, "etd"].min()
+    if not pd.isna(moment) and loaded < moment - _SLACK:
         yield Violation("routes", row.stop_id, "leaves its depot before it is released")
 
 

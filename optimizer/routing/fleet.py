@@ -19,7 +19,6 @@ _DAY_SECONDS: Final = 86_400
 _NOT_YET: Final = {
     "overtime_from_minutes": "overtime: shift and max_minutes are hard",
     "max_overtime_minutes": "overtime: shift and max_minutes are hard",
-    "reload_minutes": "second trips: each vehicle drives one",
     "speed_profile": "speed profiles: all vehicles drive alike",
 }
 
@@ -76,7 +75,6 @@ def fleet_of(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame, minor: i
 
 def _ignored(world: World, vehicles: pd.DataFrame) -> tuple[str, ...]:
     asked = [words for name, words in _NOT_YET.items() if vehicles[name].notna().any()]
-    asked += ["second trips: each vehicle drives one"] if (vehicles["max_trips"].fillna(1) > 1).any() else []
     asked += ["drivers' breaks"] if world.has("vehicle_breaks") else []
     asked += ["doors of depots"] if world.has("dock_slots") else []
     return tuple(f"not planned yet: {words}" for words in dict.fromkeys(asked))
@@ -97,6 +95,8 @@ def _vehicle_type(row: Any, depots: tuple[str, ...], allowed: npt.NDArray[np.boo
         fixed_cost=_rate(row.fixed_cost) * minor,
         cost_per_km=_rate(row.cost_per_km) * minor,
         cost_per_hour=_rate(row.cost_per_hour) * minor,
+        max_reloads=max(_limit(row.max_trips, 1, 1) - 1, 0),
+        reload_seconds=_limit(row.reload_minutes, 60, 0),
         allowed=None if allowed.all() else allowed,
     )
 

@@ -15,7 +15,7 @@ from optimizer.routing.stops import StopsOfTheDay
 from scenarios.money import minor_digits, to_minor
 from scenarios.schema import declared
 from scenarios.world import World, rows_of
-from solvers.routing.problem import PlannedRoute, RoutingPlan
+from solvers.routing.problem import RELOAD, PlannedRoute, RoutingPlan
 from solvers.routing.unserved import Reason, Relaxation
 
 _CAUSES: Final = {
@@ -45,7 +45,7 @@ def route_table(day: Day, plan: RoutingPlan) -> pd.DataFrame:
 def _route_rows(day: Day, number: int, route: PlannedRoute) -> Iterator[dict[str, Any]]:
     kind = day.problem.vehicle_types[route.vehicle_type]
     vehicle = day.fleet.vehicle_ids[route.vehicle_type][route.vehicle]
-    common = {"route_id": f"R{number + 1:03d}", "vehicle_id": vehicle, "trip": 1, "locked": False}
+    common = {"route_id": f"R{number + 1:03d}", "vehicle_id": vehicle, "locked": False}
     begin = _moment(day, route.start)
     start = {"stop_id": day.fleet.depots[kind.depot], "kind": "depot", "eta": begin, "etd": begin, "wait_minutes": 0.0}
     yield {
@@ -53,15 +53,20 @@ def _route_rows(day: Day, number: int, route: PlannedRoute) -> Iterator[dict[str
         **start,
         **_way(route, 0, 0.0),
         "seq": 0,
+        "trip": 1,
         "line_id": stable_id("route", vehicle, "start", begin.date()),
     }
+    trips = (route.trips + 1).tolist()
     for k, stop in enumerate(route.stops.tolist()):
-        given = day.found.stops.iloc[stop]
+        again = {"stop_id": start["stop_id"], "kind": "depot"}
+        given = again if stop == RELOAD else day.found.stops.iloc[stop]
+        key = (vehicle, f"trip {trips[k]}", begin.date()) if stop == RELOAD else (given["stop_id"], day.world.plan_date)
         yield {
             **common,
             **_way(route, k + 1, float(route.leg_metres[k])),
             "seq": k + 1,
-            "line_id": stable_id("route", given["stop_id"], day.world.plan_date),
+            "trip": trips[k],
+            "line_id": stable_id("route", *key),
             "stop_id": given["stop_id"],
             "kind": given["kind"],
             "eta": _moment(day, int(route.arrival[k])),
@@ -78,7 +83,7 @@ def _route_rows(day: Day, number: int, route: PlannedRoute) -> Iterator[dict[str
             "wait_minutes": 0.0,
         }
         last = _way(route, len(route.stops), float(route.leg_metres[-1]))
-        unloaded = {"load_kg": 0.0, "load_l": 0.0, "seq": len(route.stops) + 1}
+        unloaded = {"load_kg": 0.0, "load_l": 0.0, "seq": len(route.stops) + 1, "trip": trips[-1]}
         yield {**common, **end, **last, **unloaded, "line_id": stable_id("route", vehicle, "end", begin.date())}
 
 
@@ -118,6 +123,7 @@ def _relaxation_words(day: Day, relaxation: Relaxation) -> str:
         "seconds": f"{minutes:,} minutes more working time for {vehicle}",
         "metres": f"{thousands:,.1f} km more for {vehicle}",
         "stops": f"{relaxation.amount:,} more stop for {vehicle}",
+        "reloads": f"{relaxation.amount:,} more trip for {vehicle}",
         "skills": f"{vehicle} allowed to bring it",
         "price": "a price of leaving it out above what bringing it costs",
     }

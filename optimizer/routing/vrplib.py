@@ -37,8 +37,6 @@ _COST_SCALE: Final[dict[tuple[str, Rounding], float]] = {
     ("HFVRP", "round"): 100.0, ("VRPTW", "dimacs"): 10.0,
 }  # fmt: skip
 _REFUSED: Final[dict[str, str]] = {
-    "VEHICLES_RELOAD_DEPOT": "vehicles that reload and drive several trips",
-    "VEHICLES_MAX_RELOADS": "vehicles that reload and drive several trips",
     "MUTUALLY_EXCLUSIVE_GROUP": "alternatives of which one is served",
     "PICKUP_AND_DELIVERY": "shipments in a .vrp file (Li-Lim .txt files are read)",
 }
@@ -46,7 +44,14 @@ _READ: Final = frozenset(
     {
         *("NODE_COORD", "DEMAND", "LINEHAUL", "BACKHAUL", "SERVICE_TIME", "TIME_WINDOW", "RELEASE_TIME", "PRIZE"),
         *("CAPACITY", "DEPOT", "EDGE_WEIGHT", "DISPLAY_DATA", "VEHICLES_DEPOT", "VEHICLES_MAX_DURATION"),
-        *("VEHICLES_MAX_DISTANCE", "VEHICLES_FIXED_COST", "VEHICLES_UNIT_DISTANCE_COST", "VEHICLES_ALLOWED_CLIENTS"),
+        *(
+            "VEHICLES_RELOAD_DEPOT",
+            "VEHICLES_MAX_RELOADS",
+            "VEHICLES_MAX_DISTANCE",
+            "VEHICLES_FIXED_COST",
+            "VEHICLES_UNIT_DISTANCE_COST",
+            "VEHICLES_ALLOWED_CLIENTS",
+        ),
     }
 )
 
@@ -227,6 +232,16 @@ class _Figures:
         values = whole(rows[:, 0], self.rounding) if rounded else rows[:, 0]
         return [float(value) for value in values]
 
+    def reloads(self, home: Sequence[int]) -> list[int]:
+        """Return how often each vehicle may load again; a depot to do so without a number means always."""
+        rows = self.text.sections.get("VEHICLES_RELOAD_DEPOT")
+        if rows is None:
+            return [0] * self.vehicles
+        if [row[1:] for row in rows] != [[str(depot + 1)] for depot in home]:
+            raise self.text.fault("cannot be planned yet: vehicles that load again elsewhere than where they start")
+        most = self.by_vehicle("VEHICLES_MAX_RELOADS", float(self.count), rounded=False)
+        return [int(value) for value in most]
+
     def allowed(self) -> list[tuple[str, ...] | None]:
         """Return the node numbers each vehicle may serve, None for all."""
         rows = self.text.sections.get("VEHICLES_ALLOWED_CLIENTS")
@@ -257,6 +272,7 @@ def _vehicles(
         figures.by_vehicle("VEHICLES_FIXED_COST", 0.0),
         figures.by_vehicle("VEHICLES_UNIT_DISTANCE_COST", 1.0, rounded=False),
         figures.allowed(),
+        figures.reloads(home),
     )
     groups: dict[tuple[object, ...], list[str]] = {}
     for number, key in enumerate(zip(*columns, strict=True)):
@@ -285,5 +301,6 @@ def _type(figures: _Figures, key: tuple[object, ...], available: int, window: In
         max_seconds=int(seconds),
         fixed_cost=fixed,
         cost_per_km=rate * PER_UNIT,
+        max_reloads=int(key[7]),  # type: ignore[call-overload]
         allowed=allowed,
     )

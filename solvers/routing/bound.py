@@ -60,7 +60,7 @@ def lower_bound(problem: RoutingProblem, effort: float = 1.0) -> LowerBound:
     Return the best of four relaxations, each with the cost of enough vehicles.
 
     Sets
-        i, j in stops; K routes at least, from the loads that must be carried
+        i, j in stops; K trips at least, from the loads that must be carried
     Relaxations
         nearest     each stop pays its cheapest arc in, the K cheapest ends
         assignment  each stop has one predecessor and one successor, >= K routes leave and return; subtours allowed
@@ -115,11 +115,12 @@ def _must_loads(problem: RoutingProblem) -> IntArray:
 
 
 def _fewest_routes(problem: RoutingProblem, vehicles: list[VehicleType]) -> int:
-    """Return how many of the largest vehicles the loads need, and the stops by the limit on stops."""
+    """Return how many trips of the largest vehicles the loads need, and the stops by the limit on stops."""
     fewest = 1 if (problem.stops.price == MUST).any() else 0
     for totals in _must_loads(problem):
         for d, total in enumerate(totals):
-            fewest = max(fewest, _vehicles_for(int(total), [(v.capacity[d], v.available) for v in vehicles]))
+            sizes = [(v.capacity[d], v.available * (1 + v.max_reloads)) for v in vehicles]
+            fewest = max(fewest, _vehicles_for(int(total), sizes))
     stops = int((problem.stops.price == MUST).sum())
     return max(fewest, _vehicles_for(stops, [(min(v.max_stops, NO_LIMIT), v.available) for v in vehicles]))
 
@@ -137,14 +138,14 @@ def _vehicles_for(total: int, sizes: list[tuple[int, int]]) -> int:
 def _cheapest_fleet(problem: RoutingProblem, vehicles: list[VehicleType]) -> float:
     """Return the least fixed cost that carries the loads, vehicles in fractions: dearest dimension wins."""
     routes = _fewest_routes(problem, vehicles)
-    best = routes * min(v.fixed_cost for v in vehicles)
+    best = routes * min(v.fixed_cost_of_a_trip for v in vehicles)
     for totals in _must_loads(problem):
         for d, total in enumerate(totals):
             left, cost = float(total), 0.0
             useful = [v for v in vehicles if v.capacity[d] > 0]
-            for v in sorted(useful, key=lambda v: v.fixed_cost / v.capacity[d]):
-                taken = min(left, float(v.capacity[d]) * v.available)
-                left, cost = left - taken, cost + taken * v.fixed_cost / v.capacity[d]
+            for v in sorted(useful, key=lambda v: v.fixed_cost_of_a_trip / v.capacity[d]):
+                taken = min(left, float(v.capacity[d]) * v.available * (1 + v.max_reloads))
+                left, cost = left - taken, cost + taken * v.fixed_cost_of_a_trip / v.capacity[d]
             best = max(best, cost)
     return best
 
@@ -156,7 +157,7 @@ def _arcs(problem: RoutingProblem, vehicles: list[VehicleType]) -> _Arcs:
     for vehicle in vehicles:
         start, end = _depot_arcs(problem, vehicle)
         np.minimum(arcs.start, start, out=arcs.start)
-        np.minimum(arcs.first_fixed, start + vehicle.fixed_cost, out=arcs.first_fixed)
+        np.minimum(arcs.first_fixed, start + vehicle.fixed_cost_of_a_trip, out=arcs.first_fixed)
         np.minimum(arcs.end, end, out=arcs.end)
     for vehicle in _different(vehicles):
         np.minimum(arcs.between, _between(problem, vehicle, np.arange(n)), out=arcs.between)
@@ -216,10 +217,13 @@ def _depot_arcs(problem: RoutingProblem, vehicle: VehicleType) -> tuple[Vector, 
     start[shut] = np.inf
     if vehicle.end_depot is None:
         return start, np.zeros(stops.count)
-    depot = int(problem.depot_place[vehicle.end_depot])
-    way = metres[stops.place, depot]
-    end = np.asarray(way * per_metre + seconds[stops.place, depot] * per_second, np.float64)
-    end[way == FORBIDDEN] = np.inf
+    # A trip ends where the route ends, or where the vehicle loads again.
+    ends = {vehicle.end_depot} | ({vehicle.depot} if vehicle.max_reloads else set())
+    end = np.full(stops.count, np.inf)
+    for depot in problem.depot_place[sorted(ends)].tolist():
+        way = metres[stops.place, depot]
+        cost = np.asarray(way * per_metre + seconds[stops.place, depot] * per_second, np.float64)
+        np.minimum(end, np.where(way == FORBIDDEN, np.inf, cost), out=end)
     return start, end
 
 
@@ -241,7 +245,7 @@ def _radial(problem: RoutingProblem, vehicles: list[VehicleType]) -> float:
             share = np.full(stops.count, np.inf)
             for vehicle, trip in zip(vehicles, trips, strict=True):
                 if vehicle.capacity[d] > 0:
-                    np.minimum(share, (vehicle.fixed_cost + trip) / vehicle.capacity[d], out=share)
+                    np.minimum(share, (vehicle.fixed_cost_of_a_trip + trip) / vehicle.capacity[d], out=share)
             cost = np.where(load > 0, load * np.where(load > 0, share, 0.0), 0.0) + node
             best = max(best, float(np.minimum(cost, stops.price).sum()))
     return best

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from solvers.routing.problem import ALONE, PlannedRoute, RoutingPlan, RoutingProblem
+from solvers.routing.problem import ALONE, RELOAD, PlannedRoute, RoutingPlan, RoutingProblem
 
 COST_TOLERANCE: Final = 1e-6
 
@@ -39,7 +39,7 @@ def check_plan(problem: RoutingProblem, plan: RoutingPlan) -> list[RouteViolatio
 
 def _served(problem: RoutingProblem, plan: RoutingPlan) -> Iterator[RouteViolation]:
     """Every stop on one route or left out, none twice, none that must be served left out; vehicles once."""
-    visits = Counter(int(stop) for route in plan.routes for stop in route.stops)
+    visits = Counter(int(stop) for route in plan.routes for stop in route.served)
     left_out = Counter(int(stop) for stop in plan.unserved)
     for stop in range(problem.stops.count):
         times = visits[stop] + left_out[stop]
@@ -66,8 +66,9 @@ _Found = Iterator[tuple[int | None, str]]
 
 
 def _route(problem: RoutingProblem, route: PlannedRoute) -> _Found:
-    if not len(route.stops):
-        yield None, "serves nobody"
+    trips = np.split(route.stops, np.flatnonzero(route.stops == RELOAD))
+    if not all((trip != RELOAD).any() for trip in trips):
+        yield None, "has a trip that serves nobody"
         return
     yield from _times(problem, route)
     yield from _loads(problem, route)
@@ -78,22 +79,26 @@ def _times(problem: RoutingProblem, route: PlannedRoute) -> _Found:
     """Drive the route from its stated start: arcs exist, arrivals, waits, begins inside windows, departures, end."""
     vehicle, given = problem.vehicle_types[route.vehicle_type], problem.stops
     metres, seconds = problem.metres[vehicle.profile], problem.seconds[vehicle.profile]
-    place, now = int(problem.depot_place[vehicle.depot]), route.start
+    depot = int(problem.depot_place[vehicle.depot])
+    place, now, loaded = depot, route.start, route.start
     for n, stop in enumerate(route.stops.tolist()):
-        here = int(given.place[stop])
+        here = depot if stop == RELOAD else int(given.place[stop])
         yield from _arc(stop, int(metres[place, here]), int(route.leg_metres[n]))
-        setup = int(given.setup_seconds[stop]) if here != place else 0
+        setup = int(given.setup_seconds[stop]) if here != place and stop != RELOAD else 0
+        service = vehicle.reload_seconds if stop == RELOAD else int(given.service_seconds[stop])
         arrival, begin, departure = int(route.arrival[n]), int(route.begin[n]), int(route.departure[n])
         if arrival != now + int(seconds[place, here]):
             yield stop, f"arrives at {arrival}, the way takes until {now + int(seconds[place, here])}"
         if int(route.wait[n]) != begin - arrival - setup or route.wait[n] < 0:
             yield stop, f"states {int(route.wait[n])} s of waiting, its times give {begin - arrival - setup}"
-        if departure != begin + int(given.service_seconds[stop]):
-            yield stop, f"leaves at {departure}, service takes until {begin + int(given.service_seconds[stop])}"
-        if not _inside(problem, stop, begin):
+        if departure != begin + service:
+            yield stop, f"leaves at {departure}, service takes until {begin + service}"
+        if stop == RELOAD:
+            loaded = begin
+        elif not _inside(problem, stop, begin):
             yield stop, f"service begins at {begin}, outside its windows"
-        if route.start < int(given.release[stop]):
-            yield stop, f"is released at {int(given.release[stop])}, its route leaves at {route.start}"
+        if stop != RELOAD and loaded < int(given.release[stop]):
+            yield stop, f"is released at {int(given.release[stop])}, its trip is loaded at {loaded}"
         place, now = here, departure
     yield from _ending(problem, route, place, now)
 
@@ -123,24 +128,35 @@ def _ending(problem: RoutingProblem, route: PlannedRoute, place: int, now: int) 
 
 
 def _loads(problem: RoutingProblem, route: PlannedRoute) -> _Found:
-    """Depot goods are aboard from the start, pick-ups until the end, shipments from one end to the other."""
+    """Depot goods are aboard from the trip's start, pick-ups until its end, shipments from one end to the other."""
+    first = 0
+    for trip in np.split(route.stops, np.flatnonzero(route.stops == RELOAD)):
+        stops = trip[trip != RELOAD].tolist()
+        yield from _trip_loads(problem, route, stops, first)
+        yield from _shipments(problem, stops)
+        first += len(stops) + 1
+
+
+def _trip_loads(problem: RoutingProblem, route: PlannedRoute, stops: list[int], first: int) -> _Found:
     given, capacity = problem.stops, np.array(problem.vehicle_types[route.vehicle_type].capacity)
-    stops = route.stops.tolist()
     load = sum((given.delivery[s] for s in stops if given.partner[s] == ALONE), np.zeros(problem.dimensions, np.int64))
-    for n, stop in enumerate([None, *stops]):
+    for n, stop in enumerate([None, *stops], start=first):
         if stop is not None:
             load = load - given.delivery[stop] + given.pickup[stop]
         if (load > capacity).any():
             yield stop, f"load {load.tolist()} is above the capacity {capacity.tolist()}"
         if (load < 0).any() or (load != route.loads[n]).any():
             yield stop, f"states load {route.loads[n].tolist()}, it is {load.tolist()}"
-    order = {stop: n for n, stop in enumerate(stops)}
+
+
+def _shipments(problem: RoutingProblem, stops: list[int]) -> _Found:
+    given, order = problem.stops, {stop: n for n, stop in enumerate(stops)}
     for stop in stops:
         other = int(given.partner[stop])
         if other != ALONE and (given.pickup[stop] > 0).any() and order.get(other, -1) < order[stop]:
-            yield stop, f"is picked up, and {other} does not come after it on this route"
+            yield stop, f"is picked up, and {other} does not come after it on this trip"
         if other != ALONE and other not in order:
-            yield stop, f"is on another route than its partner {other}"
+            yield stop, f"is on another trip than its partner {other}"
 
 
 def _limits(problem: RoutingProblem, route: PlannedRoute) -> _Found:
@@ -150,12 +166,13 @@ def _limits(problem: RoutingProblem, route: PlannedRoute) -> _Found:
     for name, used, most in (
         ("seconds", route.end - route.start, vehicle.max_seconds),
         ("metres", int(route.leg_metres.sum()), vehicle.max_metres),
-        ("stops", len(route.stops), vehicle.max_stops),
+        ("stops", len(route.served), vehicle.max_stops),
+        ("reloads", len(route.stops) - len(route.served), vehicle.max_reloads),
     ):
         if used > most:
             yield None, f"takes {used} {name}, its vehicle may {most}"
     if vehicle.allowed is not None:
-        for stop in route.stops.tolist():
+        for stop in route.served.tolist():
             if not vehicle.allowed[stop]:
                 yield stop, f"may not be served by vehicle type {route.vehicle_type}"
     way, time = int(route.leg_metres.sum()) * vehicle.cost_per_km / 1000, route.end - route.start

@@ -21,6 +21,8 @@ FORBIDDEN: Final = -1
 MUST: Final = math.inf
 # Any limit from here on means none.
 NO_LIMIT: Final = 2**60
+# In a driving order: back at the depot to unload what was fetched and load the next trip.
+RELOAD: Final = -1
 # Partner of a stop whose goods come from, or go to, the depot.
 ALONE: Final = -1
 
@@ -49,7 +51,7 @@ class Stops:
     window_start, window_end : service begins inside one of them, both ends included, shape (windows,).
     setup_seconds : before service, on arrival from another place; may be over before the window opens.
     service_seconds : at the stop.
-    release : the route that serves it leaves its depot no earlier.
+    release : the trip that serves it is loaded at its depot no earlier.
     price : cost of leaving it out, minor units; MUST where it may not be.
     priority : larger first; only words and rankings use it, engines look at the price.
     partner : the other end of a shipment, where one end has `pickup` and the other `delivery`; ALONE for depot goods.
@@ -133,8 +135,9 @@ class VehicleType:
     capacity : in each load dimension, length d.
     depot, end_depot : numbers of depots; end_depot None ends at the last stop.
     shift_start, shift_end : the route lies inside, seconds.
-    max_seconds, max_metres, max_stops : of one route; NO_LIMIT for none.
+    max_seconds, max_metres, max_stops : of one route, all its trips; NO_LIMIT for none.
     fixed_cost : of one route; cost_per_km of its way, cost_per_hour of its duration, waiting included.
+    max_reloads : how often it may come back to `depot` and load again; reload_seconds at the depot each time.
     profile : which travel matrices it drives by.
     allowed : which stops it may serve, shape (n,); None for all.
     """
@@ -151,8 +154,15 @@ class VehicleType:
     fixed_cost: float = 0.0
     cost_per_km: float = 0.0
     cost_per_hour: float = 0.0
+    max_reloads: int = 0
+    reload_seconds: int = 0
     profile: int = 0
     allowed: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def fixed_cost_of_a_trip(self) -> float:
+        """The least share of its fixed cost that a trip bears."""
+        return self.fixed_cost / (1 + self.max_reloads)
 
     def may_serve(self, stop: int) -> bool:
         """Return whether it has what the stop asks for."""
@@ -174,11 +184,12 @@ class RoutingProblem:
     Model
         min  sum_r (F_k + c_k metres_r + w_k seconds_r) + sum_i left out p_i         (cost)
         s.t. each stop on one route or left out, p_i < inf                             (serve)
-             load on r within capacity_k in every dimension after every stop           (load)
+             load on r within capacity_k in every dimension after every stop;
+             at a reload what was fetched is left and the next trip's goods are loaded  (load)
              begin_j >= begin_i + service_i + seconds_ij + setup_j                     (time)
-             begin_j in one window of j; r inside the shift, not before its releases   (window)
+             begin_j in one window of j; r inside the shift, no trip loaded before its releases (window)
              seconds_r, metres_r, stops_r within the limits of k; stops allowed for k  (limits)
-             both ends of a shipment on one route, pick-up first                       (shipment)
+             both ends of a shipment on one trip, pick-up first                        (shipment)
 
     Attributes
     ----------
@@ -267,6 +278,8 @@ def _vehicle_faults(problem: RoutingProblem, vehicle: VehicleType) -> Iterator[s
         yield f"depots {depots} are not among the {len(problem.depot_place)}"
     if vehicle.available < 0 or min(vehicle.capacity, default=0) < 0:
         yield "number and capacity must not be negative"
+    if min(vehicle.max_reloads, vehicle.reload_seconds) < 0:
+        yield "reloads and their seconds must not be negative"
     if vehicle.shift_start > vehicle.shift_end:
         yield f"shift ends at {vehicle.shift_end}, before it starts at {vehicle.shift_start}"
     if not min(vehicle.fixed_cost, vehicle.cost_per_km, vehicle.cost_per_hour) >= 0:
@@ -279,14 +292,14 @@ def _vehicle_faults(problem: RoutingProblem, vehicle: VehicleType) -> Iterator[s
 
 @dataclass(frozen=True, eq=False)
 class PlannedRoute:
-    """One route of k stops with its times, seconds of the problem's clock.
+    """One route of k stops, reloads among them, with its times, seconds of the problem's clock.
 
     Attributes
     ----------
     vehicle_type, vehicle : type, and number among those of the type.
-    stops : in driving order, shape (k,).
+    stops : in driving order, RELOAD between two trips, shape (k,).
     start, end : leaves its depot, is done (back at the end depot, or with the last stop).
-    arrival, begin, departure : at each stop, shape (k,); begin is of service, after set-up and waiting.
+    arrival, begin, departure : at each stop, shape (k,); begin is of service or loading, after set-up and waiting.
     wait : seconds waited at each stop, shape (k,).
     loads : on leaving the depot and each stop, shape (k + 1, d).
     leg_metres : to each stop and to the end, shape (k + 1,); 0 to an open end.
@@ -305,6 +318,16 @@ class PlannedRoute:
     loads: IntArray
     leg_metres: IntArray
     cost: float
+
+    @property
+    def served(self) -> IntArray:
+        """The stops without the reloads, in driving order."""
+        return np.asarray(self.stops[self.stops != RELOAD], np.int64)
+
+    @property
+    def trips(self) -> IntArray:
+        """Number of the trip of each stop from 0, shape (k,); a reload belongs to the trip it begins."""
+        return np.asarray(np.cumsum(self.stops == RELOAD), np.int64)
 
     @property
     def seconds(self) -> int:

@@ -16,18 +16,20 @@ from pyvrp.stop import MaxIterations, StoppingCriterion
 
 from solvers.model import Vector
 from solvers.outcome import Limit
+from solvers.routing.more_trips import with_more_trips
 from solvers.routing.problem import (
     ALONE,
     FORBIDDEN,
     MUST,
     NO_LIMIT,
+    RELOAD,
     IntArray,
     RoutingPlan,
     RoutingProblem,
     VehicleType,
     Work,
 )
-from solvers.routing.schedule import excess_of, plan_of
+from solvers.routing.schedule import excess_of, plan_of, without_empty_trips
 from solvers.routing.solve import Answer, UnsupportedError
 
 _FREE: Final = int(np.iinfo(np.int64).max)
@@ -77,7 +79,8 @@ def pyvrp_engine(problem: RoutingProblem, work: Work) -> Answer:
     """Return the best plan PyVRP's iterated local search finds; the same for the same iterations and seed.
 
     Loads, one window a stop, shifts, limits on time, way and stops, mixed fleets, several depots, open ends, optional
-    stops, releases, stops closed to a type, shipments. Raises UnsupportedError, in words, for what it cannot take.
+    stops, releases, reloads, stops closed to a type, shipments. Raises UnsupportedError, in words, for what it cannot
+    take.
 
     Wouda, Lan, Kool (2024), PyVRP: a high-performance VRP solver package, doi 10.1287/ijoc.2023.0055.
     """
@@ -100,7 +103,10 @@ def pyvrp_engine(problem: RoutingProblem, work: Work) -> Answer:
         warnings.simplefilter("ignore", PenaltyBoundWarning)
         best = _search(data, penalties, _FirstOf(criteria), work.seed, start)
     limit: Limit = "seconds" if deadline is not None and deadline.reached else "iterations"
-    return Answer(_feasible_part(problem, translation.sequences(best)), limit)
+    plan = _feasible_part(problem, translation.sequences(best))
+    if plan is not None and any(v.max_reloads > 0 for v in problem.vehicle_types):
+        plan = with_more_trips(problem, plan)
+    return Answer(plan, limit)
 
 
 def _search(
@@ -125,7 +131,8 @@ def _search(
 
 def _feasible_part(problem: RoutingProblem, sequences: list[tuple[int, list[int]]]) -> RoutingPlan | None:
     """Return the plan of the routes that can be driven, None when a stop that must be served is on none of them."""
-    driven = [(kind, stops) for kind, stops in sequences if not excess_of(problem, kind, stops).kinds()]
+    tidy = [(kind, without_empty_trips(stops)) for kind, stops in sequences]
+    driven = [(kind, stops) for kind, stops in tidy if not excess_of(problem, kind, stops).kinds()]
     plan = plan_of(problem, driven)
     return plan if math.isfinite(plan.cost) else None
 
@@ -135,10 +142,13 @@ def unsupported(problem: RoutingProblem) -> list[str]:
     stops = problem.stops
     several = int((np.diff(stops.first_window) > 1).sum())
     shipped = stops.partner != ALONE
+    reloads = any(v.max_reloads > 0 for v in problem.vehicle_types)
+    counted = any(v.max_stops < NO_LIMIT for v in problem.vehicle_types)
     asked = {
         f"several windows ({several} stops have them)": several > 0,
-        "a limit on stops together with shipments": bool(shipped.any())
-        and any(v.max_stops < NO_LIMIT for v in problem.vehicle_types),
+        "a limit on stops together with shipments": counted and bool(shipped.any()),
+        "a limit on stops together with reloads": counted and reloads,
+        "shipments together with reloads": reloads and bool(shipped.any()),
         "stops that are both end of a shipment and depot goods": bool(
             (shipped & (stops.pickup > 0).any(axis=1) & (stops.delivery > 0).any(axis=1)).any()
         ),
@@ -168,6 +178,8 @@ class _Translation:
         picks = (problem.stops.partner != ALONE) & (problem.stops.pickup > 0).any(axis=1)
         self.shipments = np.flatnonzero(picks)
         self.scaled = _scaled(problem)
+        loading = {(v.depot, v.reload_seconds) for v in problem.vehicle_types if v.max_reloads > 0}
+        self.reloads = sorted(loading)
 
     @staticmethod
     def _profile(vehicle: VehicleType) -> _Profile:
@@ -181,6 +193,8 @@ class _Translation:
         depots = [pyvrp.Depot(location=d) for d in range(self.depots)]
         if self.open:
             depots.append(pyvrp.Depot(location=count - 1))
+        # A depot to load again at is one of its own, as loading takes time there and not where routes begin and end.
+        depots += [pyvrp.Depot(location=d, service_duration=seconds) for d, seconds in self.reloads]
         return pyvrp.ProblemData(
             locations=[pyvrp.Location(0, 0) for _ in range(count)],
             clients=[self._client(int(stop)) for stop in self.clients],
@@ -270,12 +284,19 @@ class _Translation:
             unit_distance_cost=self.scaled.money(vehicle.cost_per_km / 1000),
             unit_duration_cost=self.scaled.money(vehicle.cost_per_hour / 3600),
             profile=self.profile_of[number],
+            reload_depots=self._reload_depots(vehicle),
+            max_reloads=min(vehicle.max_reloads, self.problem.stops.count),
         )
 
+    def _reload_depots(self, vehicle: VehicleType) -> list[int]:
+        if vehicle.max_reloads == 0:
+            return []
+        return [self.depots + self.open + self.reloads.index((vehicle.depot, vehicle.reload_seconds))]
+
     def sequences(self, solution: pyvrp.Solution) -> list[tuple[int, list[int]]]:
-        """Return (vehicle type, stops) of each route."""
+        """Return (vehicle type, stops) of each route, RELOAD wherever it comes by a depot."""
         return [
-            (self.kinds[route.vehicle_type()], [self._stop(a) for a in route if not a.is_depot()])
+            (self.kinds[route.vehicle_type()], [RELOAD if a.is_depot() else self._stop(a) for a in route])
             for route in solution.routes()
         ]
 
@@ -288,12 +309,15 @@ class _Translation:
     def solution(self, data: pyvrp.ProblemData, work: Work) -> pyvrp.Solution:
         """Return the plan that `work.start` holds as PyVRP's first solution."""
         routes = [
-            pyvrp.Route(data, [self._activity(stop) for stop in stops], self.kinds.index(kind))
+            pyvrp.Route(data, [self._activity(kind, stop) for stop in stops], self.kinds.index(kind))
             for kind, stops in work.start
         ]
         return pyvrp.Solution(data, routes)
 
-    def _activity(self, stop: int) -> pyvrp.Activity:
+    def _activity(self, kind_of_vehicle: int, stop: int) -> pyvrp.Activity:
+        if stop == RELOAD:
+            depots = self._reload_depots(self.problem.vehicle_types[kind_of_vehicle])
+            return pyvrp.Activity(pyvrp.ActivityType.DEPOT, *depots)
         partner = int(self.problem.stops.partner[stop])
         if partner == ALONE:
             return pyvrp.Activity(pyvrp.ActivityType.CLIENT, int(np.searchsorted(self.clients, stop)))

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
-import numpy as np
-
-from solvers.routing.problem import ALONE, NO_LIMIT, RoutingPlan, RoutingProblem
+from solvers.routing.problem import ALONE, NO_LIMIT, RELOAD, RoutingPlan, RoutingProblem, VehicleType
 from solvers.routing.schedule import Excess, excess_of, planned_route
 
 Cause: TypeAlias = Literal["load", "skills", "window", "limits", "vehicles", "price", "search", "partner"]
@@ -128,9 +126,7 @@ def _detours(problem: RoutingProblem, plan: RoutingPlan, stop: int) -> Iterator[
         if not vehicle.may_serve(stop):
             continue
         metres = problem.metres[vehicle.profile]
-        places = [problem.depot_place[vehicle.depot], *problem.stops.place[route.stops]]
-        if vehicle.end_depot is not None:
-            places.append(problem.depot_place[vehicle.end_depot])
+        places = _places(problem, vehicle, route.stops.tolist())
         here = problem.stops.place[stop]
         for n, (a, b) in enumerate(pairwise(places)):
             yield int(metres[a, here]) + int(metres[here, b]) - int(metres[a, b]), number, n
@@ -141,12 +137,18 @@ def _detours(problem: RoutingProblem, plan: RoutingPlan, stop: int) -> Iterator[
 def _way_cost(problem: RoutingProblem, kind: int, stops: list[int]) -> float:
     """Return the cost of a route with its windows and limits ignored: fixed cost, way and time without waiting."""
     vehicle, given = problem.vehicle_types[kind], problem.stops
-    places = [problem.depot_place[vehicle.depot], *given.place[np.asarray(stops, np.int64)]]
-    if vehicle.end_depot is not None:
-        places.append(problem.depot_place[vehicle.end_depot])
+    places = _places(problem, vehicle, stops)
     arcs = places[:-1], places[1:]
-    seconds = int(problem.seconds[vehicle.profile][arcs].sum()) + int(given.service_seconds[stops].sum())
+    service = sum(vehicle.reload_seconds if stop == RELOAD else int(given.service_seconds[stop]) for stop in stops)
+    seconds = int(problem.seconds[vehicle.profile][arcs].sum()) + service
     return vehicle.cost(int(problem.metres[vehicle.profile][arcs].sum()), seconds)
+
+
+def _places(problem: RoutingProblem, vehicle: VehicleType, stops: list[int]) -> list[int]:
+    """Return the places of a route from its depot on, its end too where it has one."""
+    depot = int(problem.depot_place[vehicle.depot])
+    places = [depot, *(depot if stop == RELOAD else int(problem.stops.place[stop]) for stop in stops)]
+    return places if vehicle.end_depot is None else [*places, int(problem.depot_place[vehicle.end_depot])]
 
 
 def _single(

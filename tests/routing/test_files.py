@@ -11,9 +11,11 @@ import pyvrp
 import run_plan
 from optimizer.routing.command import RouteRequest, route_file
 from optimizer.routing.files import read_routing_file
+from optimizer.routing.solution_files import read_solution, solution_text
 from solvers.routing.check import check_plan
-from solvers.routing.problem import Work
+from solvers.routing.problem import RELOAD, Work
 from solvers.routing.pyvrp_engine import pyvrp_engine
+from solvers.routing.schedule import trips_of
 from solvers.routing.solve import solve_routing
 from tests.conftest import public_data
 
@@ -25,6 +27,7 @@ CLASSES = {
     "HFVRP": ("X101-FSMFD.vrp", "round"),
     "PCVRPTW": ("C1_10_1.vrp", "dimacs"),
     "SDVRPTW": ("PR01.vrp", "exact"),
+    "MTVRPTWR": ("C201R0.25.vrp", "dimacs"),
     "VRPB": ("X-n524-50-k125.vrp", "round"),
 }
 
@@ -42,6 +45,13 @@ def random_sequences(problem, rng, longest):
             left[kind] -= 1
             sequences.append((kind, stops.tolist()))
     return sequences
+
+
+def through_pyvrp(data, stops, kind):
+    """The route as PyVRP's reader and arithmetic have it; it loads again at its first depot."""
+    kinds = pyvrp.ActivityType
+    visits = [(kinds.DEPOT, 0) if s == RELOAD else (kinds.CLIENT, int(s)) for s in stops]
+    return pyvrp.Route(data, [pyvrp.Activity(*visit) for visit in visits], kind)
 
 
 def way_and_vehicle_cost(problem, sequences):
@@ -70,7 +80,7 @@ def test_random_routes_cost_the_same_as_through_pyvrp(name):
     rng = np.random.default_rng(7)
     for _ in range(3):
         sequences = random_sequences(ours.problem, rng, 4)
-        routes = [pyvrp.Route(theirs, [int(s) for s in stops], kind) for kind, stops in sequences]
+        routes = [through_pyvrp(theirs, stops, kind) for kind, stops in sequences]
         cost = sum(route.distance_cost() + route.fixed_vehicle_cost() for route in routes)
         assert way_and_vehicle_cost(ours.problem, sequences) == pytest.approx(cost, rel=1e-9)
 
@@ -82,7 +92,7 @@ def test_found_routes_cost_the_same_as_through_pyvrp(name):
     ours = read_routing_file(path)
     theirs = pyvrp.read(str(path), round_func=rounding)
     plan = solve_routing(ours.problem, Work(5, None, 1), pyvrp_engine).required()
-    routes = [pyvrp.Route(theirs, [int(s) for s in route.stops], route.vehicle_type) for route in plan.routes]
+    routes = [through_pyvrp(theirs, route.stops, route.vehicle_type) for route in plan.routes]
     cost = sum(r.distance_cost() + r.duration_cost() + r.fixed_vehicle_cost() for r in routes)
     cost += sum(theirs.client(int(s)).prize for s in plan.unserved)
     assert plan.cost == pytest.approx(cost, rel=1e-9)
@@ -133,10 +143,24 @@ def test_a_plan_below_the_best_known_value_is_reported_not_believed(tmp_path, ca
     assert "before believing it" in capsys.readouterr().out.replace("\n", " ")
 
 
-def test_what_cannot_be_planned_yet_is_said(capsys, tmp_path):
+def test_vehicles_load_again_where_the_file_lets_them(tmp_path):
+    # 8 vehicles of 100 carry 1,810: at least 19 trips.
     path = public_data("vrp") / "MTVRPTWR" / "C201R0.25.vrp"
-    assert run_plan.run(["route", str(path), "--work", "10", "--out", str(tmp_path)]) == run_plan.Exit.NO_DATA
-    assert "several" in capsys.readouterr().err
+    file = read_routing_file(path)
+    outcome = solve_routing(file.problem, Work(400), pyvrp_engine)
+    plan = outcome.required()
+    assert len(plan.routes) <= 8
+    assert sum(len(trips_of(route.stops.tolist())) for route in plan.routes) >= 19
+    assert 0 < outcome.bound <= plan.cost
+    written = tmp_path / "plan.sol"
+    written.write_text(solution_text(file, plan))
+    assert read_solution(file, written).cost == pytest.approx(plan.cost)
+
+
+def test_what_cannot_be_planned_yet_is_said(capsys, tmp_path):
+    (tmp_path / "a.vrp").write_text("NAME : a\nDIMENSION : 1\nMUTUALLY_EXCLUSIVE_GROUP_SECTION\n1\n")
+    assert run_plan.run(["route", str(tmp_path / "a.vrp"), "--work", "10"]) == run_plan.Exit.NO_DATA
+    assert "alternatives" in capsys.readouterr().err
 
 
 def test_a_broken_file_is_named(capsys, tmp_path):

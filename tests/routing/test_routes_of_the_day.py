@@ -300,9 +300,8 @@ def test_a_world_without_vehicles_has_empty_tables(tmp_path):
 
 
 def test_what_is_not_planned_yet_is_said(tmp_path):
-    vehicles = TABLES["vehicles"].replace("cost_per_hour\n", "cost_per_hour,max_trips,overtime_from_minutes\n").replace(
-        "0.5,20\n", "0.5,20,2,480\n"
-    )  # fmt: skip
+    more = "cost_per_hour,speed_profile,overtime_from_minutes\n"
+    vehicles = TABLES["vehicles"].replace("cost_per_hour\n", more).replace("0.5,20\n", "0.5,20,night,480\n")
     breaks = "vehicle_id,break,minutes\nV1,lunch,30\n"
     _, routes = routed(tmp_path, transfers(("tea_250", "S2", 1)), vehicles=vehicles, vehicle_breaks=breaks)
     said = {row.text for row in routes.exceptions if "not planned yet" in row.text}

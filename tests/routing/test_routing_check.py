@@ -103,7 +103,7 @@ def test_a_route_outside_its_shift_is_found(problem, plan):
 def test_a_shipment_in_the_wrong_order_or_on_two_routes_is_found():
     problem = line([10, 4], [[0], [2]], [truck(2, 2)], pickup=[2, 0], partner=[1, 0])
     assert "does not come after it" in words(problem, plan_of(problem, [(0, [1, 0])]))
-    assert "is on another route" in words(problem, plan_of(problem, [(0, [0]), (0, [1])]))
+    assert "is on another trip" in words(problem, plan_of(problem, [(0, [0]), (0, [1])]))
 
 
 def test_goods_that_leave_before_their_release_are_found():
@@ -111,7 +111,7 @@ def test_goods_that_leave_before_their_release_are_found():
     plan = plan_of(problem, [(0, [0])])
     early = problem.with_stops(release=np.array([60]))
     assert check_plan(problem, plan) == []
-    assert "is released at 60, its route leaves at 50" in words(early, plan)
+    assert "is released at 60, its trip is loaded at 50" in words(early, plan)
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)

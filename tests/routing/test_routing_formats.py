@@ -105,7 +105,13 @@ def test_li_lim_pairs_are_shipments(tmp_path):
         ),
         ("DIMENSION : 3\nCAPACITY : two\nEDGE_WEIGHT_TYPE : EUC_2D\n" + COORDINATES + DEMAND, "expected a number"),
         ("DIMENSION : 4\nCAPACITY : 2\nEDGE_WEIGHT_TYPE : EUC_2D\n" + COORDINATES + DEMAND, "expected 1 to 4"),
-        ("DIMENSION : 3\nVEHICLES_MAX_RELOADS : 2\n" + COORDINATES + DEMAND, "several trips"),
+        (
+            "DIMENSION : 3\nVEHICLES : 1\nEDGE_WEIGHT_TYPE : EUC_2D\n"
+            + COORDINATES
+            + DEMAND
+            + "VEHICLES_RELOAD_DEPOT_SECTION\n1 2\n",
+            "load again elsewhere",
+        ),
         ("DIMENSION : 3\nTURNS_SECTION\n1 2\n" + COORDINATES + DEMAND, "section TURNS"),
         ('{"jobs": []}', "no VROOM input"),
         ("2 10 1\n0 0 0 0 0 9 0 0 0\n1 3 4 5 0 9 1 0 0\n", "neither pick-up nor delivery"),
