@@ -23,6 +23,8 @@ from scenarios.world import World
 
 _ENGINES = ("highspy", "ortools", "numba", "numpy", "duckdb")
 _ALWAYS = ("exceptions", "quarantine")
+# Decisions that each command may have to skip, and then says so; prices say so themselves when asked for alone.
+_SAID = {"plan": {"orders", "transfers", "prices", "routes"}, "reorder": {"orders", "transfers"}, "route": {"routes"}}
 _SHOWN_EXCEPTIONS = 8
 
 
@@ -111,7 +113,7 @@ def _all_exceptions(world: World, record: Record) -> pd.DataFrame:
     skipped = [
         ExceptionRow(f"decision {a.decision}", "skipped", f"{a.decision} are not decided: {a.words}", {})
         for a in allowed_decisions(world)
-        if not a.possible and record.wanted == "plan"
+        if not a.possible and a.decision in _SAID.get(record.wanted, ())
     ]
     return exception_table([*from_inputs(world), *skipped, *record.exceptions])
 

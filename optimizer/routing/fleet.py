@@ -1,6 +1,6 @@
 """The vehicles of the plan date as vehicle types of a routing problem."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -65,16 +65,25 @@ def fleet_of(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame, minor: i
     made: dict[tuple[Any, ...], VehicleType] = {}
     for row in rows_of(vehicles):
         vehicle = _vehicle_type(row, depots, _allowed(row, stops), minor)
+        if _one_trip(row, stops):
+            vehicle = replace(vehicle, max_reloads=0)
         mask = b"" if vehicle.allowed is None else vehicle.allowed.tobytes()
         key = (*(value for name, value in vars(vehicle).items() if name != "allowed"), mask)
         groups.setdefault(key, []).append(row.vehicle_id)
         made.setdefault(key, vehicle)
     types = tuple(VehicleType(**{**vars(made[key]), "available": len(ids)}) for key, ids in groups.items())
-    return Fleet(types, tuple(tuple(ids) for ids in groups.values()), depots, _ignored(world, vehicles))
+    return Fleet(types, tuple(tuple(ids) for ids in groups.values()), depots, _ignored(world, vehicles, stops))
 
 
-def _ignored(world: World, vehicles: pd.DataFrame) -> tuple[str, ...]:
+def _one_trip(row: Any, stops: pd.DataFrame) -> bool:
+    """Return whether a vehicle that might load again must not: no engine takes that with what else is asked."""
+    return bool(_limit(row.max_trips, 1, 1) > 1 and (not pd.isna(row.max_stops) or stops["partner"].notna().any()))
+
+
+def _ignored(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame) -> tuple[str, ...]:
     asked = [words for name, words in _NOT_YET.items() if vehicles[name].notna().any()]
+    if any(_one_trip(row, stops) for row in rows_of(vehicles)):
+        asked.append("second trips together with max_stops or with goods fetched for a delivery: one trip each")
     asked += ["drivers' breaks"] if world.has("vehicle_breaks") else []
     asked += ["doors of depots"] if world.has("dock_slots") else []
     return tuple(f"not planned yet: {words}" for words in dict.fromkeys(asked))

@@ -147,7 +147,9 @@ def unsupported(problem: RoutingProblem) -> list[str]:
     asked = {
         f"several windows ({several} stops have them)": several > 0,
         "a limit on stops together with shipments": counted and bool(shipped.any()),
-        "a limit on stops together with reloads": counted and reloads,
+        "a limit on stops together with reloads": any(
+            v.max_reloads > 0 and v.max_stops < NO_LIMIT for v in problem.vehicle_types
+        ),
         "shipments together with reloads": reloads and bool(shipped.any()),
         "stops that are both end of a shipment and depot goods": bool(
             (shipped & (stops.pickup > 0).any(axis=1) & (stops.delivery > 0).any(axis=1)).any()

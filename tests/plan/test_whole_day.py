@@ -10,6 +10,7 @@ import optimizer.pipeline
 import run_plan
 from optimizer.plan.verify import verify_plan
 from run_plan import Exit
+from tests.folders import tea_shop
 
 
 def decide(command, company, folder, *more):
@@ -67,6 +68,13 @@ def test_routes_alone_bring_the_transfers_of_a_plan(company, planned, tmp_path):
     assert (alone / "routes.csv").read_text() == (planned / "routes.csv").read_text()
     bare = decide("route", company, tmp_path / "bare")
     assert "transfer" not in set(pd.read_csv(bare / "routes.csv")["kind"])
+
+
+def test_a_part_that_the_tables_do_not_allow_is_skipped_and_said(tmp_path):
+    shop = tea_shop(tmp_path / "shop")
+    for command, decision in (("route", "decision routes"), ("markdown", "prices"), ("reorder", "decision transfers")):
+        told = pd.read_csv(decide(command, shop, tmp_path / command) / "exceptions.csv").set_index("subject")
+        assert told.loc[decision, "kind"] == "skipped"
 
 
 def test_routes_of_a_folder_refuse_what_is_for_files(company, planned, tmp_path, capsys):

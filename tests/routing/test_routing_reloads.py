@@ -176,6 +176,16 @@ def test_each_damage_to_trips_is_found(tmp_path, name):
     assert expected in " | ".join(violations(seen))
 
 
+def test_what_cannot_go_with_second_trips_gives_one_trip_each_and_says_so(tmp_path):
+    vehicles = TABLES["vehicles"].replace("cost_per_hour\n", "cost_per_hour,max_trips,max_stops\n")
+    moves = transfers(("rice_1kg", "S2", 75), ("rice_1kg", "S3", 75))
+    world, routes = routed(tmp_path, moves, vehicles=vehicles.replace("0.5,20\n", "0.5,20,2,9\n"))
+    assert set(routes.tables["routes"]["trip"]) == {1}
+    assert len(routes.tables["unserved"]) == 1
+    assert any("second trips together with max_stops" in row.text for row in routes.exceptions)
+    assert violations(evidence(world, routes, moves)) == []
+
+
 def test_a_delivery_released_late_goes_with_the_second_trip(tmp_path):
     customers = f"{DELIVERIES},release_at\nP1,O1,D1,60.05,25.0,{DAY},100,6,5,900,{DAY}T12:00\n"
     world, routes, moves = two_trips(tmp_path, deliveries=customers)
