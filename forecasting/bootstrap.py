@@ -158,7 +158,11 @@ def alike(own: Ratios, volume: Integers, now: Integers) -> Ratios:
 
 def joined(plain: Library, boosted: Library) -> Library:
     """Return one library whose classes are those of the first, then those of the second."""
-    return Library(*(np.concatenate(pair) for pair in zip(plain, boosted, strict=True)))
+    return Library(
+        np.concatenate([plain.ratios, boosted.ratios]),
+        np.concatenate([plain.donors, boosted.donors]),
+        np.concatenate([plain.square, boosted.square]),
+    )
 
 
 def thinned(starts: Integers, most: int) -> Integers:
@@ -171,7 +175,7 @@ def recent_weeks(periods: int, stride: int, paths: int, blocks: int, rng: np.ran
     ages = np.arange(1, max(1, min(periods // stride, RECENT_WEEKS)) + 1)
     weight = 0.5 ** (ages / HALF_LIFE_WEEKS)
     drawn = rng.choice(ages, size=(paths, blocks), p=weight / weight.sum())
-    return np.maximum(periods - stride * drawn, 0).astype(np.int64)
+    return np.asarray(np.maximum(periods - stride * drawn, 0), dtype=np.int64)
 
 
 def weekly_paths(units: Floats, weeks: Integers, stride: int, horizon: int) -> npt.NDArray[np.int32]:

@@ -143,11 +143,8 @@ def feature_rows(state: FeatureState, rows: Rows) -> Matrix:
     ]
     for plane, total in zip(state.signals.planes, state.sums, strict=True):
         j = i if len(plane) > 1 else np.zeros_like(i)
-        columns += [
-            plane[j, t],
-            (total[j, o] - total[j, back]) / np.maximum(o - back, 1),
-            total[j, o] / np.maximum(o, 1),
-        ]
+        recent = (total[j, o] - total[j, back]) / np.maximum(o - back, 1)
+        columns += [plane[j, t], recent, total[j, o] / np.maximum(o, 1)]
     matrix = np.empty((len(i), len(columns)), dtype=np.float32)
     for c, column in enumerate(columns):
         matrix[:, c] = column

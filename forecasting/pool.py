@@ -63,10 +63,11 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Pool:
     """Return the pooled parameters of all series."""
     settings, panel = task.settings, whole.panel
     clock = clock_of(panel, settings)
-    profile = fit_profile(panel, whole.codes[1])
+    order = np.argsort(series_keys(panel.item_id, panel.location_id, 0), kind="stable").astype(np.int64)
+    chosen = order[: settings.sample]
+    profile = fit_profile(panel, whole.codes[1], chosen)
     drift = fit_drifts(whole, profile, clock.drift)
-    order = np.argsort(series_keys(panel.item_id, panel.location_id, 0), kind="stable")
-    part = whole.rows(order[: settings.sample].astype(np.int64))
+    part = whole.rows(chosen)
     history = filter_input(part, profile, drift, task.horizon)
     lead = 1 + min(task.horizon, clock.longest) // 2
     rule = fit_rule(history, np.array(clock.decays), lead, clock.warm_up)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.panel import Dates, Floats, Integers, Names, Panel, SalesWorld
-from forecasting.price_tables import price_history, reference_prices
+from forecasting.price_tables import Flags, price_history, reference_prices
 
 Plane = npt.NDArray[np.float32]
 Ids = tuple[Names, Names]
@@ -128,7 +128,7 @@ def _painted(rows: Any, weight: Floats, shape: tuple[int, int], span: _Span) -> 
     np.add.at(change, (series, inside[1]), -weight.astype(np.float32))
     daily = np.clip(np.cumsum(change[:, :-1], axis=1), 0.0, 1.0)
     # Sums and differences of thirds leave dust behind.
-    return np.round(daily.reshape(*shape, width).mean(axis=2), 4).astype(np.float32)
+    return np.asarray(np.round(daily.reshape(*shape, width).mean(axis=2), 4), dtype=np.float32)
 
 
 def _price_signals(world: SalesWorld, panel: Panel, horizon: int) -> dict[str, Plane]:
@@ -138,7 +138,7 @@ def _price_signals(world: SalesWorld, panel: Panel, horizon: int) -> dict[str, P
     past = price_history(world, panel.item_id, panel.location_id, panel.dates).price
     future = reference_prices(world, panel.item_id, panel.location_id, panel.future_dates(horizon))
     price = np.concatenate([past, future], axis=1)
-    known = (price > 0.0).all(axis=1)
+    known: Flags = np.asarray((price > 0.0).all(axis=1), dtype=np.bool_)
     usual = np.median(np.where(known[:, None], past[:, -USUAL_PERIODS:], 1.0), axis=1)
     ratio = np.where(known[:, None], price, 1.0) / np.where(known, usual, 1.0)[:, None]
     plane = np.log(ratio).astype(np.float32)

@@ -63,7 +63,7 @@ class Sample(NamedTuple):
         cut = {name: getattr(state, name)[:most] for name in _PER_SERIES}
         sums = tuple(total if len(total) == 1 else total[:most] for total in state.sums)
         return Sample(
-            FilterInput(*(column[:most] for column in self.history)),
+            self.history._replace(**{name: column[:most] for name, column in self.history._asdict().items()}),
             self.result._replace(level=level, completed=self.result.completed[:most]),
             state._replace(**cut, signals=state.signals.rows(slice(0, most)), sums=sums),
             self.fold[:most],

@@ -7,9 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from forecasting.forecast import forecast
+from forecasting.forecast import forecast_task
+from forecasting.history import ForecastTask
 from forecasting.panel import panel_from_world
 from forecasting.paths import DemandPaths
+from forecasting.signals import signals_from_world
 from optimizer.executor import RunAll
 from scenarios.world import World
 
@@ -40,9 +42,9 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     chosen = pairs[sells]
     panel = panel_from_world(world, pa.table({name: chosen[name] for name in _KEYS}))
     policy = world.policy
-    expected = forecast(
-        panel, horizon, policy.paths, policy.seed, run_all=run_all, groups=category_codes(world, panel.item_id)
-    )
+    groups, signals = category_codes(world, panel.item_id), signals_from_world(world, panel, horizon)
+    task = ForecastTask(horizon, policy.paths, policy.seed, groups=groups, signals=signals)
+    expected = forecast_task(panel, task, run_all)
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
     usual[sells] = np.nan_to_num(recent).mean(axis=1) if recent.shape[1] else 0.0
