@@ -8,8 +8,8 @@ Three methods forecast a sample of series from the last origins whose outcome is
     boosted           the same with the boosted mean
 
 Score of a series: pinball loss over nine levels of the single periods, plus that of their sum, over the series' scale.
-The filter serves a class unless another method's mean loss is lower by more than one standard error of the paired
-differences: a gain that could be chance is not worth a second model.
+The filter serves a class unless another method's mean loss is lower at every origin, and over all by more than one
+standard error of the paired differences: a gain that could be chance is not worth a second model.
 """
 
 from __future__ import annotations
@@ -99,32 +99,35 @@ def choose(losses: Floats, volume: Integers) -> Choice:
 
     Parameters
     ----------
-    losses : array, shape (method, case)
-        Loss of each series and origin; a row of NaN is a method that was not tried.
-    volume : array, shape (case,)
+    losses : array, shape (method, origin, series)
+        NaN where nothing is known, or a method was not tried.
+    volume : array, shape (origin, series)
         Class of each case.
     """
-    everyone = _best(losses)
+    known = np.isfinite(losses[SMOOTHED])
+    everyone = _best(losses, known)
     method = np.full(CLASSES, everyone)
     score, series = np.full((CLASSES, len(METHODS)), np.nan), np.zeros(CLASSES, dtype=np.int64)
     for c in range(CLASSES):
-        inside = losses[:, (volume == c) & np.isfinite(losses[SMOOTHED])]
-        series[c] = inside.shape[1]
+        inside = (volume == c) & known
+        series[c] = np.count_nonzero(inside)
         few = series[c] < FEWEST_SERIES
-        counted = losses[:, np.isfinite(losses[SMOOTHED])] if few else inside
-        if counted.shape[1]:
-            score[c] = counted.mean(axis=1)
+        counted = known if few else inside
+        if counted.any():
+            score[c] = losses[:, counted].mean(axis=1)
         if not few:
-            method[c] = _best(inside)
+            method[c] = _best(losses, inside)
     return Choice(method, score, series)
 
 
-def _best(losses: Floats) -> int:
+def _best(losses: Floats, counted: npt.NDArray[np.bool_]) -> int:
     """Return the method to use for some cases: the filter unless another is better beyond chance."""
     chosen = SMOOTHED
     for rival in (BOOSTED, WEEKS):
-        gain = losses[chosen] - losses[rival]
-        gain = gain[np.isfinite(gain)]
-        if len(gain) > 1 and gain.mean() > gain.std() / np.sqrt(len(gain)):
+        gain = np.where(counted, losses[chosen] - losses[rival], 0.0)
+        cases = np.count_nonzero(counted)
+        # Series share what an origin brought: a gain must show at each.
+        everywhere = bool((gain.sum(axis=1)[counted.any(axis=1)] > 0.0).all())
+        if cases > 1 and everywhere and gain[counted].mean() > gain[counted].std() / np.sqrt(cases):
             chosen = rival
     return chosen

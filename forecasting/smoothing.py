@@ -43,7 +43,7 @@ class FilterInput(NamedTuple):
     """
     History in steps.
 
-    ``units`` and ``share`` in stock (series, period); ``factor`` (series, period + horizon); ``prior``, ``volume`` class
+    ``units``, ``share`` in stock (series, period); ``factor`` (series, period + horizon); ``prior``, ``volume`` class
     and ``scale`` (series,), the scale as one over its square; ``drift`` (series, layer, period + 1), see ``drift``.
     """
 

@@ -37,7 +37,7 @@ from forecasting.selection import BOOSTED, METHODS, SMOOTHED, WEEKS, Choice, cho
 from forecasting.smoothing import FilterInput, FilterOutput, volume_class
 
 # Origins on which methods are compared, series and paths of the comparison, blocks of errors it needs at least.
-TRIAL_ORIGINS = 2
+TRIAL_DAYS_ORIGINS, TRIAL_WEEKS_ORIGINS = 2, 4
 TRIAL_SERIES = 2_000
 TRIAL_PATHS = 100
 TRIAL_BLOCKS = 4
@@ -94,7 +94,7 @@ def fit_models(
 ) -> tuple[Choice, Boost | None]:
     """Return who is served by what, and the boosted mean fitted to all past origins if it serves anybody."""
     settings, (starts, block) = task.settings.boost, blocks
-    cut = sample.history.units.shape[1] - TRIAL_ORIGINS * block
+    cut = sample.history.units.shape[1] - _trial_origins(sample) * block
     before = starts[starts + block <= cut]
     if len(before) < TRIAL_BLOCKS or len(sample.keys) < FEWEST_TRIED:
         return filter_alone("too short a history to compare methods"), None
@@ -138,11 +138,11 @@ class _Trial(NamedTuple):
 def _losses(
     sample: Sample, blocks: tuple[Integers, int], boost: Boost | None, task: ForecastTask
 ) -> tuple[Floats, Integers]:
-    """Return the loss (method, case) of every series and trial origin, and the class of the level (case,)."""
+    """Return the loss (method, origin, series) at every trial origin, and the class of the level (origin, series)."""
     before, block = blocks
     rng = np.random.default_rng([task.seed, 3])
     sample, periods = sample.rows(TRIAL_SERIES), sample.history.units.shape[1]
-    origins = periods - block * np.arange(TRIAL_ORIGINS, 0, -1)
+    origins = periods - block * np.arange(_trial_origins(sample), 0, -1)
     at = origins[:, None] + np.arange(block)
     seen = np.isfinite(sample.history.units) & (sample.history.share >= 1.0)
     actual = np.where(seen, sample.history.units, np.nan)[:, at]
@@ -152,15 +152,19 @@ def _losses(
     trials = {SMOOTHED: _trial(sample, None, (before, origins, block), rng)}
     if boost is not None:
         trials[BOOSTED] = _trial(sample, boost, (before, origins, block), rng)
-    losses = np.full((len(METHODS), len(actual), len(origins)), np.nan)
+    losses = np.full((len(METHODS), len(origins), len(actual)), np.nan)
     for j, origin in enumerate(origins):
         for method, trial in trials.items():
-            losses[method, :, j] = path_losses(_drawn(sample, trial, j, picks), actual[:, j], scale)
+            losses[method, j] = path_losses(_drawn(sample, trial, j, picks), actual[:, j], scale)
         weeks = recent_weeks(int(origin), sample.stride, TRIAL_PATHS, -(-block // sample.stride), rng)
         past = weekly_paths(sample.history.units[:, :origin], weeks, sample.stride, block)
-        losses[WEEKS, :, j] = path_losses(past, actual[:, j], scale)
-    volume = volume_class(sample.result.level[:, origins])
-    return losses.reshape(len(METHODS), -1), volume.ravel()
+        losses[WEEKS, j] = path_losses(past, actual[:, j], scale)
+    return losses, volume_class(sample.result.level[:, origins]).T
+
+
+def _trial_origins(sample: Sample) -> int:
+    """Return the origins on which methods are compared; a block of weeks is short against a season."""
+    return TRIAL_WEEKS_ORIGINS if sample.stride == 1 else TRIAL_DAYS_ORIGINS
 
 
 def _trial(

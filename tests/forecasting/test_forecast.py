@@ -10,9 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.forecast import ChunkSpec, forecast, forecast_chunk, forecast_task, one_by_one
-from forecasting.keys import series_keys
-from forecasting.panel import Panel
-from forecasting.paths import quantile_table
 from forecasting.history import (
     ForecastSettings,
     ForecastTask,
@@ -22,6 +19,9 @@ from forecasting.history import (
     own_errors,
     prior_means,
 )
+from forecasting.keys import series_keys
+from forecasting.panel import Panel
+from forecasting.paths import quantile_table
 from forecasting.pool import fit_pool
 from forecasting.profiles import Profile
 from forecasting.smoothing import CLASSES, LevelRule, smooth
