@@ -9,10 +9,12 @@ import pyarrow as pa
 
 from forecasting.forecast import forecast_task
 from forecasting.history import ForecastTask
+from forecasting.overrides import Overridden, override_paths
 from forecasting.panel import panel_from_world
 from forecasting.paths import DemandPaths
 from forecasting.signals import signals_from_world
 from optimizer.executor import RunAll
+from optimizer.plan.exceptions import ExceptionRow
 from scenarios.world import World
 
 _KEYS = ["item_id", "location_id"]
@@ -26,11 +28,13 @@ class Demand:
     paths: joint sample paths
     usual: mean recorded sales per period of the last four weeks, units, shape (N,)
     summary: what the forecast knows of each selling pair, one row each
+    overridden: planners' figures laid over the forecast
     """
 
     paths: DemandPaths
     usual: npt.NDArray[np.float64]
     summary: pa.Table
+    overridden: list[Overridden]
 
 
 def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) -> Demand:
@@ -48,7 +52,23 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
     usual[sells] = np.nan_to_num(recent).mean(axis=1) if recent.shape[1] else 0.0
-    return Demand(_spread(world, pairs, sells, expected.paths), usual, expected.summary)
+    paths, overridden = override_paths(world, expected.paths)
+    return Demand(_spread(world, pairs, sells, paths), usual, expected.summary, overridden)
+
+
+def override_rows(demand: Demand) -> list[ExceptionRow]:
+    """Return what planners set instead of the forecast, both figures side by side."""
+    rows = []
+    for number, line in enumerate(demand.overridden):
+        what = f"{line.item_id or 'all items'} at {line.location_id or 'all places'}"
+        done = "set to" if line.applied else "not set, as nothing is expected there to be spread: "
+        text = (
+            f"forecast of {what}, {line.forecast:,.1f} in all, {done} {line.wanted:,.1f} by {line.author or 'unknown'}"
+        )
+        numbers = {"forecast": round(line.forecast, 6), "set": round(line.wanted, 6), "series": line.series}
+        reason = f": {line.reason}" if line.reason else ""
+        rows.append(ExceptionRow(f"override {number + 1}", "overridden", text + reason, numbers))
+    return rows
 
 
 def _sells(world: World, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:

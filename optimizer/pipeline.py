@@ -15,7 +15,7 @@ import pyarrow as pa
 from forecasting.elasticity import price_response
 from forecasting.paths import DemandPaths, quantile_table
 from forecasting.price_tables import reference_prices
-from optimizer.demand import demand_of
+from optimizer.demand import demand_of, override_rows
 from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import screen_world
 from optimizer.markdown.stage import PricesOfTheDay, clearance_horizon, plan_prices
@@ -133,7 +133,7 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
     table = quantile_table(paths, order.levels)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
     state = forecast_state(demand.summary)
-    moved = moved_levels(memory, state)
+    moved = [*override_rows(demand), *moved_levels(memory, state)]
     common: dict[str, Any] = {
         "horizon": horizon,
         "state": {"forecast": state},
