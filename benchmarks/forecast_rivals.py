@@ -56,7 +56,7 @@ def statsforecast_quantiles(name: str, units: np.ndarray, horizon: int) -> Quant
         }
     )
     kind: Any = getattr(models, name)
-    model = kind() if name == "CrostonSBA" else kind(season_length=7)
+    model = kind(alias=name) if name == "CrostonSBA" else kind(season_length=7, alias=name)
     # Croston has no intervals of its own.
     intervals = ConformalIntervals(n_windows=4, h=horizon) if name == "CrostonSBA" else None
     start = time.process_time()

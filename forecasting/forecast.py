@@ -62,11 +62,13 @@ class Forecast:
     Joint paths and, per series, what they rest on.
 
     ``summary`` has the columns item_id, location_id, level (units per period), censored_periods, recovered_units
-    (completed minus recorded), usable_periods, decay (weighted) and method (in words).
+    (completed minus recorded), usable_periods, decay (weighted) and method (what serves the series and why, in words).
+    ``pool`` holds the pooled parameters, for ``explain.drivers``.
     """
 
     paths: DemandPaths
     summary: pa.Table
+    pool: Pool
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one
     size = settings.chunk
     chunks = [slice(start, start + size) for start in range(0, panel.series, size)]
     specs = [ChunkSpec(whole.rows(chunk), keys[chunk], pool, task) for chunk in chunks]
-    return _gather(panel, task, run_all(forecast_chunk, specs))
+    return _gather((panel, task, pool), run_all(forecast_chunk, specs))
 
 
 def _check_signals(panel: Panel, task: ForecastTask) -> None:
@@ -228,8 +230,9 @@ def _summary_columns(panel: Panel, history: FilterInput, result: FilterOutput, r
     }
 
 
-def _gather(panel: Panel, task: ForecastTask, results: Sequence[ChunkResult]) -> Forecast:
+def _gather(asked: tuple[Panel, ForecastTask, Pool], results: Sequence[ChunkResult]) -> Forecast:
     """Join the chunks."""
+    panel, task, pool = asked
     narrow = all(result.steps.dtype == np.int16 for result in results)
     shape = (panel.series, task.paths, task.horizon)
     steps: Steps = np.empty(shape, dtype=np.int16) if narrow else np.empty(shape, dtype=np.int32)
@@ -241,7 +244,7 @@ def _gather(panel: Panel, task: ForecastTask, results: Sequence[ChunkResult]) ->
     paths = DemandPaths(
         steps, panel.item_id, panel.location_id, panel.unit_step, panel.future_dates(task.horizon), weights, task.seed
     )
-    return Forecast(paths, _summary(panel, results))
+    return Forecast(paths, _summary(panel, results), pool)
 
 
 def _summary(panel: Panel, results: Sequence[ChunkResult]) -> pa.Table:

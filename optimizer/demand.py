@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from forecasting.explain import drivers
 from forecasting.forecast import forecast_task
 from forecasting.history import ForecastTask
 from forecasting.overrides import Overridden, override_paths
@@ -19,6 +20,7 @@ from scenarios.world import World
 
 _KEYS = ["item_id", "location_id"]
 _USUAL_PERIODS = {"day": 28, "week": 4}
+_EXPLAINED = 60
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Demand:
 
     paths: joint sample paths
     usual: mean recorded sales per period of the last four weeks, units, shape (N,)
-    summary: what the forecast knows of each selling pair, one row each
+    summary: what the forecast knows of each selling pair, one row each, and for the dearest what drives it, in words
     overridden: planners' figures laid over the forecast
     """
 
@@ -52,8 +54,19 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
     usual[sells] = np.nan_to_num(recent).mean(axis=1) if recent.shape[1] else 0.0
+    dearest = _dearest(world, expected.paths)
+    told = np.full(panel.series, "", dtype=object)
+    told[dearest] = drivers(panel, task, expected.pool, dearest)
+    summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
     paths, overridden = override_paths(world, expected.paths)
-    return Demand(_spread(world, pairs, sells, paths), usual, expected.summary, overridden)
+    return Demand(_spread(world, pairs, sells, paths), usual, summary, overridden)
+
+
+def _dearest(world: World, paths: DemandPaths) -> npt.NDArray[np.int64]:
+    """Return the series with most demand at cost, those that are explained and shown."""
+    cost = world.frame("items").set_index("item_id")["unit_cost"].astype(float).fillna(0.0)
+    worth = paths.mean().sum(axis=1) * cost.reindex(paths.item_id).fillna(0.0).to_numpy(float)
+    return np.sort(np.argsort(-worth, kind="stable")[:_EXPLAINED])
 
 
 def override_rows(demand: Demand) -> list[ExceptionRow]:

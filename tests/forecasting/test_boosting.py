@@ -7,10 +7,13 @@ import pytest
 
 from forecasting import boosting
 from forecasting.boosting import BoostSettings
+from forecasting.explain import drivers
 from forecasting.features import Calendar, Rows, feature_names, feature_rows, feature_state
 from forecasting.forecast import forecast_task
 from forecasting.history import ForecastSettings, ForecastTask, Part, codes_of, filter_input
+from forecasting.paths import path_quantiles
 from forecasting.profiles import Profile, positions
+from forecasting.scores import M5_LEVELS
 from forecasting.signals import Signals
 from forecasting.smoothing import CLASSES, LevelRule, smooth
 from tests.forecasting.panels import ROUNDING, make_panel
@@ -119,3 +122,34 @@ def test_recent_sales_are_counted_as_multiples_of_the_level():
     assert named["sales of the last 14 days against the level"] == pytest.approx(4.0 / level, rel=1e-6)
     assert named["days since the last sale"] == 1.0
     assert named["promotion"] == pytest.approx(0.0, abs=ROUNDING)
+
+
+def test_the_drivers_of_a_promoted_week_name_the_promotion_first(promoted):
+    panel, signals, result = promoted
+    planned = np.flatnonzero(signals.planes[0][:, PERIODS + 1] > 0)[:5]
+    task = ForecastTask(HORIZON, 100, 1, SMALL, signals=signals)
+    told = drivers(panel, task, result.pool, planned)
+    assert all(words.startswith("promotion +") for words in told)
+
+
+def test_where_the_level_alone_serves_there_are_no_drivers():
+    panel = make_panel(np.random.default_rng(2).poisson(3.0, (5, 40)))
+    task = ForecastTask(HORIZON, 20, 1, SMALL)
+    assert drivers(panel, task, forecast_task(panel, task).pool, np.array([1, 3])) == ["", ""]
+
+
+def test_a_poisoned_future_changes_no_path():
+    panel, signals = promoted_company(4)
+    task = ForecastTask(HORIZON, 30, 1, SMALL, signals=signals)
+    poisoned = make_panel(np.hstack([panel.units, np.full((SERIES, 5), 1e6)])).until(PERIODS)
+    np.testing.assert_array_equal(forecast_task(panel, task).paths.steps, forecast_task(poisoned, task).paths.steps)
+
+
+def test_sums_over_the_company_are_sums_of_paths_and_quantiles_never_cross(promoted):
+    paths = promoted[2].paths
+    assert np.all(paths.steps >= 0)
+    quantiles = path_quantiles(paths.steps, paths.weights, M5_LEVELS)
+    assert np.all(np.diff(quantiles, axis=2) >= 0)
+    total = paths.steps.astype(np.int64).sum(axis=0)
+    halves = paths.steps[:60].astype(np.int64).sum(axis=0) + paths.steps[60:].astype(np.int64).sum(axis=0)
+    np.testing.assert_array_equal(total, halves)
