@@ -39,6 +39,8 @@ INT16_MOST = 32_767
 WIDEST_RATIO = 25.0
 SMALLEST_LEVEL = 1e-6
 FEWEST_DONORS = 4
+HALF_LIFE_WEEKS = 8.0
+RECENT_WEEKS = 52
 GAMMA_VARIATION = 0.4
 SPREAD_RANGE = (0.4, 2.5)
 # Counters of one path's uniforms lie this far apart; no horizon is longer.
@@ -133,12 +135,16 @@ def _complete(library: Library, rng: np.random.Generator) -> Library:
     return Library(library.ratios, count, square)
 
 
-def spreads(own: Ratios, volume: Integers, library: Library, prior_blocks: float) -> Floats:
-    """Return each series' spread [c] against its class, shrunk to 1 with the weight of ``prior_blocks`` blocks."""
+def spreads(own: Ratios, volume: Integers, class_square: Floats, prior_blocks: float) -> Floats:
+    """
+    Return each series' spread [c] against its class, shrunk to 1 with the weight of ``prior_blocks`` blocks.
+
+    ``class_square`` (class,) is the mean square of ratio - 1 of errors made in the same way as ``own``.
+    """
     usable = np.isfinite(own[:, :, 0])
     square = np.where(usable, ((np.nan_to_num(own, nan=1.0) - 1.0) ** 2).mean(axis=2), 0.0).sum(axis=1)
-    expected = np.where(usable, library.square[volume], 0.0).sum(axis=1)
-    typical = library.square[volume].mean(axis=1) * prior_blocks
+    expected = np.where(usable, class_square[volume], 0.0).sum(axis=1)
+    typical = class_square[volume].mean(axis=1) * prior_blocks
     ratio = (square + typical) / np.maximum(expected + typical, SMALLEST_LEVEL)
     return np.asarray(np.clip(np.sqrt(ratio), *SPREAD_RANGE))
 
@@ -148,6 +154,44 @@ def alike(own: Ratios, volume: Integers, now: Integers) -> Ratios:
     kept = own.copy()
     kept[..., 0] = np.where(np.abs(volume - now[:, None]) <= 1, own[..., 0], np.nan)
     return kept
+
+
+def joined(plain: Library, boosted: Library) -> Library:
+    """Return one library whose classes are those of the first, then those of the second."""
+    return Library(
+        np.concatenate([plain.ratios, boosted.ratios]),
+        np.concatenate([plain.donors, boosted.donors]),
+        np.concatenate([plain.square, boosted.square]),
+    )
+
+
+def thinned(starts: Integers, most: int) -> Integers:
+    """Return at most ``most`` origins, evenly apart, the latest among them."""
+    return starts[::-1][:: -(-len(starts) // most)][::-1].copy()
+
+
+def recent_weeks(periods: int, stride: int, paths: int, blocks: int, rng: np.random.Generator) -> Integers:
+    """Return first periods of past weeks, weighted by a half-life of eight weeks, shape (path, block)."""
+    ages = np.arange(1, max(1, min(periods // stride, RECENT_WEEKS)) + 1)
+    weight = 0.5 ** (ages / HALF_LIFE_WEEKS)
+    drawn = rng.choice(ages, size=(paths, blocks), p=weight / weight.sum())
+    return np.asarray(np.maximum(periods - stride * drawn, 0), dtype=np.int64)
+
+
+def weekly_paths(units: Floats, weeks: Integers, stride: int, horizon: int) -> npt.NDArray[np.int32]:
+    """
+    Return whole past weeks as they were, the same for all series, in whole steps: the standing rival of the filter.
+
+    Parameters
+    ----------
+    units : array, shape (series, period)
+        Steps; NaN counts as nothing sold.
+    weeks : array, shape (path, block)
+        See ``recent_weeks``.
+    """
+    period = (weeks[:, :, None] + np.arange(stride)).reshape(len(weeks), -1)[:, :horizon]
+    known = np.rint(np.maximum(np.nan_to_num(units), 0.0)).astype(np.int32)
+    return known[:, np.minimum(period, units.shape[1] - 1)]
 
 
 def path_blocks(blocks: int, paths: int, length: int, rng: np.random.Generator) -> Integers:

@@ -11,13 +11,14 @@ treated chunk by chunk, each chunk from the pooled parameters and its own histor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from forecasting.boosting import RunAll, future_corrections
 from forecasting.bootstrap import (
     INT16_MOST,
     Draw,
@@ -25,26 +26,29 @@ from forecasting.bootstrap import (
     draw_paths,
     largest_steps,
     spreads,
+    weekly_paths,
+)
+from forecasting.features import feature_state
+from forecasting.history import (
+    ForecastSettings,
+    ForecastTask,
+    Part,
+    clock_of,
+    codes_of,
+    filter_input,
+    own_errors,
+    prior_means,
+    stride_of,
 )
 from forecasting.keys import Keys, series_keys
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.paths import DemandPaths, Steps
-from forecasting.pool import (
-    ForecastSettings,
-    ForecastTask,
-    Part,
-    Pool,
-    clock_of,
-    codes_of,
-    filter_input,
-    fit_pool,
-    own_errors,
-    prior_means,
-)
-from forecasting.profiles import in_stock, series_factors
-from forecasting.smoothing import FilterInput, FilterOutput, LevelRule, smooth, volume_class
-
-RunAll = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
+from forecasting.pool import Pool, fit_pool
+from forecasting.profiles import in_stock
+from forecasting.selection import BOOSTED, WEEKS
+from forecasting.signals import Signals
+from forecasting.smoothing import CLASSES, FilterInput, FilterOutput, LevelRule, smooth, volume_class
+from forecasting.trials import folds
 
 
 def one_by_one(function: Callable[[Any], Any], specs: Sequence[Any]) -> list[Any]:
@@ -58,11 +62,13 @@ class Forecast:
     Joint paths and, per series, what they rest on.
 
     ``summary`` has the columns item_id, location_id, level (units per period), censored_periods, recovered_units
-    (completed minus recorded), usable_periods, decay (weighted) and method (in words).
+    (completed minus recorded), usable_periods, decay (weighted) and method (what serves the series and why, in words).
+    ``pool`` holds the pooled parameters, for ``explain.drivers``.
     """
 
     paths: DemandPaths
     summary: pa.Table
+    pool: Pool
 
 
 @dataclass(frozen=True)
@@ -120,44 +126,81 @@ def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one
     if panel.units.shape[1] < 1:
         raise ValueError("the panel has no period before the plan date")
     settings = task.settings
+    _check_signals(panel, task)
     panel = panel.latest(settings.most_weeks if panel.period == "week" else settings.most_days)
+    signals = task.signals.latest(panel.units.shape[1] + task.horizon)
     codes = codes_of(panel, task.groups)
-    whole = Part(panel, codes, prior_means(panel, codes))
-    pool = fit_pool(whole, task)
+    whole = Part(panel, codes, prior_means(panel, codes), signals)
+    task = replace(task, groups=None, signals=Signals())
+    pool = fit_pool(whole, task, run_all)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
     size = settings.chunk
     chunks = [slice(start, start + size) for start in range(0, panel.series, size)]
     specs = [ChunkSpec(whole.rows(chunk), keys[chunk], pool, task) for chunk in chunks]
-    return _gather(panel, task, run_all(forecast_chunk, specs))
+    return _gather((panel, task, pool), run_all(forecast_chunk, specs))
+
+
+def _check_signals(panel: Panel, task: ForecastTask) -> None:
+    """Raise where a signal does not reach over history and horizon of every series."""
+    periods = panel.units.shape[1] + task.horizon
+    for name, plane in zip(task.signals.names, task.signals.planes, strict=True):
+        if plane.shape[1] != periods or len(plane) not in (1, panel.series):
+            raise ValueError(f"signal {name!r} has shape {plane.shape}, expected ({panel.series} or 1, {periods})")
 
 
 def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     """Return the paths and the summary of one chunk of series."""
     panel, pool, task = spec.part.panel, spec.pool, spec.task
-    future = series_factors(panel, pool.profile, spec.part.codes[1], task.horizon)[1]
-    history = filter_input(spec.part, pool.profile, pool.drifts)
+    history = filter_input(spec.part, pool.profile, pool.drifts, task.horizon)
     result = smooth(history, pool.rule, 1, panel.units.shape[1])
     # Returns booked as sales may outweigh them; demand is not negative.
     asleep = _never_sold(panel, task.settings)
     level = np.where(asleep, 0.0, np.maximum(result.level[:, -1], 0.0))
-    own, volume = own_errors(history, result, (pool.starts, pool.block))
-    own = alike(own, volume, volume_class(level))
-    usable = np.isfinite(own[:, :, 0]).sum(axis=1)
-    draw = Draw(
-        own,
-        level[:, None] * future,
-        volume_class(level),
-        usable / (usable + task.settings.own_blocks),
-        spreads(own, volume, pool.library, task.settings.spread_blocks),
-        spec.keys,
-    )
+    mean, volume = _means(spec, history, result, level)
+    draw = _draw_of(spec, (history, result), (level, mean, volume))
     steps: Steps = draw_paths(draw, pool.library, pool.blocks)
-    if largest_steps(draw.mean) <= INT16_MOST:
+    method = pool.choice.method[volume_class(level)]
+    fallen = np.flatnonzero((method == WEEKS) & ~asleep)
+    if len(fallen):
+        steps[fallen] = weekly_paths(history.units[fallen], pool.weeks, stride_of(panel), task.horizon)
+    if max(largest_steps(draw.mean), int(steps.max(initial=0))) <= INT16_MOST:
         steps = steps.astype(np.int16)
     columns = _summary_columns(panel, history, result, pool.rule)
     columns["level"] = level * panel.unit_step
-    columns["method"] = np.where(asleep, "never sold in stock: zero", columns["method"])
+    columns["method"] = _methods(pool, level, asleep, columns["usable_periods"])
     return ChunkResult(steps, columns)
+
+
+def _means(spec: ChunkSpec, history: FilterInput, result: FilterOutput, level: Floats) -> tuple[Floats, Integers]:
+    """Return the mean of every future period in steps, and the row of each series in the library of errors."""
+    panel, pool, horizon = spec.part.panel, spec.pool, spec.task.horizon
+    mean = level[:, None] * history.factor[:, panel.units.shape[1] :]
+    volume = volume_class(level)
+    boosted = (pool.choice.method[volume] == BOOSTED) & (level > 0.0)
+    if pool.boost is None or not boosted.any():
+        return mean, volume
+    state = feature_state(history, result, spec.part.codes[1], spec.part.signals, pool.calendar)
+    fold = folds(panel.item_id, panel.location_id)
+    correction = np.where(boosted[:, None], future_corrections(pool.boost, state, fold, horizon), 1.0)
+    above = CLASSES + volume_class(level * correction[:, : pool.block].mean(axis=1))
+    return mean * correction, np.where(boosted, above, volume)
+
+
+def _draw_of(spec: ChunkSpec, past: tuple[FilterInput, FilterOutput], future: tuple[Floats, Floats, Integers]) -> Draw:
+    """Return what the paths are drawn from."""
+    pool, settings, (level, mean, volume) = spec.pool, spec.task.settings, future
+    own, classes = own_errors(*past, (pool.starts, pool.block))
+    own = alike(own, classes, volume_class(level))
+    usable = np.isfinite(own[:, :, 0]).sum(axis=1)
+    spread = spreads(own, classes, pool.square, settings.spread_blocks)
+    return Draw(own, mean, volume, usable / (usable + settings.own_blocks), spread, spec.keys)
+
+
+def _methods(pool: Pool, level: Floats, asleep: npt.NDArray[np.bool_], usable: Integers) -> npt.NDArray[np.object_]:
+    """Return in words what serves each series and why."""
+    words = np.array([pool.choice.text(c) for c in range(CLASSES)], dtype=object)[volume_class(level)]
+    words = np.where(usable > 0, words, "pooled prior × profile")
+    return np.where(asleep, "never sold in stock: zero", words)
 
 
 def _mean_decay(rule: LevelRule) -> Floats:
@@ -178,19 +221,18 @@ def _summary_columns(panel: Panel, history: FilterInput, result: FilterOutput, r
     censored = seen & (panel.in_stock_share < 1.0)
     recovered = np.where(censored, result.completed - history.units, 0.0).sum(axis=1)
     usable = (seen & ((panel.in_stock_share > 0.0) | (panel.units > 0.0))).sum(axis=1)
-    method = np.where(usable > 0, "smoothed level × profile", "pooled prior × profile")
     return {
         "level": result.level[:, -1],
         "censored_periods": censored.sum(axis=1),
         "recovered_units": recovered * panel.unit_step,
         "usable_periods": usable,
         "decay": _mean_decay(rule)[history.volume],
-        "method": method,
     }
 
 
-def _gather(panel: Panel, task: ForecastTask, results: Sequence[ChunkResult]) -> Forecast:
+def _gather(asked: tuple[Panel, ForecastTask, Pool], results: Sequence[ChunkResult]) -> Forecast:
     """Join the chunks."""
+    panel, task, pool = asked
     narrow = all(result.steps.dtype == np.int16 for result in results)
     shape = (panel.series, task.paths, task.horizon)
     steps: Steps = np.empty(shape, dtype=np.int16) if narrow else np.empty(shape, dtype=np.int32)
@@ -202,7 +244,7 @@ def _gather(panel: Panel, task: ForecastTask, results: Sequence[ChunkResult]) ->
     paths = DemandPaths(
         steps, panel.item_id, panel.location_id, panel.unit_step, panel.future_dates(task.horizon), weights, task.seed
     )
-    return Forecast(paths, _summary(panel, results))
+    return Forecast(paths, _summary(panel, results), pool)
 
 
 def _summary(panel: Panel, results: Sequence[ChunkResult]) -> pa.Table:

@@ -1,158 +1,102 @@
-"""Pooled parameters of a forecast: profile, drifts, level rule and the library of past errors."""
+"""Pooled parameters of a forecast: profile, drifts, level rule, boosted mean, who is served by what, past errors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from forecasting.boosting import Boost, RunAll
 from forecasting.bootstrap import (
     Library,
-    Ratios,
     block_starts,
     build_library,
-    own_ratios,
+    joined,
     path_blocks,
+    recent_weeks,
+    thinned,
 )
-from forecasting.drift import drifts
+from forecasting.features import Calendar, yearly_sales
+from forecasting.history import (
+    Clock,
+    ForecastTask,
+    Part,
+    clock_of,
+    filter_input,
+    fit_drifts,
+    own_errors,
+    stride_of,
+)
 from forecasting.keys import series_keys
-from forecasting.panel import Floats, Integers, Panel
-from forecasting.profiles import Profile, fit_profile, in_stock, series_factors
-from forecasting.smoothing import FilterInput, FilterOutput, LevelRule, fit_rule, smooth, volume_class
-
-SMALLEST_CHANGE = 0.25
-SMALLEST_STEPS = 0.05
-
-
-@dataclass(frozen=True)
-class ForecastSettings:
-    """
-    Settings of the level × profile forecast; periods are days or weeks as the panel's.
-
-    Parameters
-    ----------
-    day_decays, week_decays : tuple of float
-        Decays combined into the level, the last one is the own mean.
-    day_drift, week_drift : float
-        Decay of the drift of products and groups.
-    warm_up_days, warm_up_weeks : int
-        Periods a series needs before its origins count.
-    longest_block_days, longest_block_weeks : int
-        Longest block of errors; a longer horizon chains blocks.
-    most_blocks : int
-        Latest past origins used.
-    most_days, most_weeks : int
-        Latest periods read; what is older says little about tomorrow.
-    own_blocks : float
-        Usable blocks at which half of a series' paths come from its own history [n_0].
-    spread_blocks : float
-        Blocks of the class's spread added to a series' own.
-    donors : int
-        Most donors per class and origin.
-    sample : int
-        Series that fit the pooled parameters.
-    chunk : int
-        Series per chunk; never changes a result.
-    """
-
-    day_decays: tuple[float, ...] = (0.8, 0.9, 0.97, 0.99, 1.0)
-    week_decays: tuple[float, ...] = (0.7, 0.85, 0.95, 1.0)
-    day_drift: float = 0.5
-    week_drift: float = 0.5
-    warm_up_days: int = 14
-    warm_up_weeks: int = 8
-    longest_block_days: int = 28
-    longest_block_weeks: int = 8
-    most_blocks: int = 104
-    most_days: int = 1_096
-    most_weeks: int = 209
-    own_blocks: float = 100.0
-    spread_blocks: float = 8.0
-    donors: int = 128
-    sample: int = 8_000
-    chunk: int = 2_500
-
-
-@dataclass(frozen=True)
-class ForecastTask:
-    """What is asked: periods from the plan date, paths, seed, settings, and pooling groups (series,) or None."""
-
-    horizon: int
-    paths: int
-    seed: int
-    settings: ForecastSettings = field(default_factory=ForecastSettings)
-    groups: Integers | None = None
-
-    def __post_init__(self) -> None:
-        if self.horizon < 1 or self.paths < 1:
-            raise ValueError(f"horizon and paths must be at least 1, found {self.horizon} and {self.paths}")
+from forecasting.panel import Floats, Integers
+from forecasting.profiles import Profile, fit_profile, positions
+from forecasting.selection import Choice
+from forecasting.smoothing import LevelRule, fit_rule, smooth
+from forecasting.trials import boosted_errors, fit_models, sample_of
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Pooled parameters: profile, drifts of products and groups, level rule, errors, their origins, blocks of paths."""
+    """
+    Pooled parameters.
+
+    Profile, drifts of products and groups, level rule; boosted mean and the calendar it reads, the choice of methods;
+    the library of past errors (classes of the plain mean, then of the boosted), the classes' mean square of plain
+    errors, origins and block; blocks of the paths, and whole past weeks for the fallback.
+    """
 
     profile: Profile
     drifts: tuple[Floats, ...]
     rule: LevelRule
+    boost: Boost | None
+    calendar: Calendar
+    choice: Choice
     library: Library
+    square: Floats
     starts: Integers
     block: int
     blocks: Integers
+    weeks: Integers
 
 
-class Clock(NamedTuple):
-    """Settings in the panel's own periods."""
-
-    warm_up: int
-    stride: int
-    longest: int
-    decays: tuple[float, ...]
-    drift: float
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some series: their panel, the codes of product and group (layer, series), the prior mean in units (series,)."""
-
-    panel: Panel
-    codes: Integers
-    prior: Floats
-
-    def rows(self, chosen: slice | Integers) -> Part:
-        """Return some of the series."""
-        return Part(self.panel.rows(chosen), self.codes[:, chosen], self.prior[chosen])
-
-
-def codes_of(panel: Panel, groups: Integers | None) -> Integers:
-    """Return the codes of product and pooling group, each numbered from 0, shape (2, series)."""
-    groups = np.zeros(panel.series, dtype=np.int64) if groups is None else groups
-    if groups.shape != (panel.series,):
-        raise ValueError(f"groups must have one code per series ({panel.series}), found shape {groups.shape}")
-    products = np.unique(panel.item_id, return_inverse=True)[1]
-    return np.stack([products, np.unique(groups, return_inverse=True)[1]]).astype(np.int64)
-
-
-def fit_pool(whole: Part, task: ForecastTask) -> Pool:
+def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Pool:
     """Return the pooled parameters of all series."""
     settings, panel = task.settings, whole.panel
     clock = clock_of(panel, settings)
-    profile = fit_profile(panel, whole.codes[1])
+    order = np.argsort(series_keys(panel.item_id, panel.location_id, 0), kind="stable").astype(np.int64)
+    chosen = order[: settings.sample]
+    profile = fit_profile(panel, whole.codes[1], chosen)
     drift = fit_drifts(whole, profile, clock.drift)
-    order = np.argsort(series_keys(panel.item_id, panel.location_id, 0), kind="stable")
-    sample = whole.rows(order[: settings.sample].astype(np.int64))
-    history = filter_input(sample, profile, drift)
+    part = whole.rows(chosen)
+    history = filter_input(part, profile, drift, task.horizon)
     lead = 1 + min(task.horizon, clock.longest) // 2
     rule = fit_rule(history, np.array(clock.decays), lead, clock.warm_up)
+    calendar = _calendar(whole, task.horizon)
+    sample = sample_of(part, history, smooth(history, rule, lead, clock.warm_up), calendar, clock.warm_up)
     starts, block = _origins(panel.units.shape[1], task, clock)
-    own, volume = own_errors(history, smooth(history, rule, lead, clock.warm_up), (starts, block))
+    choice, boost = fit_models(sample, (starts, block), task, run_all)
     rng = np.random.default_rng([task.seed, 1])
-    library = build_library(own, volume, settings.donors, rng)
-    blocks = path_blocks(len(starts), task.paths, -(-task.horizon // block), rng)
-    return Pool(profile, drift, rule, library, starts, block, blocks)
+    if boost is not None and settings.boost is not None:
+        starts = thinned(starts, settings.boost.origins)
+    plain = build_library(*own_errors(history, sample.result, (starts, block)), settings.donors, rng)
+    library = plain
+    if boost is not None and settings.boost is not None:
+        errors = boosted_errors(sample.rows(settings.boost.errors), boost, (starts, block))
+        library = joined(plain, build_library(*errors, settings.donors, rng))
+    length = -(-task.horizon // block)
+    blocks = path_blocks(len(starts), task.paths, length, rng)
+    stride = stride_of(panel)
+    weeks = recent_weeks(panel.units.shape[1], stride, task.paths, -(-task.horizon // stride), rng)
+    return Pool(profile, drift, rule, boost, calendar, choice, library, plain.square, starts, block, blocks, weeks)
+
+
+def _calendar(whole: Part, horizon: int) -> Calendar:
+    """Return positions in the week or year, and the groups' sales a year before."""
+    panel = whole.panel
+    dates = np.concatenate([panel.dates, panel.future_dates(horizon)])
+    weekly = panel.period == "week"
+    steps = panel.units / panel.unit_step[:, None]
+    return Calendar(positions(dates, panel.period), weekly, yearly_sales(steps, whole.codes[1], horizon, weekly))
 
 
 def _origins(periods: int, task: ForecastTask, clock: Clock) -> tuple[Integers, int]:
@@ -161,64 +105,3 @@ def _origins(periods: int, task: ForecastTask, clock: Clock) -> tuple[Integers, 
     block = min(-(-task.horizon // stride) * stride, clock.longest, max(1, periods // 3 // stride * stride))
     starts = block_starts(periods, block, stride, min(clock.warm_up, periods // 3))[-task.settings.most_blocks :]
     return (starts if len(starts) else np.zeros(1, dtype=np.int64)), block
-
-
-def fit_drifts(whole: Part, profile: Profile, decay: float) -> tuple[Floats, ...]:
-    """Return the drift of products and of groups."""
-    history = filter_input(whole, profile, ())
-    steps = history.units, history.share, history.factor
-    return tuple(drifts(steps, history.prior, history.scale, codes, decay) for codes in whole.codes)
-
-
-def clock_of(panel: Panel, settings: ForecastSettings) -> Clock:
-    """Return the settings that depend on the panel's period."""
-    if panel.period == "week":
-        return Clock(settings.warm_up_weeks, 1, settings.longest_block_weeks, settings.week_decays, settings.week_drift)
-    return Clock(settings.warm_up_days, 7, settings.longest_block_days, settings.day_decays, settings.day_drift)
-
-
-def prior_means(panel: Panel, codes: Integers) -> Floats:
-    """Return what is expected of a series before it is seen, in units: its item elsewhere, else its group."""
-    seen = in_stock(panel)
-    periods = seen.sum(axis=1)
-    means = np.where(seen, panel.units, 0.0).sum(axis=1) / np.maximum(periods, 1)
-    known = periods > 0
-    overall = float(means[known].mean()) if known.any() else 0.0
-    group = _code_means(means, known, codes[1], np.full(panel.series, overall))
-    return _code_means(means, known, codes[0], group)
-
-
-def _code_means(means: Floats, known: npt.NDArray[np.bool_], codes: Integers, fallback: Floats) -> Floats:
-    """Return the mean of the known series with the same code, the fallback where there is none."""
-    size = int(codes.max(initial=0)) + 1
-    count = np.bincount(codes[known], minlength=size)
-    total = np.bincount(codes[known], weights=means[known], minlength=size)
-    return np.asarray(np.where(count[codes] > 0, total[codes] / np.maximum(count[codes], 1), fallback))
-
-
-def filter_input(part: Part, profile: Profile, drift: Sequence[Floats]) -> FilterInput:
-    """Return the history of some series in steps, as the filter reads it."""
-    panel = part.panel
-    steps = panel.units / panel.unit_step[:, None]
-    seen = in_stock(panel)
-    mean = np.where(seen, steps, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    pairs = seen[:, 1:] & seen[:, :-1]
-    change = np.where(pairs, np.abs(np.diff(steps, axis=1)), 0.0).sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
-    scale = np.maximum(np.maximum(change, SMALLEST_CHANGE * mean), SMALLEST_STEPS)
-    factor = series_factors(panel, profile, part.codes[1], 1)[0]
-    layers = [layer[codes] for layer, codes in zip(drift, part.codes, strict=False)]
-    moved = np.stack(layers, axis=1) if layers else np.ones((len(steps), 0, steps.shape[1] + 1))
-    prior = part.prior / panel.unit_step
-    # One memory layout, so that the kernel is compiled once.
-    units, share, factor = (np.ascontiguousarray(a) for a in (steps, panel.in_stock_share, factor))
-    return FilterInput(units, share, factor, prior, volume_class(mean), 1.0 / scale**2, np.ascontiguousarray(moved))
-
-
-def own_errors(history: FilterInput, result: FilterOutput, blocks: tuple[Integers, int]) -> tuple[Ratios, Integers]:
-    """Return the ratios (series, block, period) of every past origin and the class of its level (series, block)."""
-    starts, length = blocks
-    at = np.minimum(starts[:, None] + np.arange(length), history.units.shape[1] - 1)
-    level = result.level[:, starts]
-    missing = ~(np.isfinite(history.units) & (history.share >= 1.0))
-    ratios = own_ratios(level[:, :, None] * history.factor[:, at], result.completed[:, at], missing[:, at])
-    return ratios, volume_class(level)

@@ -84,13 +84,13 @@ def _christmas_monday(year: Integers) -> Dates:
     return np.asarray((day - (day + 3) % WEEKDAYS).astype("datetime64[D]"))
 
 
-def fit_profile(panel: Panel, groups: Integers) -> Profile:
-    """Return the pooled profile of a panel; ``groups`` (series,) are numbered from 0."""
+def fit_profile(panel: Panel, groups: Integers, sample: slice | Integers = slice(None)) -> Profile:
+    """Return the pooled profile of a panel; ``groups`` (series,) are numbered from 0; k is chosen on the sample."""
     if panel.period == "week":
         return Profile(_year_factors(panel, groups), np.inf)
     own, level, mean = _weekday_sums(panel)
     pooled = _pooled_weekdays(own.sum(axis=1), level.sum(axis=1), mean, groups)
-    return Profile(pooled, _best_shrinkage((own, level, mean), pooled[groups]))
+    return Profile(pooled, _best_shrinkage((own[sample], level[sample], mean[sample]), pooled[groups][sample]))
 
 
 def series_factors(panel: Panel, profile: Profile, groups: Integers, horizon: int) -> tuple[Floats, Floats]:

@@ -93,3 +93,23 @@ def coverage(actual: Floats, samples: Floats, level: float) -> float:
     """Return the share of series whose actual (series,) is at most the samples' quantile (series, path)."""
     quantile = np.quantile(samples, level, axis=1, method="inverted_cdf")
     return float(np.mean(actual <= quantile))
+
+
+def coverage_at_random(
+    actual: Floats, samples: Floats, levels: Sequence[float], rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """
+    Return the share of series whose randomised probability transform lies below each level, shape (level,).
+
+    Counts make P(Y <= q) exceed its level even for a perfect forecast; the transform u, uniform between the samples'
+    shares below and up to the actual, does not (Czado, Gneiting and Held 2009).
+
+    Parameters
+    ----------
+    actual : array, shape (series,)
+    samples : array, shape (series, path)
+    """
+    below = (samples < actual[:, None]).mean(axis=1)
+    up_to = (samples <= actual[:, None]).mean(axis=1)
+    u = below + (up_to - below) * rng.random(len(actual))
+    return np.array([float(np.mean(u <= level)) for level in levels])

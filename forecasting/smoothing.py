@@ -43,8 +43,8 @@ class FilterInput(NamedTuple):
     """
     History in steps.
 
-    ``units``, ``share`` in stock and ``factor`` (series, period); ``prior``, ``volume`` class and ``scale`` (series,),
-    the scale as one over its square; ``drift`` (series, layer, period + 1), see ``drift``.
+    ``units``, ``share`` in stock (series, period); ``factor`` (series, period + horizon); ``prior``, ``volume`` class
+    and ``scale`` (series,), the scale as one over its square; ``drift`` (series, layer, period + 1), see ``drift``.
     """
 
     units: Floats

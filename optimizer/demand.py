@@ -7,14 +7,20 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from forecasting.forecast import forecast
+from forecasting.explain import drivers
+from forecasting.forecast import forecast_task
+from forecasting.history import ForecastTask
+from forecasting.overrides import Overridden, override_paths
 from forecasting.panel import panel_from_world
 from forecasting.paths import DemandPaths
+from forecasting.signals import signals_from_world
 from optimizer.executor import RunAll
+from optimizer.plan.exceptions import ExceptionRow
 from scenarios.world import World
 
 _KEYS = ["item_id", "location_id"]
 _USUAL_PERIODS = {"day": 28, "week": 4}
+_EXPLAINED = 60
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,14 @@ class Demand:
 
     paths: joint sample paths
     usual: mean recorded sales per period of the last four weeks, units, shape (N,)
-    summary: what the forecast knows of each selling pair, one row each
+    summary: what the forecast knows of each selling pair, one row each, and for the dearest what drives it, in words
+    overridden: planners' figures laid over the forecast
     """
 
     paths: DemandPaths
     usual: npt.NDArray[np.float64]
     summary: pa.Table
+    overridden: list[Overridden]
 
 
 def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) -> Demand:
@@ -40,13 +48,40 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     chosen = pairs[sells]
     panel = panel_from_world(world, pa.table({name: chosen[name] for name in _KEYS}))
     policy = world.policy
-    expected = forecast(
-        panel, horizon, policy.paths, policy.seed, run_all=run_all, groups=category_codes(world, panel.item_id)
-    )
+    groups, signals = category_codes(world, panel.item_id), signals_from_world(world, panel, horizon)
+    task = ForecastTask(horizon, policy.paths, policy.seed, groups=groups, signals=signals)
+    expected = forecast_task(panel, task, run_all)
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
     usual[sells] = np.nan_to_num(recent).mean(axis=1) if recent.shape[1] else 0.0
-    return Demand(_spread(world, pairs, sells, expected.paths), usual, expected.summary)
+    dearest = _dearest(world, expected.paths)
+    told = np.full(panel.series, "", dtype=object)
+    told[dearest] = drivers(panel, task, expected.pool, dearest)
+    summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
+    paths, overridden = override_paths(world, expected.paths)
+    return Demand(_spread(world, pairs, sells, paths), usual, summary, overridden)
+
+
+def _dearest(world: World, paths: DemandPaths) -> npt.NDArray[np.int64]:
+    """Return the series with most demand at cost, those that are explained and shown."""
+    cost = world.frame("items").set_index("item_id")["unit_cost"].astype(float).fillna(0.0)
+    worth = paths.mean().sum(axis=1) * cost.reindex(paths.item_id).fillna(0.0).to_numpy(float)
+    return np.sort(np.argsort(-worth, kind="stable")[:_EXPLAINED])
+
+
+def override_rows(demand: Demand) -> list[ExceptionRow]:
+    """Return what planners set instead of the forecast, both figures side by side."""
+    rows = []
+    for number, line in enumerate(demand.overridden):
+        what = f"{line.item_id or 'all items'} at {line.location_id or 'all places'}"
+        done = "set to" if line.applied else "not set, as nothing is expected there to be spread: "
+        text = (
+            f"forecast of {what}, {line.forecast:,.1f} in all, {done} {line.wanted:,.1f} by {line.author or 'unknown'}"
+        )
+        numbers = {"forecast": round(line.forecast, 6), "set": round(line.wanted, 6), "series": line.series}
+        reason = f": {line.reason}" if line.reason else ""
+        rows.append(ExceptionRow(f"override {number + 1}", "overridden", text + reason, numbers))
+    return rows
 
 
 def _sells(world: World, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -106,8 +106,9 @@ def _run_of(folder: Path) -> dict[str, Any]:
 
 
 def forecast_state(summary: pa.Table) -> pa.Table:
-    """Return what the next day should know of the forecast: the level of each series."""
-    return summary.select(["item_id", "location_id", "level"])
+    """Return what the next day, and the page of the forecast, should know: level, what serves each series, drivers."""
+    known = ["item_id", "location_id", "level", "censored_periods", "recovered_units", "method", "drivers"]
+    return summary.select(known)
 
 
 def moved_levels(memory: Memory, state: pa.Table) -> list[ExceptionRow]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from forecasting.elasticity import price_response
 from forecasting.paths import DemandPaths, quantile_table
 from forecasting.price_tables import reference_prices
-from optimizer.demand import demand_of
+from optimizer.demand import demand_of, override_rows
 from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import Filter, Screened, screen_world
 from optimizer.markdown.stage import PricesOfTheDay, clearance_horizon, plan_prices
@@ -176,7 +176,8 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     parts.horizon, parts.state = horizon, {"forecast": forecast_state(demand.summary)}
     paths = paths.first(horizon)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
-    parts.add({"forecast": quantile_table(paths, order.levels)}, moved_levels(memory, parts.state["forecast"]))
+    said = [*override_rows(demand), *moved_levels(memory, parts.state["forecast"])]
+    parts.add({"forecast": quantile_table(paths, order.levels)}, said)
     if order.wanted in (Wanted.REORDER, Wanted.PLAN):
         _add_orders(parts, screened, order, (pairs, paths, demand.usual), tools)
 

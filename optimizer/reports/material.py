@@ -126,4 +126,4 @@ def _changed(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _is_report(name: str) -> bool:
-    return name in {"plan.html", "finance.xlsx"} or name.startswith("dispatch/")
+    return name in {"plan.html", "forecast.html", "finance.xlsx"} or name.startswith("dispatch/")

@@ -43,10 +43,12 @@ def page(material: Material) -> str:
         element("footer", element("p", "Made by Dayplan from the files of the plan folder alone.")),
         element("script", Markup(SCRIPT)),
     )
-    return f'<!DOCTYPE html>\n<html lang="en">\n{_head(material)}\n{element("body", body)}\n</html>\n'
+    top = head(f"{title_of(material)} – Dayplan")
+    return f'<!DOCTYPE html>\n<html lang="en">\n{top}\n{element("body", body)}\n</html>\n'
 
 
-def _head(material: Material) -> Markup:
+def head(title: str) -> Markup:
+    """Return the head of a page that loads and runs nothing but its own style and script."""
     # The page may load nothing and run nothing but its own style and script, whatever a name in the tables contains.
     policy = f"default-src 'none'; style-src '{_digest(STYLE)}'; script-src '{_digest(SCRIPT)}'; base-uri 'none'"
     return Markup(
@@ -54,7 +56,7 @@ def _head(material: Material) -> Markup:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f"{element('title', f'{title_of(material)} – Dayplan')}\n{element('style', Markup(STYLE))}\n</head>"
+        f"{element('title', title)}\n{element('style', Markup(STYLE))}\n</head>"
     )
 
 

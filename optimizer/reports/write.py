@@ -4,16 +4,18 @@ import shutil
 from pathlib import Path
 
 from optimizer.reports.dispatch import FOLDER, write_dispatch
+from optimizer.reports.forecast_page import forecast_page
 from optimizer.reports.material import read_material
 from optimizer.reports.page import page
 from optimizer.reports.workbook import write_workbook
 
 PAGE = "plan.html"
+FORECAST_PAGE = "forecast.html"
 WORKBOOK = "finance.xlsx"
 
 
 def write_reports(folder: Path) -> list[str]:
-    """Write plan.html, finance.xlsx and, where there are routes, dispatch/ into a plan folder.
+    """Write plan.html, forecast.html, finance.xlsx and, where there are routes, dispatch/ into a plan folder.
 
     Everything comes from the folder's tables, inputs/, run.json and certificate.json; the same folder gives the same
     bytes. Files of an earlier call are replaced. finance.xlsx is left out where the folder holds no costs.
@@ -25,6 +27,11 @@ def write_reports(folder: Path) -> list[str]:
     (folder / WORKBOOK).unlink(missing_ok=True)
     (folder / PAGE).write_text(page(material), encoding="utf-8", newline="\n")
     names = [PAGE]
+    (folder / FORECAST_PAGE).unlink(missing_ok=True)
+    forecast = forecast_page(folder, material)
+    if forecast is not None:
+        (folder / FORECAST_PAGE).write_text(forecast, encoding="utf-8", newline="\n")
+        names.append(FORECAST_PAGE)
     if material.has("costs"):
         write_workbook(folder / WORKBOOK, material)
         names.append(WORKBOOK)

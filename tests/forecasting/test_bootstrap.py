@@ -105,7 +105,7 @@ def test_a_series_calmer_than_its_class_has_a_smaller_spread():
     volume = np.full((2, 12), 6, dtype=np.int64)
     own = np.ones((2, 12, 7), dtype=np.float32)
     own[1] = 1.0 + 3.0 * np.sqrt(library.square[6]) * np.where(np.arange(7) % 2, 1.0, -1.0)
-    calm, wild = spreads(own, volume, library, 4.0)
+    calm, wild = spreads(own, volume, library.square, 4.0)
     assert calm < 0.8 < 1.2 < wild
 
 

@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecasting.forecast import ChunkSpec, forecast, forecast_chunk, forecast_task
-from forecasting.keys import series_keys
-from forecasting.panel import Panel
-from forecasting.paths import quantile_table
-from forecasting.pool import (
+from forecasting.forecast import ChunkSpec, forecast, forecast_chunk, forecast_task, one_by_one
+from forecasting.history import (
     ForecastSettings,
     ForecastTask,
     Part,
     codes_of,
     filter_input,
-    fit_pool,
     own_errors,
     prior_means,
 )
+from forecasting.keys import series_keys
+from forecasting.panel import Panel
+from forecasting.paths import quantile_table
+from forecasting.pool import fit_pool
 from forecasting.profiles import Profile
 from forecasting.smoothing import CLASSES, LevelRule, smooth
 from tests.forecasting.panels import SAMPLING, make_panel
@@ -170,7 +170,7 @@ def test_a_series_has_the_same_paths_alone_as_among_others_under_equal_pooled_pa
     task = ForecastTask(7, 30, 3)
     codes = codes_of(panel, None)
     whole = Part(panel, codes, prior_means(panel, codes))
-    pool = fit_pool(whole, task)
+    pool = fit_pool(whole, task, one_by_one)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
     every = forecast_chunk(ChunkSpec(whole, keys, pool, task)).steps
     chosen = np.array([5])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from forecasting.scores import coverage, crps, mean_change, pinball, scaled_pinball
+from forecasting.scores import coverage, coverage_at_random, crps, mean_change, pinball, scaled_pinball
 from tests.forecasting.panels import ROUNDING, SAMPLING
 
 
@@ -51,3 +51,12 @@ def test_crps_of_a_normal_sample_is_the_closed_form():
 def test_coverage_counts_actuals_at_or_below_the_quantile():
     samples = np.tile(np.arange(1.0, 11.0), (4, 1))
     assert coverage(np.array([4.0, 5.0, 6.0, 11.0]), samples, 0.5) == 0.5
+
+
+def test_coverage_at_random_of_a_perfect_forecast_of_counts_is_its_level():
+    # 4,000 Poisson counts of mean .5 against draws of the same law; plain coverage of the median would be .61.
+    rng = np.random.default_rng(1)
+    actual, samples = rng.poisson(0.5, 4_000).astype(float), rng.poisson(0.5, (4_000, 200)).astype(float)
+    found = coverage_at_random(actual, samples, (0.5, 0.9), rng)
+    np.testing.assert_allclose(found, [0.5, 0.9], atol=0.03)
+    assert coverage(actual, samples, 0.5) > 0.55

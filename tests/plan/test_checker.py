@@ -12,7 +12,7 @@ from optimizer.plan.verify import verify_plan
 
 def change(folder, name, edit):
     """Change a table of a plan folder and bring run.json up to date, so that only its meaning can give it away."""
-    path = next(folder.glob(f"{name}.*"))
+    path = next(path for path in folder.glob(f"{name}.*") if path.suffix in {".csv", ".parquet"})
     if path.suffix == ".parquet":
         frame = pd.read_parquet(path)
         edit(frame)

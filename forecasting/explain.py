@@ -1,0 +1,85 @@
+"""A forecast in words: what moved it away from level and profile, from the trees' own contributions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecasting.boosting import contributions
+from forecasting.features import feature_state
+from forecasting.history import ForecastTask, Part, codes_of, filter_input, prior_means
+from forecasting.panel import Floats, Integers, Panel
+from forecasting.pool import Pool
+from forecasting.selection import BOOSTED
+from forecasting.smoothing import smooth, volume_class
+from forecasting.trials import folds
+
+# Effects below this share are not worth a word; no more are named than this.
+LEAST_EFFECT = 0.02
+MOST_DRIVERS = 4
+_OWN = {
+    "level": "size of the level",
+    "profile": "day of the week",
+    "weekday": "day of the week",
+    "week of the year": "season",
+    "a year before": "season",
+    "lead": "time ahead",
+    "category": "category",
+}
+
+
+def drivers(panel: Panel, task: ForecastTask, pool: Pool, chosen: Integers) -> list[str]:
+    """
+    Return in words what moved the forecast of some series, in their order; empty where the level alone serves.
+
+    Parameters
+    ----------
+    panel, task : Panel, ForecastTask
+        As they were given to ``forecast_task``.
+    pool : Pool
+        ``Forecast.pool``.
+    chosen : integer array
+        Places of the series in the panel.
+    """
+    if pool.boost is None or not len(chosen):
+        return [""] * len(chosen)
+    settings = task.settings
+    panel = panel.latest(settings.most_weeks if panel.period == "week" else settings.most_days)
+    codes = codes_of(panel, task.groups)
+    whole = Part(panel, codes, prior_means(panel, codes), task.signals.latest(panel.units.shape[1] + task.horizon))
+    part = whole.rows(chosen)
+    history = filter_input(part, pool.profile, pool.drifts, task.horizon)
+    result = smooth(history, pool.rule, 1, panel.units.shape[1])
+    state = feature_state(history, result, part.codes[1], part.signals, pool.calendar)
+    fold = folds(part.panel.item_id, part.panel.location_id)
+    parts = contributions(pool.boost, state, fold, task.horizon)
+    effects = _named(parts)
+    served = pool.choice.method[volume_class(np.maximum(result.level[:, -1], 0.0))] == BOOSTED
+    each = [{name: float(log[i]) for name, log in effects.items()} for i in range(len(chosen))]
+    return [_words(effect) if boosted else "" for effect, boosted in zip(each, served, strict=True)]
+
+
+def _named(parts: dict[str, Floats]) -> dict[str, Floats]:
+    """Return the contributions, those of one cause summed."""
+    sums: dict[str, Floats] = {}
+    for name, log in parts.items():
+        cause = _cause(name)
+        sums[cause] = sums.get(cause, 0.0) + log
+    return sums
+
+
+def _cause(name: str) -> str:
+    """Return the cause a feature belongs to, in words."""
+    if name == "all series":
+        return "all products alike"
+    if name in _OWN:
+        return _OWN[name]
+    if name.startswith(("sales of the last", "share of", "days ", "weeks ")) and "holiday" not in name:
+        return "how it sold of late"
+    return name.split(",")[0]
+
+
+def _words(effects: dict[str, float]) -> str:
+    """Return the largest effects as percentages of the forecast."""
+    order = sorted(effects.items(), key=lambda pair: (-abs(pair[1]), pair[0]))
+    told = [f"{name} {np.expm1(log):+.0%}" for name, log in order if abs(np.expm1(log)) >= LEAST_EFFECT]
+    return ", ".join(told[:MOST_DRIVERS])

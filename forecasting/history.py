@@ -1,0 +1,201 @@
+"""What is asked of a forecast, and the history of some series as the filter reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.boosting import BoostSettings
+from forecasting.bootstrap import Ratios, own_ratios
+from forecasting.drift import drifts
+from forecasting.panel import Floats, Integers, Panel
+from forecasting.profiles import Profile, in_stock, series_factors
+from forecasting.signals import Signals
+from forecasting.smoothing import FilterInput, FilterOutput, volume_class
+
+SMALLEST_CHANGE = 0.25
+SMALLEST_STEPS = 0.05
+
+
+@dataclass(frozen=True)
+class ForecastSettings:
+    """
+    Settings of the level × profile forecast; periods are days or weeks as the panel's.
+
+    Parameters
+    ----------
+    day_decays, week_decays : tuple of float
+        Decays combined into the level, the last one is the own mean.
+    day_drift, week_drift : float
+        Decay of the drift of products and groups.
+    warm_up_days, warm_up_weeks : int
+        Periods a series needs before its origins count.
+    longest_block_days, longest_block_weeks : int
+        Longest block of errors; a longer horizon chains blocks.
+    most_blocks : int
+        Latest past origins used.
+    most_days, most_weeks : int
+        Latest periods read; what is older says little about tomorrow.
+    own_blocks : float
+        Usable blocks at which half of a series' paths come from its own history [n_0].
+    spread_blocks : float
+        Blocks of the class's spread added to a series' own.
+    donors : int
+        Most donors per class and origin.
+    sample : int
+        Series that fit the pooled parameters.
+    chunk : int
+        Series per chunk; never changes a result.
+    boost : BoostSettings, optional
+        Limits of the boosted mean; None leaves it out.
+    """
+
+    day_decays: tuple[float, ...] = (0.8, 0.9, 0.97, 0.99, 1.0)
+    week_decays: tuple[float, ...] = (0.7, 0.85, 0.95, 1.0)
+    day_drift: float = 0.5
+    week_drift: float = 0.5
+    warm_up_days: int = 14
+    warm_up_weeks: int = 8
+    longest_block_days: int = 28
+    longest_block_weeks: int = 8
+    most_blocks: int = 104
+    most_days: int = 1_096
+    most_weeks: int = 209
+    own_blocks: float = 100.0
+    spread_blocks: float = 8.0
+    donors: int = 128
+    sample: int = 8_000
+    chunk: int = 2_500
+    boost: BoostSettings | None = field(default_factory=BoostSettings)
+
+
+@dataclass(frozen=True)
+class ForecastTask:
+    """
+    What is asked: periods from the plan date, paths, seed and settings.
+
+    ``groups`` (series,) are codes of series that share a profile, or None; ``signals`` reach over history and horizon.
+    """
+
+    horizon: int
+    paths: int
+    seed: int
+    settings: ForecastSettings = field(default_factory=ForecastSettings)
+    groups: Integers | None = None
+    signals: Signals = field(default_factory=Signals)
+
+    def __post_init__(self) -> None:
+        if self.horizon < 1 or self.paths < 1:
+            raise ValueError(f"horizon and paths must be at least 1, found {self.horizon} and {self.paths}")
+
+
+class Clock(NamedTuple):
+    """Settings in the panel's own periods."""
+
+    warm_up: int
+    stride: int
+    longest: int
+    decays: tuple[float, ...]
+    drift: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some series: panel, codes of product and group (layer, series), prior mean in units (series,), signals."""
+
+    panel: Panel
+    codes: Integers
+    prior: Floats
+    signals: Signals = field(default_factory=Signals)
+
+    def rows(self, chosen: slice | Integers) -> Part:
+        """Return some of the series."""
+        return Part(self.panel.rows(chosen), self.codes[:, chosen], self.prior[chosen], self.signals.rows(chosen))
+
+
+def codes_of(panel: Panel, groups: Integers | None) -> Integers:
+    """Return the codes of product and pooling group, each numbered from 0, shape (2, series)."""
+    groups = np.zeros(panel.series, dtype=np.int64) if groups is None else groups
+    if groups.shape != (panel.series,):
+        raise ValueError(f"groups must have one code per series ({panel.series}), found shape {groups.shape}")
+    products = np.unique(panel.item_id, return_inverse=True)[1]
+    return np.stack([products, np.unique(groups, return_inverse=True)[1]]).astype(np.int64)
+
+
+def fit_drifts(whole: Part, profile: Profile, decay: float) -> tuple[Floats, ...]:
+    """Return the drift of products and of groups."""
+    history = filter_input(whole, profile, ())
+    steps = history.units, history.share, history.factor[:, : whole.panel.units.shape[1]]
+    return tuple(drifts(steps, history.prior, history.scale, codes, decay) for codes in whole.codes)
+
+
+def clock_of(panel: Panel, settings: ForecastSettings) -> Clock:
+    """Return the settings that depend on the panel's period."""
+    if panel.period == "week":
+        return Clock(settings.warm_up_weeks, 1, settings.longest_block_weeks, settings.week_decays, settings.week_drift)
+    return Clock(settings.warm_up_days, 7, settings.longest_block_days, settings.day_decays, settings.day_drift)
+
+
+def prior_means(panel: Panel, codes: Integers) -> Floats:
+    """Return what is expected of a series before it is seen, in units: its item elsewhere, else its group."""
+    seen = in_stock(panel)
+    periods = seen.sum(axis=1)
+    means = np.where(seen, panel.units, 0.0).sum(axis=1) / np.maximum(periods, 1)
+    known = periods > 0
+    overall = float(means[known].mean()) if known.any() else 0.0
+    group = _code_means(means, known, codes[1], np.full(panel.series, overall))
+    return _code_means(means, known, codes[0], group)
+
+
+def _code_means(means: Floats, known: npt.NDArray[np.bool_], codes: Integers, fallback: Floats) -> Floats:
+    """Return the mean of the known series with the same code, the fallback where there is none."""
+    size = int(codes.max(initial=0)) + 1
+    count = np.bincount(codes[known], minlength=size)
+    total = np.bincount(codes[known], weights=means[known], minlength=size)
+    return np.asarray(np.where(count[codes] > 0, total[codes] / np.maximum(count[codes], 1), fallback))
+
+
+def filter_input(part: Part, profile: Profile, drift: Sequence[Floats], horizon: int = 1) -> FilterInput:
+    """Return the history of some series in steps, as the filter reads it, and the factors of the horizon."""
+    panel = part.panel
+    steps = panel.units / panel.unit_step[:, None]
+    seen = in_stock(panel)
+    mean = np.where(seen, steps, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    pairs = seen[:, 1:] & seen[:, :-1]
+    change = np.where(pairs, np.abs(np.diff(steps, axis=1)), 0.0).sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
+    scale = np.maximum(np.maximum(change, SMALLEST_CHANGE * mean), SMALLEST_STEPS)
+    factor = np.concatenate(series_factors(panel, profile, part.codes[1], horizon), axis=1)
+    layers = [layer[codes] for layer, codes in zip(drift, part.codes, strict=False)]
+    moved = np.stack(layers, axis=1) if layers else np.ones((len(steps), 0, steps.shape[1] + 1))
+    prior = part.prior / panel.unit_step
+    # One memory layout, so that the kernel is compiled once.
+    units, share, factor = (np.ascontiguousarray(a) for a in (steps, panel.in_stock_share, factor))
+    return FilterInput(units, share, factor, prior, volume_class(mean), 1.0 / scale**2, np.ascontiguousarray(moved))
+
+
+def own_errors(
+    history: FilterInput, result: FilterOutput, blocks: tuple[Integers, int], correction: Floats | None = None
+) -> tuple[Ratios, Integers]:
+    """
+    Return the ratios (series, block, period) of every past origin and the class of its level (series, block).
+
+    ``correction`` (series, block, period) is what the boosted mean made of level × profile there.
+    """
+    starts, length = blocks
+    at = np.minimum(starts[:, None] + np.arange(length), history.units.shape[1] - 1)
+    level = result.level[:, starts]
+    missing = ~(np.isfinite(history.units) & (history.share >= 1.0))
+    expected = level[:, :, None] * history.factor[:, at]
+    if correction is not None:
+        expected *= correction
+        level = level * correction.mean(axis=2)
+    return own_ratios(expected, result.completed[:, at], missing[:, at]), volume_class(level)
+
+
+def stride_of(panel: Panel) -> int:
+    """Return the periods in a week."""
+    return 1 if panel.period == "week" else 7
