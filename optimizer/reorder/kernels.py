@@ -72,8 +72,8 @@ def _premium(lines: Lines, n: int, quantity: float) -> float:
         if lines.all_units[n]:
             cost = lines.break_extra[n, b] * quantity
         else:
-            end = min(quantity, lines.break_from[n, b + 1] - 1.0) if b + 1 < breaks else quantity
-            cost += lines.break_extra[n, b] * (end - max(begin - 1.0, 0.0))
+            end = min(quantity, lines.break_from[n, b + 1]) if b + 1 < breaks else quantity
+            cost += lines.break_extra[n, b] * (end - begin)
     return cost
 
 

@@ -26,7 +26,7 @@ class Supply:
     delay : periods by which all orders of a path come later than the lead time, shape (N, S).
     break_from : steps from which a price holds, rising, `inf` where there is none, shape (N, B).
     break_extra : money a step then costs above the line's cheapest price, shape (N, B).
-    all_units : whether a break's price holds for every step of the order, or for those from the break on, shape (N,).
+    all_units : whether a break's price holds for every step of the order, or for those above the break, shape (N,).
     """
 
     shelf_periods: Array

@@ -163,7 +163,8 @@ def premium_of(problem: ReorderProblem, n: int, quantity: float) -> float:
     if not prices or quantity <= 0:
         return 0.0
     steps = range(1, math.ceil(quantity) + 1)
-    at = [max((pair for pair in prices if pair[0] <= step), default=(0.0, 0.0))[1] for step in steps]
+    below = 0 if supply.all_units[n] else 1
+    at = [max((pair for pair in prices if pair[0] <= step - below), default=(0.0, 0.0))[1] for step in steps]
     return at[-1] * math.ceil(quantity) if supply.all_units[n] else float(sum(at))
 
 
@@ -174,7 +175,7 @@ def supplied_problem(seed: int, unmet: str = "lost_sales") -> ReorderProblem:
     expiring = np.zeros((problem.lines, problem.periods))
     expiring[np.arange(problem.lines), rng.integers(0, 3, problem.lines)] = np.floor(np.maximum(problem.on_hand, 0) / 2)
     extra = np.stack([rng.uniform(0.5, 3.0, problem.lines).round(2), np.zeros(problem.lines)], axis=1)
-    breaks = np.stack([np.ones(problem.lines), rng.choice([6.0, 9.0, np.inf], problem.lines)], axis=1)
+    breaks = np.stack([np.zeros(problem.lines), rng.choice([6.0, 9.0, np.inf], problem.lines)], axis=1)
     supply = Supply.plain(
         shape,
         shelf_periods=rng.choice([1, 2, 3, KEEPS], problem.lines),

@@ -54,10 +54,10 @@ def test_a_late_delivery_loses_what_it_was_to_serve():
 @pytest.mark.parametrize(("all_units", "best", "least"), [(True, 10, 10.0), (False, 7, 18.0)])
 def test_a_price_break_is_decided(all_units, best, least):
     # 2 dearer below 10, p = 100. Order 7: holds 4, pays 14 more -> 18. Order 10: holds 7 + 3; all units are
-    # cheap -> 10, or only the tenth is -> 10 + 9 x 2 = 28.
+    # cheap -> 10, or those above 10 are -> 10 + 10 x 2 = 30.
     problem = with_supply(
         one_order(lead_periods=0, shortage_cost=100.0),
-        break_from=[[1.0, 10.0]],
+        break_from=[[0.0, 10.0]],
         break_extra=[[2.0, 0.0]],
         all_units=[all_units],
     )
