@@ -223,7 +223,9 @@ def unfitted_policy(lines: Lines) -> Policy:
     review = rate * gap
     with np.errstate(divide="ignore", invalid="ignore"):
         economic = np.sqrt(2.0 * lines.order_cost * rate / holding)
-        critical = lines.shortage / (lines.shortage + holding * gap)
+        # A step too much costs its holding until the next order, and its waste once in a shelf life.
+        wasted = np.where(lines.shelf <= lines.demand.shape[2], lines.write_off / lines.shelf, 0.0)
+        critical = lines.shortage / (lines.shortage + holding * gap + wasted)
     horizon = rate * lines.demand.shape[2]
     economic = np.where(lines.order_cost > 0.0, np.minimum(np.nan_to_num(economic, posinf=np.inf), horizon), 0.0)
     least = np.maximum(lines.minimum, lines.pack)
