@@ -1,5 +1,7 @@
 """Who delivers what to where on the plan date, and how long one waits between two orders."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -43,3 +45,49 @@ def review_periods(world: World, source_ids: "pd.Series[str]") -> npt.NDArray[np
 def _longest_wait(days: frozenset[int]) -> float:
     ordered = sorted(days)
     return float(max((later - day - 1) % 7 + 1 for day, later in zip(ordered, ordered[1:] + ordered[:1], strict=True)))
+
+
+@dataclass(frozen=True)
+class PriceTiers:
+    """Prices of N lines by quantity, B tiers: the first is the source's own price, the others its price breaks.
+
+    begins: units from which a price holds, rising; unit_cost: major units, NaN where there is no tier, shape (N, B)
+    all_units: whether a price holds for the whole order, or for the units above `begins`, shape (N,)
+    """
+
+    begins: npt.NDArray[np.float64]
+    unit_cost: npt.NDArray[np.float64]
+    all_units: npt.NDArray[np.bool_]
+
+    def unit_cost_of(self, line: npt.NDArray[np.int64], units: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return what a unit of an order of `units` costs on average, to six decimals, shape as `line`."""
+        begins, cost = self.begins[line], self.unit_cost[line]
+        reached = ~np.isnan(cost) & (begins <= units[:, None] + 1e-9)
+        last = np.maximum(reached.sum(axis=1) - 1, 0)
+        ends = np.append(begins[:, 1:], np.full((len(line), 1), np.inf), axis=1)
+        inside = np.clip(np.minimum(ends, units[:, None]) - begins, 0, None)
+        stepwise = (np.nan_to_num(cost) * np.where(reached, inside, 0.0)).sum(axis=1) / np.maximum(units, 1e-12)
+        return np.asarray(np.round(np.where(self.all_units[line], cost[np.arange(len(line)), last], stepwise), 6))
+
+
+def price_tiers(world: World, lines: pd.DataFrame) -> PriceTiers:
+    """Return the prices of `lines` (item_id, source_id, source_kind, unit_cost in the policy's currency).
+
+    Breaks are in the currency of the supplier's price; what is dearer than the source's own price is left out.
+    """
+    table = world.frame("price_breaks").sort_values(["supplier_id", "item_id", "from_quantity"], kind="stable")
+    found = dict(iter(table.groupby(["supplier_id", "item_id"], observed=True)))
+    own = lines["unit_cost"].to_numpy(float)
+    keys = zip(lines["source_id"].astype(str), lines["item_id"].astype(str), lines["source_kind"], strict=True)
+    mine = [found.get((source, item)) if kind == "supplier" else None for source, item, kind in keys]
+    width = 1 + max([0, *(len(rows) for rows in mine if rows is not None)])
+    begins, cost = np.full((len(lines), width), np.inf), np.full((len(lines), width), np.nan)
+    begins[:, 0], cost[:, 0] = 0.0, own
+    all_units = np.ones(len(lines), np.bool_)
+    for n, rows in enumerate(mine):
+        if rows is not None:
+            cheaper = rows[rows["unit_cost"].astype(float) < own[n]]
+            begins[n, 1 : 1 + len(cheaper)] = cheaper["from_quantity"].astype(float)
+            cost[n, 1 : 1 + len(cheaper)] = cheaper["unit_cost"].astype(float)
+            all_units[n] = bool((rows["kind"] == "all_units").all())
+    return PriceTiers(begins, cost, all_units)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from optimizer.reorder import kernels
+from optimizer.reorder.lines import Lines, Policy
 from optimizer.reorder.problem import JointRules, ReorderProblem
 from optimizer.reorder.protection import protection
 
@@ -114,9 +115,7 @@ def _columns_of(spec: tuple[ReorderProblem, int]) -> Columns:
     return _priced(problem, lines, policy, (useful, useful + 1), most_columns)
 
 
-def _priced(
-    problem: ReorderProblem, lines: kernels.Lines, policy: kernels.Policy, count: tuple[Array, Array], most: int
-) -> Columns:
+def _priced(problem: ReorderProblem, lines: Lines, policy: Policy, count: tuple[Array, Array], most: int) -> Columns:
     """Price the multiples; one more than the useful ones is listed, to say what one pack more costs."""
     useful, listed = count
     listed = np.minimum(listed, multiples_allowed(problem))
@@ -164,10 +163,11 @@ def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: A
     )
 
 
-def as_lines(problem: ReorderProblem) -> kernels.Lines:
+def as_lines(problem: ReorderProblem) -> Lines:
     """Give a problem to the kernels: one dtype per field, so that each is compiled once."""
+    supply = problem.supplied
     pack, minimum, maximum = (_floats(one) for one in (problem.pack, problem.minimum, problem.maximum))
-    return kernels.Lines(
+    return Lines(
         np.ascontiguousarray(problem.demand, dtype=np.int32),
         _floats(problem.weight),
         _floats(problem.on_hand),
@@ -183,10 +183,16 @@ def as_lines(problem: ReorderProblem) -> kernels.Lines:
         np.maximum(0.0, _floats(problem.unit_cost) - _floats(problem.salvage_value)),
         _floats(problem.life_periods),
         problem.unmet == "backorders",
+        np.ascontiguousarray(np.minimum(supply.shelf_periods, problem.periods + 1), dtype=np.int64),
+        _floats(supply.expiring),
+        np.ascontiguousarray(supply.delay, dtype=np.int64),
+        _floats(supply.break_from),
+        _floats(supply.break_extra),
+        np.ascontiguousarray(supply.all_units, dtype=np.bool_),
     )
 
 
-def fitted_policy(lines: kernels.Lines) -> kernels.Policy:
+def fitted_policy(lines: Lines) -> Policy:
     """Fit the reacting policy of each line on its paths.
 
     It is fitted from an ordinary state, not from today's: the same for every stock there may be today, so that choosing
@@ -198,7 +204,7 @@ def fitted_policy(lines: kernels.Lines) -> kernels.Policy:
     return unfitted_policy(lines)._replace(z=policy.z, cap=policy.cap)
 
 
-def _ordinary(lines: kernels.Lines) -> kernels.Lines:
+def _ordinary(lines: Lines) -> Lines:
     """Give the lines with mean demand on order for each period of the lead time, and stock a review below the level."""
     periods = lines.demand.shape[2]
     bare = unfitted_policy(lines._replace(arrivals=np.zeros_like(lines.arrivals)))
@@ -207,26 +213,44 @@ def _ordinary(lines: kernels.Lines) -> kernels.Lines:
     arrivals[:, 0] = 0.0
     level = bare.mean[:, 0] + bare.z * bare.deviation[:, 0]
     on_hand = np.maximum(0.0, np.round(level - bare.review - arrivals.sum(axis=1)))
-    return lines._replace(on_hand=on_hand, arrivals=arrivals)
+    return lines._replace(on_hand=on_hand, arrivals=arrivals, expiring=np.zeros_like(arrivals))
 
 
-def unfitted_policy(lines: kernels.Lines) -> kernels.Policy:
+def unfitted_policy(lines: Lines) -> Policy:
     """Statistics of the protection demand, lots, and the newsvendor fractile as the first `z`."""
     mean, deviation, rate, gap = protection(lines)
     holding = lines.holding
     review = rate * gap
     with np.errstate(divide="ignore", invalid="ignore"):
         economic = np.sqrt(2.0 * lines.order_cost * rate / holding)
-        critical = lines.shortage / (lines.shortage + holding * gap)
+        # A step too much costs its holding until the next order, and its waste once in a shelf life.
+        wasted = np.where(lines.shelf <= lines.demand.shape[2], lines.write_off / lines.shelf, 0.0)
+        critical = lines.shortage / (lines.shortage + holding * gap + wasted)
     horizon = rate * lines.demand.shape[2]
     economic = np.where(lines.order_cost > 0.0, np.minimum(np.nan_to_num(economic, posinf=np.inf), horizon), 0.0)
-    lot = np.maximum.reduce([economic, lines.minimum, lines.pack])
-    lot_cost = np.divide(lines.order_cost * rate, lot) + holding * lot / 2.0
+    least = np.maximum(lines.minimum, lines.pack)
+    economic = _with_breaks(lines, rate, economic, least)
+    lot = np.maximum(economic, least)
+    dearer = np.divide(rate * kernels.premiums(lines, lot), lot)
+    lot_cost = np.divide(lines.order_cost * rate, lot) + holding * lot / 2.0 + dearer
     # A lot that the next review uses up anyway leaves nothing behind to credit; nor does stock that costs nothing.
-    credit = np.where((lot > review) & (holding > 0.0), lot_cost, 0.0)
+    credit = np.where((lot > review) & (holding > 0.0), lot_cost, dearer)
     z = np.clip(ndtri(np.nan_to_num(critical, nan=0.5)), -_LARGEST_Z, _LARGEST_Z)
     free = np.full(rate.size, np.inf)
-    return kernels.Policy(mean, deviation, rate, review, np.where(economic > 0.0, lot, 0.0), credit, z, free)
+    return Policy(mean, deviation, rate, review, np.where(economic > 0.0, lot, 0.0), credit, z, free)
+
+
+def _with_breaks(lines: Lines, rate: Array, economic: Array, least: Array) -> Array:
+    """Lot with the least cost per period among the economic lot and the price breaks above it (Hadley, Whitin 1963)."""
+    chosen, lowest = economic, np.full(rate.size, np.inf)
+    for start in (np.zeros(rate.size), *lines.break_from.T):
+        reached = np.isfinite(start) & (start <= np.maximum(rate * lines.demand.shape[2], economic))
+        trial = np.where(reached, np.maximum(start, economic), economic)
+        lot = np.maximum(trial, least)
+        paid = lines.order_cost + kernels.premiums(lines, lot)
+        cost = rate * paid / lot + lines.holding * lot / 2.0
+        chosen, lowest = np.where(cost < lowest, trial, chosen), np.minimum(cost, lowest)
+    return chosen
 
 
 def first_multiple(problem: ReorderProblem) -> Array:
@@ -261,8 +285,9 @@ def multiples_allowed(problem: ReorderProblem) -> Array:
 
 def select(problem: ReorderProblem, chosen: slice | Array) -> ReorderProblem:
     """Give the problem of some lines, without joint rules."""
-    shared = ("weight", "unmet", "joint")
+    shared = ("weight", "unmet", "joint", "supply")
     own = {one.name: getattr(problem, one.name)[chosen] for one in fields(problem) if one.name not in shared}
+    own["supply"] = None if problem.supply is None else problem.supply.of(chosen)
     return replace(problem, **own, joint=JointRules.none(own["on_hand"].size))
 
 

@@ -118,7 +118,7 @@ def _projected(spec: tuple[ReorderProblem, Array, Array, Array]) -> Array:
     problem, quantity, z, cap = spec
     lines = as_lines(problem)
     policy = unfitted_policy(lines)._replace(z=z, cap=cap)
-    return kernels.project(lines, policy, quantity.astype(np.float64))
+    return np.asarray(kernels.project(lines, policy, quantity.astype(np.float64)).transpose(1, 0, 2))
 
 
 def _read_back(problem: ReorderProblem, joint: Joint) -> ReorderPlan:

@@ -9,10 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.paths import DemandPaths
-from optimizer.reorder.position import Position
+from optimizer.reorder.position import Position, shelf_periods
 from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, NONE, JointRules, ReorderProblem
+from optimizer.reorder.supply import Supply
+from optimizer.reorder.supplying import supply_of
 from optimizer.reorder.terms import Terms
 from scenarios.money import minor_digits
+from scenarios.sourcing import price_tiers
 from scenarios.tariff import Tariff
 from scenarios.world import World
 
@@ -66,11 +69,19 @@ def problem_of(given: Given) -> ReorderProblem:
         order_cost=lines["order_cost"].to_numpy(float) * given.minor,
         unit_cost=lines["unit_cost"].to_numpy(float) * per_step,
         salvage_value=np.minimum(tariff.salvage[rows], lines["unit_cost"].to_numpy(float)) * per_step,
-        life_periods=np.full(len(lines), NO_EXPIRY),
+        life_periods=np.minimum(shelf_periods(given.world, lines["item_id"]), NO_EXPIRY),
         unmet="backorders" if backorders else "lost_sales",
         joint=_joint_rules(given),
+        supply=_supply(given),
     )
     return _with_fixed(given, _with_stores(given, problem))
+
+
+def _supply(given: Given) -> Supply:
+    """Return the supply of the lines, price breaks in minor units a step."""
+    shape = (given.paths.steps.shape[1], given.paths.steps.shape[2])
+    found = supply_of(given.world, given.terms.lines, given.position, given.rows, shape)
+    return replace(found, break_extra=found.break_extra * given.minor)
 
 
 def _with_stores(given: Given, problem: ReorderProblem) -> ReorderProblem:
@@ -153,23 +164,35 @@ def _supplier_groups(given: Given) -> tuple[IntArray, FloatArray, FloatArray]:
     items = world.frame("items").set_index("item_id")
     step = lines["unit_step"].to_numpy(float)
     measures = {
-        "min_order_value": lines["unit_cost"].to_numpy(float) * step * given.minor,
+        "min_order_value": np.nanmin(price_tiers(world, lines).unit_cost, axis=1) * step * given.minor,
         "min_order_units": step,
         "min_order_kg": np.nan_to_num(items["weight_kg"].reindex(lines["item_id"]).to_numpy(float)) * step,
     }
+    scale = {"min_order_value": given.minor}
     for row in world.frame("suppliers").to_dict("records"):
-        kind = next((name for name in measures if row[name] is not None and row[name] > 0), None)
+        kinds = [name for name in measures if row[name] is not None and row[name] > 0]
         mine = ((lines["source_id"] == row["supplier_id"]) & (lines["source_kind"] == "supplier")).to_numpy()
-        if kind is None or not mine.any():
+        if not kinds or not mine.any():
             continue
         by_place = row["minimum_scope"] == "per_location"
         groups = lines.loc[mine, "location_id"] if by_place else pd.Series("", index=np.flatnonzero(mine))
-        least = float(row[kind]) * (given.minor if kind == "min_order_value" else 1)
+        least, each = _one_minimum([(float(row[k]) * scale.get(k, 1), measures[k]) for k in kinds])
         for name in sorted(groups.unique()):
             chosen = np.flatnonzero(mine)[(groups == name).to_numpy()]
-            supplier[chosen], weight[chosen] = len(minima), measures[kind][chosen]
+            supplier[chosen], weight[chosen] = len(minima), each[chosen]
             minima.append(least)
     return supplier, np.array(minima, float), weight
+
+
+def _one_minimum(minima: list[tuple[float, FloatArray]]) -> tuple[float, FloatArray]:
+    """Return one minimum and what a step adds to it, that is reached only where all of the given ones are.
+
+    With several kinds k a step counts by the kind to which it adds least, min_k w_nk / M_k, and 1 must be reached: then
+    sum_n w_nk q_n / M_k >= 1 for each k. Sufficient, at times more than needed.
+    """
+    if len(minima) == 1:
+        return minima[0]
+    return 1.0, np.min([weight / least for least, weight in minima], axis=0)
 
 
 def _pools(given: Given) -> tuple[IntArray, FloatArray]:

@@ -10,67 +10,19 @@ Policy for t >= 1 on order days (capped base stock, Xin 2021, doi 10.1287/opre.2
     q_t = 0 if level_t <= position, else pack ceil(max(level_t - position, MOQ, lot) / pack), cut to cap and maximum
     level_t = mean_t + z deviation_t of the demand until the order after t arrives, less what was on order already
 Cost of a path
-    sum_t (h I_t^+ + p lost_t + K [q_t > 0]) + v(position_T)
+    sum_t (h I_t^+ + p lost_t + w expired_t + K [q_t > 0] + e(q_t)) + v(position_T)
+    e(q) is what q costs above the cheapest price of its price breaks; stock is sold soonest to expire first
 Value of what is left (v), excess E = position_T - level_T, m mean demand per period, lots of Q with average cost g
     v = h E^2 / 2m - g E / m for E > 0, else 0;  plus (unit cost - salvage) for steps beyond m times their life
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
-
 import numpy as np
-import numpy.typing as npt
-from numba import njit
 
-Array = npt.NDArray[Any]
-Function = TypeVar("Function", bound=Callable[..., Any])
+from optimizer.reorder.lines import Array, Lines, Policy, compiled
 
 _ROUNDING = 1e-9
-
-
-def compiled(function: Function) -> Function:
-    """Compile with numba and keep the result on disk; a kernel and what it calls stay in one file, or it goes stale."""
-    return cast(Function, njit(cache=True)(function))
-
-
-class Lines(NamedTuple):
-    """Lines as the kernels read them, N lines; floats are float64, whole numbers int64, `demand` int32 (N, S, T)."""
-
-    demand: Array
-    weight: Array
-    on_hand: Array
-    arrivals: Array
-    lead: Array
-    can_order: Array
-    pack: Array
-    minimum: Array
-    maximum: Array
-    holding: Array
-    shortage: Array
-    order_cost: Array
-    write_off: Array
-    life: Array
-    backorders: bool
-
-
-class Policy(NamedTuple):
-    """How later orders react: statistics per line and the fitted `z` and `cap`.
-
-    `mean` and `deviation` of the demand each order must cover, shape (N, T + 1), the last column for an order after the
-    horizon; `rate` mean demand per period, `review` demand between two orders, `lot` least lot, `credit` average cost
-    of a lot per period, all (N,).
-    """
-
-    mean: Array
-    deviation: Array
-    rate: Array
-    review: Array
-    lot: Array
-    credit: Array
-    z: Array
-    cap: Array
 
 
 @compiled
@@ -110,21 +62,91 @@ def _left_over(worth: tuple[float, float, float, float], position: float, excess
 
 
 @compiled
-def _line_cost(lines: Lines, policy: Policy, n: int, quantity: float, work: Array) -> float:
-    """Mean cost over the paths; `work` has two rows: the levels of the policy, and room for the orders placed."""
-    periods, lead = lines.demand.shape[2], lines.lead[n]
+def _premium(lines: Lines, n: int, quantity: float) -> float:
+    """Money an order costs above the cheapest price: its own price for every step, or each step at its own."""
+    cost, breaks = 0.0, lines.break_from.shape[1]
+    for b in range(breaks):
+        begin = lines.break_from[n, b]
+        if quantity <= 0.0 or quantity < begin:
+            break
+        if lines.all_units[n]:
+            cost = lines.break_extra[n, b] * quantity
+        else:
+            end = min(quantity, lines.break_from[n, b + 1]) if b + 1 < breaks else quantity
+            cost += lines.break_extra[n, b] * (end - begin)
+    return cost
+
+
+@compiled
+def premiums(lines: Lines, quantity: Array) -> Array:
+    """Money that an order of `quantity` (N,), rounded up, costs above the cheapest price of its line, shape (N,)."""
+    cost = np.zeros(quantity.size)
+    for n in range(quantity.size):
+        cost[n] = _premium(lines, n, np.ceil(quantity[n]))
+    return cost
+
+
+@compiled
+def _ages(lines: Lines, n: int) -> bool:
+    """Whether stock of the line can expire within the horizon."""
+    return bool(lines.shelf[n] <= lines.demand.shape[2] or lines.expiring[n].sum() > 0.0)
+
+
+@compiled
+def _by_age(lines: Lines, n: int, batch: Array) -> None:
+    """Lay out today's stock by its last period of sale; what lasts past the horizon stands at the end."""
+    periods = lines.expiring.shape[1]
+    batch[periods] = lines.on_hand[n]
+    for t in range(periods):
+        batch[t] = lines.expiring[n, t]
+        batch[periods] -= batch[t]
+    batch[periods] = max(batch[periods], 0.0)
+
+
+@compiled
+def _sell(batch: Array, t: int, keep: float) -> None:
+    """Take the soonest to expire until `keep` is left."""
+    take = -keep
+    for e in range(t, batch.size):
+        take += batch[e]
+    for e in range(t, batch.size):
+        if take <= 0.0:
+            break
+        gone = min(batch[e], take)
+        batch[e] -= gone
+        take -= gone
+
+
+@compiled
+def _line_cost(  # noqa: C901 - one compiled loop
+    lines: Lines, policy: Policy, n: int, quantity: float, work: Array, record: Array
+) -> float:
+    """Mean cost over the paths; `work` has three rows: levels of the policy, orders placed, stock by last period.
+
+    `record` (6, T) collects the means of `project`; with no column it is left alone.
+    """
+    periods = lines.demand.shape[2]
     holding, shortage, order_cost = lines.holding[n], lines.shortage[n], lines.order_cost[n]
     demand, arrivals, can_order = lines.demand[n], lines.arrivals[n], lines.can_order[n]
-    level, placed, lot, backorders = work[0], work[1], policy.lot[n], lines.backorders
-    limits = _limits(lines, n, policy.cap[n])
+    level, placed, batch, lot, backorders = work[0], work[1], work[2], policy.lot[n], lines.backorders
+    limits, ages, shelf, wasted = _limits(lines, n, policy.cap[n]), _ages(lines, n), lines.shelf[n], 0.0
+    priced, recorded = lines.break_from.shape[1] > 0, record.shape[1] > 0
     worth, start, mean = _worth(lines, policy, n), lines.on_hand[n], 0.0
     for s in range(lines.weight.size):
-        stock, outstanding, cost = start, 0.0, 0.0
+        stock, outstanding, cost, lead = start, 0.0, 0.0, lines.lead[n] + lines.delay[n, s]
+        if ages:
+            _by_age(lines, n, batch)
         for t in range(periods):
-            stock += arrivals[t]
+            opening = stock
+            if ages and t > 0:
+                wasted = batch[t - 1]
+                stock -= wasted
+                cost += worth[2] * wasted
+            received = arrivals[t]
             if t >= lead and lead > 0:
-                stock += placed[t - lead]
+                received += placed[t - lead]
                 outstanding -= placed[t - lead]
+            stock += received
             order = 0.0
             if t == 0:
                 order = quantity
@@ -133,20 +155,43 @@ def _line_cost(lines: Lines, policy: Policy, n: int, quantity: float, work: Arra
             placed[t] = order
             if order > 0.0:
                 cost += order_cost
+                if priced:
+                    cost += _premium(lines, n, order)
             if lead == 0:
                 stock += order
+                received += order
             else:
                 outstanding += order
             stock -= demand[s, t]
+            lost = max(0.0, -stock)
+            if ages:
+                batch[min(t + shelf - 1, periods)] += received
+                _sell(batch, t, max(stock, 0.0))
             if stock < 0.0:
                 cost -= shortage * stock
                 if not backorders:
                     stock = 0.0
             else:
                 cost += holding * stock
+            if recorded:
+                _note(record, t, lines.weight[s], (opening, received, stock, lost, order))
+        if ages:
+            stock -= batch[periods - 1]
+            cost += worth[2] * batch[periods - 1]
         position = stock + outstanding
         mean += lines.weight[s] * (cost + _left_over(worth, position, position - level[periods]))
     return mean
+
+
+@compiled
+def _note(record: Array, t: int, weight: float, figures: tuple[float, float, float, float, float]) -> None:
+    opening, received, stock, lost, order = figures
+    record[0, t] += weight * opening
+    record[1, t] += weight * received
+    record[2, t] += weight * stock
+    record[3, t] += weight * lost
+    record[4, t] += weight * (stock <= 0.0)
+    record[5, t] += weight * order
 
 
 @compiled
@@ -170,7 +215,7 @@ def _try_policy(lines: Lines, policy: Policy, n: int, trial: tuple[float, float]
     z, cap = policy.z[n], policy.cap[n]
     policy.z[n], policy.cap[n] = trial
     _set_levels(policy, n, work)
-    cost = _line_cost(lines, policy, n, _today(lines, policy, n, work[0, 0]), work)
+    cost = _line_cost(lines, policy, n, _today(lines, policy, n, work[0, 0]), work, np.zeros((6, 0)))
     if cost < best:
         return cost
     policy.z[n], policy.cap[n] = z, cap
@@ -180,7 +225,7 @@ def _try_policy(lines: Lines, policy: Policy, n: int, trial: tuple[float, float]
 @compiled
 def fit(lines: Lines, policy: Policy, steps: Array, caps: Array) -> None:
     """Fit `z` and `cap` of each line, in place: steps around z, halved twice, then caps as multiples of a review."""
-    work = np.zeros((2, lines.demand.shape[2] + 1))
+    work = np.zeros((3, lines.demand.shape[2] + 1))
     for n in range(policy.z.size):
         start, free = policy.z[n], policy.cap[n]
         best = _try_policy(lines, policy, n, (start, free), np.inf, work)
@@ -202,10 +247,10 @@ def fit(lines: Lines, policy: Policy, steps: Array, caps: Array) -> None:
 def follow(lines: Lines, policy: Policy) -> Array:
     """Cost of each line when today's order follows the policy too, shape (N,)."""
     cost = np.zeros(policy.z.size)
-    work = np.zeros((2, lines.demand.shape[2] + 1))
+    work = np.zeros((3, lines.demand.shape[2] + 1))
     for n in range(policy.z.size):
         _set_levels(policy, n, work)
-        cost[n] = _line_cost(lines, policy, n, _today(lines, policy, n, work[0, 0]), work)
+        cost[n] = _line_cost(lines, policy, n, _today(lines, policy, n, work[0, 0]), work, np.zeros((6, 0)))
     return cost
 
 
@@ -213,38 +258,49 @@ def follow(lines: Lines, policy: Policy) -> Array:
 def price(lines: Lines, policy: Policy, line: Array, quantity: Array) -> Array:
     """Exact mean cost of ordering `quantity[k]` today on line `line[k]`; equal lines stand together; shape (K,)."""
     cost = np.zeros(quantity.size)
-    work = np.zeros((2, lines.demand.shape[2] + 1))
+    work = np.zeros((3, lines.demand.shape[2] + 1))
     for k in range(quantity.size):
         if k == 0 or line[k] != line[k - 1]:
             _set_levels(policy, line[k], work)
-        cost[k] = _line_cost(lines, policy, line[k], quantity[k], work)
+        cost[k] = _line_cost(lines, policy, line[k], quantity[k], work, np.zeros((6, 0)))
     return cost
 
 
 @compiled
-def _floor_cost(lines: Lines, policy: Policy, n: int, quantity: float, work: Array) -> float:
+def _floor_cost(  # noqa: C901 - one compiled loop
+    lines: Lines, policy: Policy, n: int, quantity: float, work: Array
+) -> float:
     """No policy makes today's quantity cheaper than this: holding without later orders, shortage before they arrive."""
-    periods, lead = lines.demand.shape[2], lines.lead[n]
-    helped = 1
-    while helped < periods and not lines.can_order[n, helped]:
-        helped += 1
-    helped += lead
+    periods, ages, batch, shelf = lines.demand.shape[2], _ages(lines, n), work[2], lines.shelf[n]
+    following = 1
+    while following < periods and not lines.can_order[n, following]:
+        following += 1
     lowest = policy.credit[n] / lines.holding[n] if lines.holding[n] > 0.0 else 0.0
     total: float = lines.order_cost[n] if quantity > 0.0 else 0.0
     worth, demand, arrivals = _worth(lines, policy, n), lines.demand[n], lines.arrivals[n]
     holding, shortage = lines.holding[n], lines.shortage[n]
     for s in range(lines.weight.size):
-        stock, cost = lines.on_hand[n], 0.0
+        stock, cost, lead = lines.on_hand[n], 0.0, lines.lead[n] + lines.delay[n, s]
+        if ages:
+            _by_age(lines, n, batch)
         for t in range(periods):
-            stock += arrivals[t] - demand[s, t]
-            if t == lead:
-                stock += quantity
+            received = arrivals[t] + (quantity if t == lead else 0.0)
+            if ages and t > 0:
+                stock -= batch[t - 1]
+                cost += worth[2] * batch[t - 1]
+            stock += received - demand[s, t]
+            if ages:
+                batch[min(t + shelf - 1, periods)] += received
+                _sell(batch, t, max(stock, 0.0))
             if stock >= 0.0:
                 cost += holding * stock
-            elif t < helped:
+            elif t < following + lead:
                 cost -= shortage * stock
             if stock < 0.0 and not lines.backorders:
                 stock = 0.0
+        if ages:
+            stock -= batch[periods - 1]
+            cost += worth[2] * batch[periods - 1]
         position = stock + quantity if lead >= periods else stock
         excess = max(position - work[0, periods], lowest)
         total += lines.weight[s] * (cost + _left_over(worth, position, excess))
@@ -255,7 +311,7 @@ def _floor_cost(lines: Lines, policy: Policy, n: int, quantity: float, work: Arr
 def floors(lines: Lines, policy: Policy, line: Array, quantity: Array) -> Array:
     """Lower bound on the cost of each column, over every way to order later; convex in the quantity above 0; (K,)."""
     cost = np.zeros(quantity.size)
-    work = np.zeros((2, lines.demand.shape[2] + 1))
+    work = np.zeros((3, lines.demand.shape[2] + 1))
     for k in range(quantity.size):
         _set_levels(policy, line[k], work)
         cost[k] = _floor_cost(lines, policy, line[k], quantity[k], work)
@@ -268,10 +324,10 @@ def last_useful(lines: Lines, policy: Policy, start: Array, known: Array) -> Arr
 
     Multiple k is `start + (k - 1) pack`. `known` is the cost of some plan of the line. The floor is convex in k, so
     once it is above `known` and not falling, every larger multiple costs more than `known`. Nor can a multiple help
-    that covers the whole demand of every path and every level: nothing is ordered or lost later, more is left over.
+    that covers the whole demand of every path, every level and every price break: more is left over, nothing saved.
     """
     count = np.zeros(start.size, dtype=np.int64)
-    work = np.zeros((2, lines.demand.shape[2] + 1))
+    work = np.zeros((3, lines.demand.shape[2] + 1))
     for n in range(start.size):
         pack = lines.pack[n]
         most = int(np.floor((lines.maximum[n] - start[n]) / pack)) + 1
@@ -305,6 +361,9 @@ def _covered(lines: Lines, policy: Policy, n: int, start: float, work: Array) ->
         largest = max(largest, total)
     lowest = policy.credit[n] / lines.holding[n] if lines.holding[n] > 0.0 else 0.0
     reach = largest + highest + lowest - lines.on_hand[n]
+    for b in range(lines.break_from.shape[1]):
+        if lines.break_from[n, b] < np.inf:
+            reach = max(reach, lines.break_from[n, b])
     return max(1, int(np.ceil((reach - start) / lines.pack[n])) + 1)
 
 
@@ -319,43 +378,14 @@ def _useless(lines: Lines, policy: Policy, n: int, quantity: float, known: float
 
 @compiled
 def project(lines: Lines, policy: Policy, quantity: Array) -> Array:
-    """Means over the paths when `quantity` (N,) is ordered today and later orders react.
+    """Means over the paths when `quantity` (N,) is ordered today and later orders react, shape (N, 6, T).
 
-    Rows of the answer, shape (6, N, T): stock before the first event, receipts, stock at the end, demand lost (or owed
-    at the end, with backorders), share of paths without stock at the end, steps ordered.
+    Rows: stock before the first event, receipts, stock at the end, demand lost (or owed at the end, with backorders),
+    share of paths without stock at the end, steps ordered.
     """
-    count, paths, periods = lines.demand.shape
-    answer = np.zeros((6, count, periods))
-    work = np.zeros((2, periods + 1))
-    for n in range(count):
+    answer = np.zeros((quantity.size, 6, lines.demand.shape[2]))
+    work = np.zeros((3, lines.demand.shape[2] + 1))
+    for n in range(quantity.size):
         _set_levels(policy, n, work)
-        lead, limits = lines.lead[n], _limits(lines, n, policy.cap[n])
-        for s in range(paths):
-            stock, outstanding = lines.on_hand[n], 0.0
-            weight = lines.weight[s]
-            for t in range(periods):
-                answer[0, n, t] += weight * stock
-                received = lines.arrivals[n, t]
-                if t >= lead and lead > 0:
-                    received += work[1, t - lead]
-                    outstanding -= work[1, t - lead]
-                stock += received
-                order = quantity[n] if t == 0 else 0.0
-                if t > 0 and lines.can_order[n, t]:
-                    order = _order_for(work[0, t] - stock - outstanding, policy.lot[n], limits)
-                work[1, t] = order
-                if lead == 0:
-                    stock += order
-                    received += order
-                else:
-                    outstanding += order
-                stock -= lines.demand[n, s, t]
-                lost = max(0.0, -stock)
-                if not lines.backorders:
-                    stock = max(stock, 0.0)
-                answer[1, n, t] += weight * received
-                answer[2, n, t] += weight * stock
-                answer[3, n, t] += weight * lost
-                answer[4, n, t] += weight * (stock <= 0.0)
-                answer[5, n, t] += weight * order
+        _line_cost(lines, policy, n, quantity[n], work, answer[n])
     return answer

@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from optimizer.reorder.supply import KEEPS
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 _KEYS = ["item_id", "location_id"]
 # Remaining lives past this many periods count as endless; a longer horizon would see them end.
 NO_LIFE = -1
@@ -47,7 +49,13 @@ def position(world: World, pairs: pd.DataFrame, periods: int) -> Position:
     lives = _lives(world, stock["expires_on"], periods, 0)
     when = np.array([max(world.periods.between(world.plan_date, day), 0) for day in orders["due_on"]], int)
     order_lives = _lives(world, orders["expires_on"], periods, when)
-    places = 1 + max([0, *(lives[lives != NO_LIFE] + 1), *(order_lives[order_lives != NO_LIFE] + 1)])
+    shelf = shelf_periods(world, pairs["item_id"])
+    # Orders that do not say when they expire are fresh when they come.
+    fresh = shelf_periods(world, orders["item_id"])
+    order_lives = np.where(orders["expires_on"].isna() & (when + fresh < periods), fresh - 1, order_lives)
+    places = 1 + max(
+        [0, *shelf[shelf < periods], *(lives[lives != NO_LIFE] + 1), *(order_lives[order_lives != NO_LIFE] + 1)]
+    )
     on_hand, expired, owed = np.zeros((len(pairs), places)), np.zeros(len(pairs)), np.zeros(len(pairs))
     at = index.get_indexer(pd.MultiIndex.from_frame(stock[_KEYS]))
     free = np.maximum((stock["on_hand"] - stock["reserved"] - stock["held"]).to_numpy(float), 0.0)
@@ -62,6 +70,13 @@ def position(world: World, pairs: pd.DataFrame, periods: int) -> Position:
     life = np.where(order_lives == NO_LIFE, places - 1, np.maximum(order_lives, 0))
     np.add.at(receipts, (at[kept], when[kept], life[kept]), orders["quantity"].to_numpy(float)[kept])
     return Position(on_hand, receipts, owed, expired)
+
+
+def shelf_periods(world: World, item_ids: "pd.Series[str]") -> IntArray:
+    """Return for how many periods a unit received can be sold, its period of arrival included; KEEPS where for ever."""
+    days = world.frame("items").set_index("item_id")["shelf_life_days"].reindex(item_ids).astype(float).to_numpy()
+    counted = np.maximum(np.floor(np.nan_to_num(days) / world.periods.days), 1)
+    return np.where(np.isnan(days), KEEPS, counted).astype(np.int64)
 
 
 def _lives(world: World, ends: pd.Series, periods: int, since: int | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

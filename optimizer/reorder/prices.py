@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 
 from optimizer.reorder.columns import Array, Columns
-from optimizer.reorder.kernels import compiled
+from optimizer.reorder.lines import compiled
 from optimizer.reorder.problem import NONE, JointRules
 
 _HALVINGS: Final = 30

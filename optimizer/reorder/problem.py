@@ -9,6 +9,8 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from optimizer.reorder.supply import Supply
+
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -83,6 +85,7 @@ class ReorderProblem:
     life_periods : periods after the horizon in which a leftover can still be sold (`NO_EXPIRY`), shape (N,).
     unmet : what becomes of demand without stock.
     joint : rules that tie lines together.
+    supply : shelf life, delays and price breaks; None for goods that keep, arrive in time and have one price.
     """
 
     demand: IntArray
@@ -102,6 +105,7 @@ class ReorderProblem:
     life_periods: IntArray
     unmet: Unmet
     joint: JointRules
+    supply: Supply | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -112,8 +116,15 @@ class ReorderProblem:
         """
         faults = [*_shape_faults(self), *_joint_shape_faults(self)]
         faults = faults or [*_value_faults(self), *_joint_value_faults(self)]
+        if not faults and self.supply is not None:
+            faults = self.supply.faults((self.lines, self.paths, self.periods))
         if faults:
             raise ProblemError("\n".join(faults))
+
+    @property
+    def supplied(self) -> Supply:
+        """Supply as arrays, also where none is given."""
+        return self.supply or Supply.plain((self.lines, self.paths, self.periods))
 
     @property
     def lines(self) -> int:

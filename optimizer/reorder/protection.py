@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.reorder.kernels import Array, Lines, compiled
+from optimizer.reorder.lines import Array, Lines, compiled
 
 
 @compiled
@@ -12,7 +12,9 @@ def protection(lines: Lines) -> tuple[Array, Array, Array, Array]:
     """Mean and deviation of the demand that the order of each period must cover, mean demand per period, review time.
 
     The order of period t covers t up to the arrival of the next one. Past the horizon demand goes on at its mean rate
-    and its variance per period. What is already on order and due in that time is taken off the mean.
+    and its variance per period. Late deliveries lengthen the wait by their rounded mean and add their variance times
+    the squared rate (Hadley and Whitin 1963, section 3-4). What is already on order and due in that time is taken off
+    the mean.
     """
     count, paths, periods = lines.demand.shape
     mean, deviation = np.zeros((count, periods + 1)), np.zeros((count, periods + 1))
@@ -25,19 +27,30 @@ def protection(lines: Lines) -> tuple[Array, Array, Array, Array]:
                 total[t + 1, s] = total[t, s] + lines.demand[n, s, t]
         rate[n], spread = _moments(total[periods], total[0], lines.weight)
         rate[n] /= periods
+        late, uncertain = _delay(lines.delay[n], lines.weight)
         review[n] = gap
         for t in range(periods + 1):
             following = t + 1
             while following < periods and not lines.can_order[n, following]:
                 following += 1
-            end = (following if following < periods else t + gap) + lines.lead[n]
+            end = (following if following < periods else t + gap) + lines.lead[n] + late
             inside = max(t, min(end, periods))
             part, variance = _moments(total[inside], total[t], lines.weight)
             for due in range(t + 1, inside):
                 part -= lines.arrivals[n, due]
             mean[n, t] = part + (end - inside) * rate[n]
-            deviation[n, t] = np.sqrt(variance + (end - inside) * spread / periods)
+            deviation[n, t] = np.sqrt(variance + (end - inside) * spread / periods + rate[n] ** 2 * uncertain)
     return mean, deviation, rate, review
+
+
+@compiled
+def _delay(delay: Array, weight: Array) -> tuple[int, float]:
+    """Give the rounded mean and variance of the delay over the paths."""
+    mean, square = 0.0, 0.0
+    for s in range(weight.size):
+        mean += weight[s] * delay[s]
+        square += weight[s] * delay[s] * delay[s]
+    return int(np.floor(mean + 0.5)), max(square - mean * mean, 0.0)
 
 
 @compiled

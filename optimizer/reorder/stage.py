@@ -1,7 +1,7 @@
 """The reorder stage of a day: from demand paths to every table the orders rest on and lead to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, 
 from optimizer.plan.figures import key_figures
 from optimizer.plan.projection import DemandUnits, movements, project, projection_table
 from optimizer.reorder.inputs import Given
-from optimizer.reorder.position import position
+from optimizer.reorder.position import position, shelf_periods
 from optimizer.reorder.terms import Terms, terms
 from optimizer.reorder.today import Decision, Lines, decide_today, proof
 from optimizer.reorder.words import joint_text, reasons
@@ -132,9 +132,13 @@ def _outlook(given: Given, lines: Lines) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the projection and the costs when `lines` happen."""
     world, dates = given.world, given.paths.dates
     owed = given.position.owed if world.policy.unmet == "backorders" else None
-    stock = Stock(given.position.on_hand, given.position.receipts, owed)
     demand = DemandUnits(given.paths.steps, given.paths.unit_step, given.paths.weights)
     moves = movements(given.pairs, lines.orders, lines.transfers, dates)
+    # What is ordered now is fresh when it comes; places count the periods after the first.
+    receipts, place = given.position.receipts.copy(), given.position.receipts.shape[2] - 1
+    life = np.minimum(shelf_periods(world, given.pairs["item_id"]) - 1, place)
+    receipts[np.arange(len(life)), :, life] += moves.received
+    stock, moves = Stock(given.position.on_hand, receipts, owed), replace(moves, received=0 * moves.received)
     projection = plain_frame(projection_table(given.pairs, dates, world.periods, project(stock, demand, moves)))
     asked = given.terms.lines[[*_KEYS, "source_id", "order_cost"]]
     costs = [

@@ -16,6 +16,7 @@ from optimizer.reorder.inputs import Given, fed_lines, problem_of
 from optimizer.reorder.later import DcStock, LotRules, as_before, whole_packs, within_dc_stock
 from optimizer.reorder.problem import NONE, ReorderProblem
 from scenarios.money import line_amount
+from scenarios.sourcing import price_tiers
 from scenarios.world import rows_of
 from solvers.outcome import Outcome
 
@@ -130,6 +131,7 @@ def _lines(given: Given, steps: IntArray) -> Lines:
         due_on=[world.periods.add(world.plan_date, int(period)) for period in t + lead],
         status=np.where(t == 0, "proposed", "planned"),
     )
+    table["unit_cost"] = price_tiers(world, terms).unit_cost_of(n, table["quantity"].to_numpy(float))
     bought = (table["source_kind"] == "supplier").to_numpy()
     return Lines(_orders(world.policy.currency, table[bought]), _transfers(table[~bought]))
 
@@ -167,9 +169,9 @@ def proof(given: Given, decision: Decision) -> dict[str, Any]:
         "limit": outcome.limit,
         "unit": given.world.policy.currency,
         "covers": (
-            "expected holding, shortage and order cost over the horizon with today's quantities chosen and later orders"
-            " following a policy that reacts on each demand path; the bound holds over every quantity of every line and"
-            " all joint rules of this planning model"
+            "expected holding, shortage, waste and order cost and the premium over the cheapest price over the horizon"
+            " with today's quantities chosen and later orders following a policy that reacts on each demand path; the"
+            " bound holds over every quantity of every line and all joint rules of this planning model"
         ),
         "lines": decision.problem.lines,
         "paths": decision.problem.paths,

@@ -77,6 +77,7 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
         "assortment": _assortment(company),
         "sources": _sources(company),
         "suppliers": _suppliers(),
+        "price_breaks": _price_breaks(company),
         "open_orders": pd.concat([orders, _moves(company, history)], ignore_index=True),
         "receipts": receipts,
         "prices": _prices(company),
@@ -156,6 +157,21 @@ def _suppliers() -> pd.DataFrame:
             "order_days": ["|".join(WEEKDAYS[d] for d in s.order_days) for s in SUPPLIERS],
             "min_order_value": [s.minimum_value or None for s in SUPPLIERS],
             "payment_days": 30,
+        }
+    )
+
+
+def _price_breaks(company: Company) -> pd.DataFrame:
+    """Return a cheaper price from six packs on for every fourth item, for all units or only those above in turn."""
+    chosen = np.arange(0, len(company.items), 4)
+    items, (dc_pack, _) = company.items.iloc[chosen], packs(company.items)
+    return pd.DataFrame(
+        {
+            "supplier_id": [SUPPLIERS[n].name for n in np.asarray(supplier_numbers(company.items))[chosen]],
+            "item_id": items["item_id"].to_numpy(),
+            "from_quantity": 6 * np.asarray(dc_pack)[chosen],
+            "unit_cost": np.round(items["unit_cost"].to_numpy() * 0.96, 2),
+            "kind": np.where(np.arange(len(chosen)) % 2, "incremental", "all_units"),
         }
     )
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, JointRules, ReorderProblem
+from optimizer.reorder.supply import KEEPS, Supply
 
 COST_TOLERANCE = 1e-6
 EXACT = 1e-9
@@ -23,7 +24,7 @@ def reorder_problem(demand, **given) -> ReorderProblem:
     fields |= {name: np.full(lines, value, dtype=float) for name, value in money.items()}
     fields |= {"weight": np.full(paths, 1.0 / paths), "arrivals": np.zeros((lines, periods))}
     fields |= {"can_order": np.ones((lines, periods), dtype=bool), "unmet": "lost_sales"}
-    fields |= {"joint": JointRules.none(lines)}
+    fields |= {"joint": JointRules.none(lines), "supply": None}
     for name, value in given.items():
         like = fields[name]
         fields[name] = np.broadcast_to(value, like.shape).astype(like.dtype) if isinstance(like, np.ndarray) else value
@@ -69,7 +70,8 @@ def window_end(problem: ReorderProblem, n: int, t: int) -> int:
     days = int(problem.can_order[n].sum())
     gap = max(1, math.floor(periods / max(1, days) + 0.5))
     later = [day for day in range(t + 1, periods) if problem.can_order[n, day]]
-    return (later[0] if later else t + gap) + int(problem.lead_periods[n])
+    late = math.floor(float(problem.weight @ problem.supplied.delay[n]) + 0.5)
+    return (later[0] if later else t + gap) + int(problem.lead_periods[n]) + late
 
 
 def level_moments(problem: ReorderProblem, n: int, t: int) -> tuple[float, float]:
@@ -81,7 +83,9 @@ def level_moments(problem: ReorderProblem, n: int, t: int) -> tuple[float, float
     rate = float(weight @ totals) / periods
     spread = float(weight @ (totals - weight @ totals) ** 2) / periods
     mean = float(weight @ sums)
+    delay = problem.supplied.delay[n].astype(float)
     variance = float(weight @ (sums - mean) ** 2) + (end - inside) * spread
+    variance += rate**2 * float(weight @ (delay - weight @ delay) ** 2)
     due = float(problem.arrivals[n, t + 1 : inside].sum())
     return mean + (end - inside) * rate - due, math.sqrt(variance)
 
@@ -89,7 +93,8 @@ def level_moments(problem: ReorderProblem, n: int, t: int) -> tuple[float, float
 def simulated_cost(problem: ReorderProblem, n: int, quantity: int, policy: tuple[float, float]) -> float:
     """Mean cost of one line, written as the rules read; `policy` is (z, cap)."""
     z, cap = policy
-    periods, lead, pack = problem.periods, int(problem.lead_periods[n]), int(problem.pack[n])
+    periods, pack, supply = problem.periods, int(problem.pack[n]), problem.supplied
+    shelf, waste = int(supply.shelf_periods[n]), max(0.0, float(problem.unit_cost[n] - problem.salvage_value[n]))
     levels = [mean + z * deviation for mean, deviation in (level_moments(problem, n, t) for t in range(periods + 1))]
     rate = float(problem.weight @ problem.demand[n].sum(axis=1)) / periods
     h, p, K = (float(getattr(problem, name)[n]) for name in ("holding_cost", "shortage_cost", "order_cost"))
@@ -98,10 +103,16 @@ def simulated_cost(problem: ReorderProblem, n: int, quantity: int, policy: tuple
     total = 0.0
     for s in range(problem.paths):
         stock, cost = float(problem.on_hand[n]), 0.0
+        lead = int(problem.lead_periods[n]) + int(supply.delay[n, s])
+        ends = {e: float(units) for e, units in enumerate(supply.expiring[n]) if units}
+        lots = sorted([*ends.items(), (10**9, max(stock - sum(ends.values()), 0.0))])
         due = dict(enumerate(problem.arrivals[n].tolist()))
         ordered: dict[int, float] = {}
         for t in range(periods):
-            stock += due.get(t, 0.0) + (ordered.get(t - lead, 0.0) if lead else 0.0)
+            gone = sum(units for end, units in lots if end < t)
+            stock, cost, lots = stock - gone, cost + waste * gone, [one for one in lots if one[0] >= t]
+            received = due.get(t, 0.0) + (ordered.get(t - lead, 0.0) if lead else 0.0)
+            stock += received
             on_order = sum(q for placed, q in ordered.items() if placed + lead > t)
             q = float(quantity) if t == 0 else 0.0
             need = levels[t] - stock - on_order
@@ -112,9 +123,10 @@ def simulated_cost(problem: ReorderProblem, n: int, quantity: int, policy: tuple
                 q = min(q, int(problem.maximum[n]) // pack * pack)
                 q = q if q >= least else 0.0
             if q > 0:
-                cost += K
+                cost += K + premium_of(problem, n, q)
             ordered[t] = q
             stock += q if lead == 0 else 0.0
+            lots = sorted([*lots, (t + shelf - 1, received + (q if lead == 0 else 0.0))])
             wanted = int(problem.demand[n, s, t])
             if stock >= wanted:
                 stock -= wanted
@@ -122,6 +134,9 @@ def simulated_cost(problem: ReorderProblem, n: int, quantity: int, policy: tuple
             else:
                 cost += p * (wanted - stock)
                 stock = stock - wanted if problem.unmet == "backorders" else 0.0
+            lots = newest(lots, max(stock, 0.0))
+        gone = sum(units for end, units in lots if end < periods)
+        stock, cost = stock - gone, cost + waste * gone
         position = stock + sum(q for placed, q in ordered.items() if lead and placed + lead >= periods)
         excess = position - levels[periods]
         if excess > 0 and rate > 0:
@@ -132,14 +147,65 @@ def simulated_cost(problem: ReorderProblem, n: int, quantity: int, policy: tuple
     return total
 
 
+def newest(lots: list[tuple[int, float]], keep: float) -> list[tuple[int, float]]:
+    """The lots left when the soonest to expire went first and `keep` steps are left."""
+    kept = []
+    for end, units in reversed(lots):
+        kept.append((end, min(units, keep)))
+        keep -= kept[-1][1]
+    return kept[::-1]
+
+
+def premium_of(problem: ReorderProblem, n: int, quantity: float) -> float:
+    """Money above the cheapest price, counted step by step."""
+    supply = problem.supplied
+    prices = list(zip(supply.break_from[n].tolist(), supply.break_extra[n].tolist(), strict=True))
+    if not prices or quantity <= 0:
+        return 0.0
+    steps = range(1, math.ceil(quantity) + 1)
+    below = 0 if supply.all_units[n] else 1
+    at = [max((pair for pair in prices if pair[0] <= step - below), default=(0.0, 0.0))[1] for step in steps]
+    return at[-1] * math.ceil(quantity) if supply.all_units[n] else float(sum(at))
+
+
+def supplied_problem(seed: int, unmet: str = "lost_sales") -> ReorderProblem:
+    """A random problem with shelf lives, lots that expire, late deliveries and price breaks."""
+    problem, rng = random_problem(seed, unmet=unmet), np.random.default_rng(500 + seed)
+    shape = (problem.lines, problem.paths, problem.periods)
+    expiring = np.zeros((problem.lines, problem.periods))
+    expiring[np.arange(problem.lines), rng.integers(0, 3, problem.lines)] = np.floor(np.maximum(problem.on_hand, 0) / 2)
+    extra = np.stack([rng.uniform(0.5, 3.0, problem.lines).round(2), np.zeros(problem.lines)], axis=1)
+    breaks = np.stack([np.zeros(problem.lines), rng.choice([6.0, 9.0, np.inf], problem.lines)], axis=1)
+    supply = Supply.plain(
+        shape,
+        shelf_periods=rng.choice([1, 2, 3, KEEPS], problem.lines),
+        expiring=expiring,
+        delay=rng.integers(0, 3, shape[:2]) * (rng.random((shape[0], 1)) < 0.5),
+        break_from=breaks,
+        break_extra=extra * (rng.random((shape[0], 1)) < 0.7),
+        all_units=rng.random(problem.lines) < 0.5,
+    )
+    return replace(problem, supply=supply)
+
+
 def lot_and_credit(problem: ReorderProblem, n: int, rate: float) -> tuple[float, float]:
     """Least lot of the policy and the average cost of a lot per period, which the worth of what is left uses."""
     h, K = float(problem.holding_cost[n]), float(problem.order_cost[n])
     gap = max(1, math.floor(problem.periods / max(1, int(problem.can_order[n].sum())) + 0.5))
     horizon = rate * problem.periods
     economic = 0.0 if K == 0 else min(math.sqrt(2 * K * rate / h) if h else math.inf, horizon)
-    lot = max(economic, float(problem.minimum[n]), float(problem.pack[n]))
-    credit = K * rate / lot + h * lot / 2 if lot > rate * gap and h > 0 else 0.0
+    least = max(float(problem.minimum[n]), float(problem.pack[n]))
+    trials = [
+        economic,
+        *(max(float(f), economic) for f in problem.supplied.break_from[n] if f <= max(horizon, economic)),
+    ]
+    per_period = [
+        rate * (K + premium_of(problem, n, max(q, least))) / max(q, least) + h * max(q, least) / 2 for q in trials
+    ]
+    economic = trials[per_period.index(min(per_period))]
+    lot = max(economic, least)
+    dearer = rate * premium_of(problem, n, lot) / lot
+    credit = K * rate / lot + h * lot / 2 + dearer if lot > rate * gap and h > 0 else dearer
     return (lot if economic > 0 else 0.0), credit
 
 

@@ -15,6 +15,7 @@ from optimizer.reorder.stage import plan_orders
 from optimizer.reorder.terms import terms
 from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
+from scenarios.sourcing import PriceTiers
 from scenarios.tariff import tariff
 from tests.folders import write_tables
 
@@ -195,3 +196,59 @@ def test_an_empty_shop_orders_and_a_full_one_does_not(world):
     # Figs: 1.25 there, .1 sold a day over two days of lead and four of wait.
     assert not ((orders["item_id"] == "fig") & (orders["status"] == "proposed")).any()
     assert result.proof["objective"] >= result.proof["bound"]
+
+
+def changed(tmp_path, **tables):
+    found = load_world(write_tables(tmp_path, {**TABLES, **tables}, POLICY))
+    assert not found.quarantine, [str(f) for f in found.quarantine]
+    return found
+
+
+def test_all_kinds_of_a_suppliers_minimum_must_be_reached(tmp_path):
+    # tea at 1.5 and .5 kg: 60 money are 40 units, 30 kg are 60 units. A step counts min(150 / 6000, .5 / 30) = 1/60.
+    suppliers = "supplier_id,order_days,min_order_value,min_order_kg\nSup,Mon|Thu,60,30\n"
+    given = given_of(changed(tmp_path, suppliers=suppliers))
+    joint, line = problem_of(given).joint, line_of(given, "tea", "DC")
+    assert joint.supplier_minimum.tolist() == [1.0]
+    assert joint.minimum_weight[line] == pytest.approx(1 / 60)
+
+
+def test_a_price_break_of_the_tables_is_a_premium_below_it(tmp_path):
+    # 1.5 until 48 units, 1.2 from there on, so that below it a step costs 30 minor units more than it could.
+    breaks = "supplier_id,item_id,from_quantity,unit_cost,kind\nSup,tea,48,1.2,all_units\nSup,tea,90,1.8,all_units\n"
+    given = given_of(changed(tmp_path, price_breaks=breaks))
+    supply, line = problem_of(given).supplied, line_of(given, "tea", "DC")
+    assert supply.break_from[line, :2].tolist() == [0, 48]
+    assert supply.break_extra[line, :2] == pytest.approx([30, 0])
+    assert supply.break_from[line_of(given, "fig", "A"), 1] == np.inf
+
+
+def test_an_order_is_billed_at_its_price_break():
+    # All units: 60 at 1.2. Only those above 48: (48 x 1.5 + 12 x 1.2) / 60 = 1.44. Below the break 1.5.
+    tiers = PriceTiers(np.array([[0.0, 48.0]] * 2), np.array([[1.5, 1.2]] * 2), np.array([True, False]))
+    assert tiers.unit_cost_of(np.array([0, 1, 0]), np.array([60.0, 60.0, 40.0])) == pytest.approx([1.2, 1.44, 1.5])
+
+
+def test_delays_are_those_of_the_receipts(tmp_path):
+    # 2 of 10 came two days late; the four paths stand at (i + .5) / 4 x 10 = 1, 3, 6, 8 of the sorted ten: 0 0 0 2.
+    rows = [f"r{n},tea,DC,Sup,2024-03-01,2024-03-0{3 if n < 2 else 1}\n" for n in range(10)]
+    receipts = "receipt_id,item_id,location_id,source_id,promised_on,received_on\n" + "".join(rows)
+    given = given_of(changed(tmp_path, receipts=receipts))
+    supply = problem_of(given).supplied
+    assert sorted(supply.delay[line_of(given, "tea", "DC")].tolist()) == [0, 0, 0, 2]
+    assert supply.delay[line_of(given, "tea", "A")].sum() == 0
+
+
+def test_a_shelf_life_reaches_orders_and_open_orders(tmp_path):
+    items = (
+        TABLES["items"]
+        .replace("weight_kg", "weight_kg,shelf_life_days")
+        .replace("0.5\n", "0.5,3\n")
+        .replace("0.1,1\n", "0.1,1,\n")
+    )
+    given = given_of(changed(tmp_path, items=items))
+    problem, line = problem_of(given), line_of(given, "tea", "A")
+    # 4 left of lot 1 expire on 16 April, tomorrow: period 1. The open order of 4 comes on the 17th for three days.
+    assert problem.supplied.shelf_periods[line] == 3
+    assert problem.supplied.expiring[line, :3].tolist() == [0, 4, 0]
+    assert given.position.receipts[given.rows[line], 2].tolist() == [0, 0, 4, 0]

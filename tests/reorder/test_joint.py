@@ -152,7 +152,7 @@ def test_more_budget_never_raises_the_cost(seed, share):
 def test_other_orders_of_the_lines_give_the_same_answer(seed, order):
     problem = with_rules(seed, ("budget", "pool"))
     order = np.array(order)
-    shared = ("weight", "unmet", "joint")
+    shared = ("weight", "unmet", "joint", "supply")
     moved = {name: value[order] for name, value in vars(problem).items() if name not in shared}
     own = {name: getattr(problem.joint, name)[order] for name in ("supplier", "minimum_weight", "spend", "pool")}
     first = decide(problem)

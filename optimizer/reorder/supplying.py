@@ -1,0 +1,78 @@
+"""From tables to shelf lives, delays and price breaks of the lines."""
+
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from optimizer.reorder.position import Position, shelf_periods
+from optimizer.reorder.supply import Supply
+from scenarios.sourcing import PriceTiers, price_tiers
+from scenarios.world import World
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+# Fewer receipts than this say nothing about how late a source is.
+_FEWEST_RECEIPTS = 10
+_ROUNDING = 1e-9
+
+
+def supply_of(world: World, lines: pd.DataFrame, position: Position, rows: IntArray, shape: tuple[int, int]) -> Supply:
+    """Return the supply of `lines` (as of `Terms`) on S paths and T periods, `shape` = (S, T).
+
+    position: of all pairs; rows: the pair of each line
+    """
+    paths, periods = shape
+    step = lines["unit_step"].to_numpy(float)
+    begins, extra, all_units = _breaks(lines, price_tiers(world, lines))
+    return Supply(
+        shelf_periods=shelf_periods(world, lines["item_id"]),
+        expiring=_expiring(position, rows, periods) / step[:, None],
+        delay=_delays(world, lines, paths),
+        break_from=begins,
+        break_extra=extra,
+        all_units=all_units,
+    )
+
+
+def _expiring(position: Position, rows: IntArray, periods: int) -> FloatArray:
+    """Return units on hand by their last period of sale; what lasts longer than the horizon is left out."""
+    lives = min(position.on_hand.shape[1] - 1, periods)
+    expiring = np.zeros((len(rows), periods))
+    expiring[:, :lives] = position.on_hand[rows, :lives]
+    return expiring
+
+
+def _breaks(lines: pd.DataFrame, tiers: PriceTiers) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Return from which step each price holds, what it is above the cheapest in major units a step, and its kind."""
+    step = lines["unit_step"].to_numpy(float)[:, None]
+    cheapest = np.nanmin(tiers.unit_cost, axis=1, keepdims=True)
+    begins = np.where(np.isnan(tiers.unit_cost), np.inf, np.ceil(tiers.begins / step - _ROUNDING))
+    extra = np.nan_to_num(tiers.unit_cost - cheapest) * step
+    if tiers.unit_cost.shape[1] == 1:
+        return np.zeros((len(lines), 0)), np.zeros((len(lines), 0)), tiers.all_units
+    return begins, extra, tiers.all_units
+
+
+def _delays(world: World, lines: pd.DataFrame, paths: int) -> IntArray:
+    """Return the delay of each line's orders on each path: as often as its source was that late in `receipts`.
+
+    All lines of a source share the draw of a path, for they come on the same truck.
+    """
+    receipts = world.frame("receipts")
+    receipts = receipts[receipts["promised_on"].notna() & receipts["received_on"].notna()]
+    late = [
+        max(world.periods.between(first, last), 0)
+        for first, last in zip(receipts["promised_on"], receipts["received_on"], strict=True)
+    ]
+    known = pd.Series(late, index=receipts["source_id"].astype(str).to_numpy(), dtype=float)
+    delay = np.zeros((len(lines), paths), np.int64)
+    for name, at in lines.groupby("source_id").indices.items():
+        seen = np.sort(known[known.index == str(name)].to_numpy())
+        if len(seen) < _FEWEST_RECEIPTS or seen[-1] == 0:
+            continue
+        spread = seen[((np.arange(paths) + 0.5) / paths * len(seen)).astype(int)]
+        rng = np.random.default_rng([world.policy.seed, crc32(str(name).encode())])
+        delay[at] = rng.permutation(spread).astype(np.int64)
+    return delay
