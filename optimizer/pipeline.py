@@ -19,7 +19,15 @@ from optimizer.demand import demand_of, override_rows
 from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import screen_world
 from optimizer.markdown.stage import PricesOfTheDay, clearance_horizon, plan_prices
-from optimizer.memory import Memory, company_of, forecast_state, moved_levels, recall
+from optimizer.memory import (
+    Memory,
+    company_of,
+    forecast_alarms,
+    forecast_state,
+    moved_levels,
+    recall,
+    watched_forecast,
+)
 from optimizer.plan.figures import key_figures, kpi_table
 from optimizer.plan.publish import plan_folder
 from optimizer.plan.record import Record, default_folder, summary_of, write_record
@@ -133,10 +141,11 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
     table = quantile_table(paths, order.levels)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
     state = forecast_state(demand.summary)
-    moved = [*override_rows(demand), *moved_levels(memory, state)]
+    monitor = watched_forecast(memory, demand.panel)
+    moved = [*override_rows(demand), *forecast_alarms(world, monitor), *moved_levels(memory, state)]
     common: dict[str, Any] = {
         "horizon": horizon,
-        "state": {"forecast": state},
+        "state": {"forecast": state, "monitor": pa.Table.from_pandas(monitor, preserve_index=False)},
         "company": company_of(world),
         "previous": memory.digest,
     }
