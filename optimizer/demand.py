@@ -11,7 +11,7 @@ from forecasting.explain import drivers
 from forecasting.forecast import forecast_task
 from forecasting.history import ForecastTask
 from forecasting.overrides import Overridden, override_paths
-from forecasting.panel import panel_from_world
+from forecasting.panel import Panel, panel_from_world
 from forecasting.paths import DemandPaths
 from forecasting.signals import signals_from_world
 from optimizer.executor import RunAll
@@ -31,12 +31,14 @@ class Demand:
     usual: mean recorded sales per period of the last four weeks, units, shape (N,)
     summary: what the forecast knows of each selling pair, one row each, and for the dearest what drives it, in words
     overridden: planners' figures laid over the forecast
+    panel: history of the selling pairs
     """
 
     paths: DemandPaths
     usual: npt.NDArray[np.float64]
     summary: pa.Table
     overridden: list[Overridden]
+    panel: Panel
 
 
 def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) -> Demand:
@@ -59,7 +61,7 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     told[dearest] = drivers(panel, task, expected.pool, dearest)
     summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
     paths, overridden = override_paths(world, expected.paths)
-    return Demand(_spread(world, pairs, sells, paths), usual, summary, overridden)
+    return Demand(_spread(world, pairs, sells, paths), usual, summary, overridden, panel)
 
 
 def _dearest(world: World, paths: DemandPaths) -> npt.NDArray[np.int64]:

@@ -12,7 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from forecasting.monitor import alarms, watched
+from forecasting.panel import Panel
 from optimizer.plan.exceptions import ExceptionRow
+from scenarios.money import minor_digits
 from scenarios.plans import read_plan
 from scenarios.schema import declared
 from scenarios.world import World, plain_frame
@@ -67,7 +70,7 @@ def recall(world: World, choice: str | None, plans: Path) -> Memory:
     return Memory(digest, tables, state)
 
 
-_REMEMBERED = frozenset({"segments", "price_changes"})
+_REMEMBERED = frozenset({"segments", "price_changes", "forecast"})
 
 
 def _chosen(world: World, choice: str | None, plans: Path) -> Path | None:
@@ -109,6 +112,31 @@ def forecast_state(summary: pa.Table) -> pa.Table:
     """Return what the next day, and the page of the forecast, should know: level, what serves each series, drivers."""
     known = ["item_id", "location_id", "level", "censored_periods", "recovered_units", "method", "drivers"]
     return summary.select(known)
+
+
+def watched_forecast(memory: Memory, panel: Panel) -> pd.DataFrame:
+    """Return how the forecasts of the plans before have done against what came; see ``forecasting.monitor``."""
+    empty = pd.DataFrame(columns=["item_id", "location_id", "date", "level", "units"])
+    written = memory.table("forecast")
+    return watched((memory.state or {}).get("monitor"), empty if written is None else written, panel)
+
+
+def forecast_alarms(world: World, state: pd.DataFrame) -> list[ExceptionRow]:
+    """Return the series whose forecast errs to one side day after day, those with most money at risk first."""
+    cost = world.frame("items").set_index("item_id")["unit_cost"].astype(float)
+    minor = 10 ** minor_digits(world.policy.currency)
+    return [
+        ExceptionRow(
+            f"forecast {alarm.item_id} {alarm.location_id}",
+            "forecast off",
+            f"{alarm.item_id} at {alarm.location_id}: {'more' if alarm.error > 0 else 'less'} sold than forecast, by"
+            f" {abs(alarm.error):,.1f} a period, almost always on that side (tracking signal {alarm.signal:+.2f}): look"
+            " before release",
+            {"signal": round(alarm.signal, 6), "error": round(alarm.error, 6)},
+            round(alarm.money * minor),
+        )
+        for alarm in alarms(state, cost)[:_MOST_MOVES]
+    ]
 
 
 def moved_levels(memory: Memory, state: pa.Table) -> list[ExceptionRow]:

@@ -21,7 +21,16 @@ from optimizer.demand import demand_of, override_rows
 from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import Filter, Screened, screen_world
 from optimizer.markdown.stage import PricesOfTheDay, clearance_horizon, plan_prices
-from optimizer.memory import Memory, company_of, forecast_state, moved_levels, recall, transfers_of
+from optimizer.memory import (
+    Memory,
+    company_of,
+    forecast_alarms,
+    forecast_state,
+    moved_levels,
+    recall,
+    transfers_of,
+    watched_forecast,
+)
 from optimizer.passes import orders_and_routes
 from optimizer.plan.figures import key_figures, kpi_table
 from optimizer.plan.parts import Parts
@@ -173,10 +182,18 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
         parts.add(prices.tables, prices.exceptions)
         parts.prove("markdown", prices.proof)
         pairs = pairs.assign(status=pairs["status"].mask(prices.falls_within(horizon), "run_out"))
-    parts.horizon, parts.state = horizon, {"forecast": forecast_state(demand.summary)}
+    monitor = watched_forecast(memory, demand.panel)
+    parts.horizon, parts.state = (
+        horizon,
+        {
+            "forecast": forecast_state(demand.summary),
+            "monitor": pa.Table.from_pandas(monitor, preserve_index=False),
+        },
+    )
     paths = paths.first(horizon)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
-    said = [*override_rows(demand), *moved_levels(memory, parts.state["forecast"])]
+    moved = moved_levels(memory, parts.state["forecast"])
+    said = [*override_rows(demand), *forecast_alarms(world, monitor), *moved]
     parts.add({"forecast": quantile_table(paths, order.levels)}, said)
     if order.wanted in (Wanted.REORDER, Wanted.PLAN):
         _add_orders(parts, screened, order, (pairs, paths, demand.usual), tools)

@@ -9,8 +9,9 @@ from forecasting import boosting
 from forecasting.boosting import BoostSettings
 from forecasting.explain import drivers
 from forecasting.features import Calendar, Rows, feature_names, feature_rows, feature_state
-from forecasting.forecast import forecast_task
-from forecasting.history import ForecastSettings, ForecastTask, Part, codes_of, filter_input
+from forecasting.forecast import ChunkSpec, forecast_chunk, forecast_task
+from forecasting.history import ForecastSettings, ForecastTask, Part, codes_of, filter_input, prior_means
+from forecasting.keys import series_keys
 from forecasting.paths import path_quantiles
 from forecasting.profiles import Profile, positions
 from forecasting.scores import M5_LEVELS
@@ -153,3 +154,30 @@ def test_sums_over_the_company_are_sums_of_paths_and_quantiles_never_cross(promo
     total = paths.steps.astype(np.int64).sum(axis=0)
     halves = paths.steps[:60].astype(np.int64).sum(axis=0) + paths.steps[60:].astype(np.int64).sum(axis=0)
     np.testing.assert_array_equal(total, halves)
+
+
+def test_a_boosted_series_has_the_same_paths_alone_as_among_others(promoted):
+    panel, signals, result = promoted
+    task = ForecastTask(HORIZON, 100, 1, SMALL)
+    codes = codes_of(panel, None)
+    whole = Part(panel, codes, prior_means(panel, codes), signals)
+    keys = series_keys(panel.item_id, panel.location_id, task.seed)
+    chosen = np.array([17])
+    alone = forecast_chunk(ChunkSpec(whole.rows(chosen), keys[chosen], result.pool, task)).steps
+    np.testing.assert_array_equal(alone[0], result.paths.steps[17])
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, np.nan])
+def test_series_of_zeros_of_one_value_and_of_gaps_are_forecast_beside_promoted_ones(promoted, value):
+    panel, signals, _ = promoted
+    units = panel.units.copy()
+    units[:3] = value
+    units[3, ::2] = np.nan
+    share = np.ones_like(units)
+    # The fifth series never was fully in stock.
+    share[4] = 0.5
+    odd = replace(panel, units=units, in_stock_share=share)
+    steps = forecast_task(odd, ForecastTask(HORIZON, 30, 1, SMALL, signals=signals)).paths.steps
+    assert np.all(steps >= 0)
+    assert steps[3].any() and steps[4].any()
+    assert steps[:3].any() == (value != 0.0)
