@@ -280,12 +280,8 @@ def route(
     date: Date = None,
     previous: Previous = None,
     without: Without = None,
-    work: Annotated[
-        int | None, typer.Option(min=1, help="iterations of the search: the same routes every time")
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="for files: wall time from start to the written file")
-    ] = None,
+    work: Annotated[int | None, typer.Option(min=1, help="iterations of the search: same work, same routes")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="for files: wall time from start to the end")] = None,
     seed: Seed = None,
     out_path: Annotated[Path | None, typer.Option("--out", help="file or folder; else beside the input")] = None,
     as_json: Json = False,
