@@ -63,8 +63,7 @@ def recall(world: World, choice: str | None, plans: Path) -> Memory:
     folder = _chosen(world, choice, plans)
     if folder is None:
         return Memory()
-    run = _run_of(folder)
-    digest = hashlib.sha256(json.dumps(run.get("files", {}), sort_keys=True).encode()).hexdigest()
+    digest = digest_of(folder)
     tables = {name: plain_frame(data) for name, data in read_plan(folder).tables.items() if name in _REMEMBERED}
     state = {path.stem: plain_frame(pq.read_table(path)) for path in sorted((folder / STATE).glob("*.parquet"))}
     return Memory(digest, tables, state)
@@ -86,6 +85,11 @@ def _chosen(world: World, choice: str | None, plans: Path) -> Path | None:
         if run.get("company") == company and date.fromisoformat(run["plan_date"]) < world.plan_date:
             found.append((run["plan_date"], path.parent.stat().st_mtime, path.parent))
     return max(found)[2] if found else None
+
+
+def digest_of(folder: Path) -> str:
+    """Return a hash of all files of a plan, from the hashes its run.json lists."""
+    return hashlib.sha256(json.dumps(_run_of(folder).get("files", {}), sort_keys=True).encode()).hexdigest()
 
 
 def transfers_of(folder: Path | None, world: World) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from optimizer.markdown.stage import PricesOfTheDay, clearance_horizon, plan_pri
 from optimizer.memory import (
     Memory,
     company_of,
+    digest_of,
     forecast_alarms,
     forecast_state,
     moved_levels,
@@ -154,7 +155,11 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
         order.wanted,
         company=company_of(world),
         previous=memory.digest,
-        without=tuple(sorted(order.without)),
+        choices={
+            "without": sorted(order.without),
+            "levels": list(order.levels),
+            "transfers": digest_of(order.transfers) if order.transfers else "",
+        },
     )
 
 

@@ -7,7 +7,7 @@ from scenarios.faults import nearest
 from scenarios.intake import Finding, Intake
 from scenarios.schema import Column, Table, declared
 
-_NO_QUANTITY = "field = 'quantity' AND NOT coalesce(TRY_CAST(value AS DOUBLE) BETWEEN 0 AND 1e12, false)"
+_NO_QUANTITY = "field IN ('quantity', 'units') AND NOT coalesce(TRY_CAST(value AS DOUBLE) BETWEEN 0 AND 1e12, false)"
 # (table, column named, condition that is wrong, expected, remedy); SQL over one row.
 _ROW_RULES = (
     ("sources", "max_quantity", "max_quantity < moq", "at least the minimum order quantity", "correct one of the two"),
@@ -35,6 +35,8 @@ def check_meaning(intake: Intake) -> None:
     if intake.has("sources"):
         intake.refuse(declared()["sources"], _unknown_sources(intake))
         intake.refuse(declared()["sources"], _broken_packs(intake))
+    if intake.has("price_breaks"):
+        intake.refuse(declared()["price_breaks"], _mixed_kinds(intake))
 
 
 def _double_keys(intake: Intake, table: Table) -> Iterator[Finding]:
@@ -114,6 +116,19 @@ def _broken_packs(intake: Intake) -> Iterator[Finding]:
         yield Finding(
             row, "pack_size", found, f"a multiple of the unit step {step:g}", "correct the pack, or items.unit_step"
         )
+
+
+def _mixed_kinds(intake: Intake) -> Iterator[Finding]:
+    """Yield price breaks of another kind than the first of their supplier and item: what they cost together is open."""
+    query = """
+        SELECT _row, found, first FROM (
+            SELECT _row, CAST(kind AS VARCHAR) AS found,
+                   first_value(CAST(kind AS VARCHAR)) OVER (PARTITION BY supplier_id, item_id ORDER BY from_quantity)
+                   AS first
+            FROM in_price_breaks)
+        WHERE found <> first ORDER BY _row"""
+    for row, found, first in intake.connection.execute(query).fetchall():
+        yield Finding(row, "kind", found, f"{first}, as the first break of this item", "give all its breaks one kind")
 
 
 def _unknown_sources(intake: Intake) -> Iterator[Finding]:

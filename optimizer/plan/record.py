@@ -33,7 +33,7 @@ class Record:
     """What was computed: tables by name, proofs by decision, exceptions.
 
     state: what the next day's plan remembers; company: who it is for; previous: hash of the plan before, "" without one
-    without: filters left out
+    choices: what else was asked and changes the plan, as it stands in run.json
     """
 
     wanted: str
@@ -44,13 +44,13 @@ class Record:
     state: Mapping[str, pa.Table] = field(default_factory=dict)
     company: str = ""
     previous: str = ""
-    without: tuple[str, ...] = ()
+    choices: Mapping[str, Any] = field(default_factory=dict)
 
 
 def default_folder(plans: Path, world: World, record: Record) -> Path:
     """Return `plans`/<date>-<short hash of inputs, settings and version>."""
-    settings = (world.hash, record.wanted, record.previous, *record.without, VERSION)
-    digest = hashlib.sha256(" ".join(settings).encode()).hexdigest()
+    settings = [world.hash, record.wanted, record.previous, record.choices, VERSION]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     return plans / f"{world.plan_date}-{digest[:8]}"
 
 
@@ -83,7 +83,7 @@ def write_record(folder: Path, world: World, record: Record, seconds: Mapping[st
         "input_hash": world.hash,
         "company": record.company,
         "previous": record.previous,
-        "without": list(record.without),
+        **record.choices,
         "seed": world.policy.seed,
         "paths": world.policy.paths,
         "horizon": record.horizon,

@@ -86,6 +86,19 @@ def test_routes_of_a_folder_refuse_what_is_for_files(company, planned, tmp_path,
     assert "is the plan of 2024-02-29" in " ".join(capsys.readouterr().err.split())
 
 
+def test_plans_that_differ_lie_in_folders_of_their_own(company, planned, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    calls = (["route"], ["route", "--plan", str(planned)], ["route", "--without", "fraud"])
+    for command, *more in calls:
+        assert run_plan.run([command, str(company), *more]) == 0
+    assert len(list((tmp_path / "plans").iterdir())) == len(calls)
+    folders = set()
+    for levels in (".5", ".5,.9"):
+        assert run_plan.run(["forecast", str(company), "--levels", levels, "--workers", "1"]) == 0
+        folders |= set((tmp_path / "plans").iterdir())
+    assert len(folders) == len(calls) + 2
+
+
 def test_a_plan_without_a_filter_says_so_and_differs(company, planned, tmp_path):
     bare = decide("plan", company, tmp_path / "bare", "--workers", "1", "--without", "fraud", "--without", "segments")
     assert pd.read_csv(bare / "order_holds.csv").empty

@@ -239,3 +239,18 @@ def test_a_pack_off_the_unit_step_and_a_lock_without_a_number_are_named(tmp_path
         ("locks.csv", 2, "value", "many"),
         ("sources.csv", 2, "pack_size", "1.5"),
     ]
+
+
+def test_price_breaks_of_two_kinds_and_overrides_without_a_number_are_named(tmp_path):
+    suppliers = "supplier_id\nA\n"
+    breaks = (
+        "supplier_id,item_id,from_quantity,unit_cost,kind\nA,tea_250,10,1.7,all_units\nA,tea_250,30,1,incremental\n"
+    )
+    overrides = "target,item_id,location_id,field,value\nforecast,tea_250,S2,units,many\nforecast,,,units,40\n"
+    tables = {"suppliers": suppliers, "price_breaks": breaks, "overrides": overrides}
+    world = load_world(tea_shop(tmp_path, tables))
+    assert [(f.file, f.row, f.column, f.found) for f in world.quarantine] == [
+        ("overrides.csv", 2, "value", "many"),
+        ("price_breaks.csv", 3, "kind", "incremental"),
+    ]
+    assert len(world.frame("overrides")) == len(world.frame("price_breaks")) == 1
