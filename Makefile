@@ -45,9 +45,9 @@ bench: .venv/dev
 
 # Needs uv on the path; the locks name packages and hashes, no index.
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-test.lock
-	echo "pandas==2.3.3" | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements-pandas2.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes --no-header -o requirements-test.lock
+	echo "pandas==2.3.3" | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header -o requirements-pandas2.lock
 
 clean:
 	rm -rf .venv .venv-pandas2 build dist *.egg-info demo plans

@@ -6,11 +6,13 @@ Without a command it plans the built-in company and says where to look.
 import json
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from rich.console import Console
@@ -45,6 +47,9 @@ from solvers.routing.solve import UnsupportedError
 
 DEMO_FOLDER = Path("demo")
 PLANS_FOLDER = Path("plans")
+
+
+Command = TypeVar("Command", bound=Callable[..., None])
 
 
 class UsageError(Exception):
@@ -82,6 +87,29 @@ Paths = Annotated[int | None, typer.Option("--paths", min=1, help="demand paths;
 Horizon = Annotated[int | None, typer.Option("--horizon", min=1, help="periods, the first is the plan date")]
 
 
+# What every command takes that decides something; nothing unless given.
+_SHARED: Final = {
+    "date": Date,
+    "seed": Seed,
+    "paths": Paths,
+    "horizon": Horizon,
+    "previous": Previous,
+    "without": Without,
+    "workers": Workers,
+    "out_folder": Out,
+    "as_json": Json,
+}
+
+
+def _with_shared_options(command: Command) -> Command:
+    """Declare the shared options on a command that takes them as keywords."""
+    own = [one for one in signature(command).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+    more = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in _SHARED.items()]
+    command.__signature__ = Signature([*own, *more])  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in (*own, *more)}
+    return command
+
+
 @app.callback(invoke_without_command=True)
 def main_command(context: typer.Context) -> None:
     """Plan a retailer's day. Without a command: plan the built-in company."""
@@ -90,76 +118,48 @@ def main_command(context: typer.Context) -> None:
 
 
 @app.command()
+@_with_shared_options
 def plan(
     data: Annotated[Path | None, typer.Argument(help="folder with the tables; else the built-in company")] = None,
-    date: Date = None,
-    seed: Seed = None,
-    paths: Paths = None,
-    horizon: Horizon = None,
-    previous: Previous = None,
-    without: Without = None,
-    workers: Workers = None,
-    out_folder: Out = None,
-    as_json: Json = False,
+    **shared: Any,
 ) -> None:
     """Plan the whole day. Example: `python run_plan.py plan my_tables --date 2024-04-15`."""
     if data is None:
         data = DEMO_FOLDER
         write_demo(data)
         err.print(f"the built-in company lies in {data}")
-    _decide(Wanted.PLAN, **locals())
+    _decide(Wanted.PLAN, data, **shared)
 
 
 @app.command()
+@_with_shared_options
 def reorder(
     data: Data,
-    date: Date = None,
-    seed: Seed = None,
-    paths: Paths = None,
-    horizon: Horizon = None,
-    previous: Previous = None,
-    without: Without = None,
-    workers: Workers = None,
-    out_folder: Out = None,
-    as_json: Json = False,
+    **shared: Any,
 ) -> None:
     """Decide what to order, with the forecast it rests on. Example: `python run_plan.py reorder my_tables`."""
-    _decide(Wanted.REORDER, **locals())
+    _decide(Wanted.REORDER, data, **shared)
 
 
 @app.command()
+@_with_shared_options
 def markdown(
     data: Data,
-    date: Date = None,
-    seed: Seed = None,
-    paths: Paths = None,
-    horizon: Horizon = None,
-    previous: Previous = None,
-    without: Without = None,
-    workers: Workers = None,
-    out_folder: Out = None,
-    as_json: Json = False,
+    **shared: Any,
 ) -> None:
     """Decide which prices to change, with the forecast behind them. Example: `run_plan.py markdown my_tables`."""
-    _decide(Wanted.MARKDOWN, **locals())
+    _decide(Wanted.MARKDOWN, data, **shared)
 
 
 @app.command()
+@_with_shared_options
 def forecast(
     data: Data,
-    date: Date = None,
-    horizon: Horizon = None,
-    paths: Paths = None,
     levels: Annotated[str, typer.Option(help="probabilities, comma between")] = ".1,.5,.9",
-    seed: Seed = None,
-    previous: Previous = None,
-    without: Without = None,
-    workers: Workers = None,
-    out_folder: Out = None,
-    as_json: Json = False,
+    **shared: Any,
 ) -> None:
     """Forecast demand. Example: `python run_plan.py forecast my_tables --horizon 28 --levels .5,.975`."""
-    _decide(Wanted.FORECAST, **{**locals(), "levels": _levels(levels)})
+    _decide(Wanted.FORECAST, data, levels=_levels(levels), **shared)
 
 
 def _levels(text: str) -> tuple[float, ...]:
@@ -293,8 +293,8 @@ def route(
         _decide(
             Wanted.ROUTE,
             source,
-            out_path,
-            as_json,
+            out_folder=out_path,
+            as_json=as_json,
             date=date,
             seed=seed,
             route_iterations=work,
@@ -337,9 +337,9 @@ def backtest_command(
 _CHANGES = ("seed", "paths", "horizon", "route_iterations")
 
 
-def _decide(wanted: Wanted, data: Path, out_folder: Path | None, as_json: bool, **options: Any) -> None:
-    date = options.pop("date")
+def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
     changes = {name: options[name] for name in _CHANGES if options.get(name) is not None}
+    date = options.get("date")
     world = load_world(data, date.date() if date else None, changes)
     order = Order(
         wanted,
@@ -350,8 +350,8 @@ def _decide(wanted: Wanted, data: Path, out_folder: Path | None, as_json: bool, 
         options.get("transfers"),
     )
     with shown_progress(err) as report:
-        written = carry_out(world, order, out_folder, PLANS_FOLDER, report)
-    if as_json:
+        written = carry_out(world, order, options.get("out_folder"), PLANS_FOLDER, report)
+    if options.get("as_json"):
         print(json.dumps(written.summary, ensure_ascii=False, indent=1))
         return
     print_summary(out, written.summary)

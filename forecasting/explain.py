@@ -6,7 +6,7 @@ import numpy as np
 
 from forecasting.boosting import contributions
 from forecasting.features import feature_state
-from forecasting.history import ForecastTask, Part, codes_of, filter_input, prior_means
+from forecasting.history import ForecastTask, filter_input, part_of
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.pool import Pool
 from forecasting.selection import BOOSTED
@@ -42,13 +42,9 @@ def drivers(panel: Panel, task: ForecastTask, pool: Pool, chosen: Integers) -> l
     """
     if pool.boost is None or not len(chosen):
         return [""] * len(chosen)
-    settings = task.settings
-    panel = panel.latest(settings.most_weeks if panel.period == "week" else settings.most_days)
-    codes = codes_of(panel, task.groups)
-    whole = Part(panel, codes, prior_means(panel, codes), task.signals.latest(panel.units.shape[1] + task.horizon))
-    part = whole.rows(chosen)
+    part = part_of(panel, task).rows(chosen)
     history = filter_input(part, pool.profile, pool.drifts, task.horizon)
-    result = smooth(history, pool.rule, 1, panel.units.shape[1])
+    result = smooth(history, pool.rule, 1, part.panel.units.shape[1])
     state = feature_state(history, result, part.codes[1], part.signals, pool.calendar)
     fold = folds(part.panel.item_id, part.panel.location_id)
     parts = contributions(pool.boost, state, fold, task.horizon)

@@ -34,10 +34,9 @@ from forecasting.history import (
     ForecastTask,
     Part,
     clock_of,
-    codes_of,
     filter_input,
     own_errors,
-    prior_means,
+    part_of,
     stride_of,
 )
 from forecasting.keys import Keys, series_keys
@@ -125,16 +124,13 @@ def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one
     """Return the forecast of a task; see ``forecast``."""
     if panel.units.shape[1] < 1:
         raise ValueError("the panel has no period before the plan date")
-    settings = task.settings
     _check_signals(panel, task)
-    panel = panel.latest(settings.most_weeks if panel.period == "week" else settings.most_days)
-    signals = task.signals.latest(panel.units.shape[1] + task.horizon)
-    codes = codes_of(panel, task.groups)
-    whole = Part(panel, codes, prior_means(panel, codes), signals)
+    whole = part_of(panel, task)
+    panel = whole.panel
     task = replace(task, groups=None, signals=Signals())
     pool = fit_pool(whole, task, run_all)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
-    size = settings.chunk
+    size = task.settings.chunk
     chunks = [slice(start, start + size) for start in range(0, panel.series, size)]
     specs = [ChunkSpec(whole.rows(chunk), keys[chunk], pool, task) for chunk in chunks]
     return _gather((panel, task, pool), run_all(forecast_chunk, specs))

@@ -151,6 +151,15 @@ def prior_means(panel: Panel, codes: Integers) -> Floats:
     return _code_means(means, known, codes[0], group)
 
 
+def part_of(panel: Panel, task: ForecastTask) -> Part:
+    """Return all series of a panel with what the task knows of them, no longer than the settings read."""
+    settings = task.settings
+    panel = panel.latest(settings.most_weeks if panel.period == "week" else settings.most_days)
+    codes = codes_of(panel, task.groups)
+    signals = task.signals.latest(panel.units.shape[1] + task.horizon)
+    return Part(panel, codes, prior_means(panel, codes), signals)
+
+
 def _code_means(means: Floats, known: npt.NDArray[np.bool_], codes: Integers, fallback: Floats) -> Floats:
     """Return the mean of the known series with the same code, the fallback where there is none."""
     size = int(codes.max(initial=0)) + 1

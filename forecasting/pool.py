@@ -25,7 +25,6 @@ from forecasting.history import (
     filter_input,
     fit_drifts,
     own_errors,
-    stride_of,
 )
 from forecasting.keys import series_keys
 from forecasting.panel import Floats, Integers
@@ -85,8 +84,8 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Pool:
         library = joined(plain, build_library(*errors, settings.donors, rng))
     length = -(-task.horizon // block)
     blocks = path_blocks(len(starts), task.paths, length, rng)
-    stride = stride_of(panel)
-    weeks = recent_weeks(panel.units.shape[1], stride, task.paths, -(-task.horizon // stride), rng)
+    ahead = -(-task.horizon // clock.stride)
+    weeks = recent_weeks(panel.units.shape[1], clock.stride, task.paths, ahead, rng)
     return Pool(profile, drift, rule, boost, calendar, choice, library, plain.square, starts, block, blocks, weeks)
 
 

@@ -40,7 +40,8 @@ def orders_and_routes(plan_orders: PlanOrders, plan_routes: PlanRoutes, passes: 
     shipping, left = Shipping(), list[ExceptionRow]()
     orders = wished = plan_orders(shipping)
     for number in range(1, passes + 1):
-        orders = plan_orders(shipping) if left else wished
+        if left:
+            orders = plan_orders(shipping)
         moves = orders.tables["transfers"]
         routes = plan_routes(moves)
         short = _short(moves, routes, orders.locked)

@@ -188,13 +188,9 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
         parts.prove("markdown", prices.proof)
         pairs = pairs.assign(status=pairs["status"].mask(prices.falls_within(horizon), "run_out"))
     monitor = watched_forecast(memory, demand.panel)
-    parts.horizon, parts.state = (
-        horizon,
-        {
-            "forecast": forecast_state(demand.summary),
-            "monitor": pa.Table.from_pandas(monitor, preserve_index=False),
-        },
-    )
+    parts.horizon = horizon
+    parts.state["forecast"] = forecast_state(demand.summary)
+    parts.state["monitor"] = pa.Table.from_pandas(monitor, preserve_index=False)
     paths = paths.first(horizon)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
     moved = moved_levels(memory, parts.state["forecast"])

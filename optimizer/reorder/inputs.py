@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from optimizer.reorder.supply import Supply
 from optimizer.reorder.supplying import supply_of
 from optimizer.reorder.terms import Terms
 from scenarios.money import minor_digits
-from scenarios.sourcing import price_tiers
+from scenarios.sourcing import PriceTiers, price_tiers
 from scenarios.tariff import Tariff
 from scenarios.world import World
 
@@ -39,6 +40,11 @@ class Given:
     position: Position
     rows: IntArray
     fixed: FloatArray
+
+    @cached_property
+    def tiers(self) -> PriceTiers:
+        """Prices of the lines of `terms` by quantity."""
+        return price_tiers(self.world, self.terms.lines)
 
     @property
     def minor(self) -> int:
@@ -80,7 +86,7 @@ def problem_of(given: Given) -> ReorderProblem:
 def _supply(given: Given) -> Supply:
     """Return the supply of the lines, price breaks in minor units a step."""
     shape = (given.paths.steps.shape[1], given.paths.steps.shape[2])
-    found = supply_of(given.world, given.terms.lines, given.position, given.rows, shape)
+    found = supply_of(given.world, given.terms.lines, given.tiers, (given.position, given.rows), shape)
     return replace(found, break_extra=found.break_extra * given.minor)
 
 
@@ -164,7 +170,7 @@ def _supplier_groups(given: Given) -> tuple[IntArray, FloatArray, FloatArray]:
     items = world.frame("items").set_index("item_id")
     step = lines["unit_step"].to_numpy(float)
     measures = {
-        "min_order_value": np.nanmin(price_tiers(world, lines).unit_cost, axis=1) * step * given.minor,
+        "min_order_value": np.nanmin(given.tiers.unit_cost, axis=1) * step * given.minor,
         "min_order_units": step,
         "min_order_kg": np.nan_to_num(items["weight_kg"].reindex(lines["item_id"]).to_numpy(float)) * step,
     }

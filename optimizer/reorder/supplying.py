@@ -8,7 +8,7 @@ import pandas as pd
 
 from optimizer.reorder.position import Position, shelf_periods
 from optimizer.reorder.supply import Supply
-from scenarios.sourcing import PriceTiers, price_tiers
+from scenarios.sourcing import PriceTiers
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
@@ -18,14 +18,16 @@ _FEWEST_RECEIPTS = 10
 _ROUNDING = 1e-9
 
 
-def supply_of(world: World, lines: pd.DataFrame, position: Position, rows: IntArray, shape: tuple[int, int]) -> Supply:
+def supply_of(
+    world: World, lines: pd.DataFrame, tiers: PriceTiers, stock: tuple[Position, IntArray], shape: tuple[int, int]
+) -> Supply:
     """Return the supply of `lines` (as of `Terms`) on S paths and T periods, `shape` = (S, T).
 
-    position: of all pairs; rows: the pair of each line
+    tiers: prices of the lines; stock: position of all pairs, and the pair of each line, shape (lines,)
     """
-    paths, periods = shape
+    (position, rows), (paths, periods) = stock, shape
     step = lines["unit_step"].to_numpy(float)
-    begins, extra, all_units = _breaks(lines, price_tiers(world, lines))
+    begins, extra, all_units = _breaks(lines, tiers)
     return Supply(
         shelf_periods=shelf_periods(world, lines["item_id"]),
         expiring=_expiring(position, rows, periods) / step[:, None],

@@ -16,7 +16,6 @@ from optimizer.reorder.inputs import Given, fed_lines, problem_of
 from optimizer.reorder.later import DcStock, LotRules, as_before, whole_packs, within_dc_stock
 from optimizer.reorder.problem import NONE, ReorderProblem
 from scenarios.money import line_amount
-from scenarios.sourcing import price_tiers
 from scenarios.world import rows_of
 from solvers.outcome import Outcome
 
@@ -131,7 +130,7 @@ def _lines(given: Given, steps: IntArray) -> Lines:
         due_on=[world.periods.add(world.plan_date, int(period)) for period in t + lead],
         status=np.where(t == 0, "proposed", "planned"),
     )
-    table["unit_cost"] = price_tiers(world, terms).unit_cost_of(n, table["quantity"].to_numpy(float))
+    table["unit_cost"] = given.tiers.unit_cost_of(n, table["quantity"].to_numpy(float))
     bought = (table["source_kind"] == "supplier").to_numpy()
     return Lines(_orders(world.policy.currency, table[bought]), _transfers(table[~bought]))
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from optimizer.reports.charts import nice_above, path_of
 from optimizer.reports.markup import Markup, element, join
 from optimizer.reports.material import Material
+from optimizer.reports.outlook import rows_of_pairs
 from optimizer.reports.page import head
 from optimizer.reports.wording import short_day, units
 from scenarios.world import plain_frame
@@ -51,7 +52,7 @@ def forecast_page(folder: Path, material: Material) -> str | None:
         return None
     known = plain_frame(pq.read_table(folder / STATE)).set_index(_PAIR)
     chosen = _dearest(material, table)
-    rows = _rows_of(table, chosen)
+    rows = rows_of_pairs(table, chosen)
     parts = [_article(material, n, pair, rows, known) for n, pair in enumerate(chosen)]
     body = join(
         element("header", element("h1", f"Forecast from {short_day(material.plan_date)}")),
@@ -69,11 +70,6 @@ def _dearest(material: Material, table: pa.Table) -> list[tuple[str, str]]:
     worth = sums["units"].to_numpy(float) * sums["item_id"].map(cost).fillna(0.0).to_numpy(float)
     best = sums.iloc[np.argsort(-worth, kind="stable")[:MOST_SHOWN]]
     return list(zip(best["item_id"], best["location_id"], strict=True))
-
-
-def _rows_of(table: pa.Table, pairs: list[tuple[str, str]]) -> pd.DataFrame:
-    items = pa.array(sorted({item for item, _ in pairs}))
-    return plain_frame(table.filter(pc.is_in(table["item_id"].cast(pa.string()), items)))
 
 
 def _served(known: pd.DataFrame) -> Markup:

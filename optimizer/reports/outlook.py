@@ -31,7 +31,7 @@ def outlooks(material: Material) -> Markup | None:
         return None
     worth = _worth(material, table)
     chosen = list(worth)[:MOST_CHARTS]
-    frame = _rows_of_pairs(table, chosen)
+    frame = rows_of_pairs(table, chosen)
     drawn = [(pair, _projected(frame, pair) if whole else _forecast(frame, pair)) for pair in chosen]
     figures = [_figure(material, n, pair, chart, worth[pair]) for n, (pair, chart) in enumerate(drawn)]
     stock = " Below it mean stock at the end of each day, with receipts as bars." if whole else ""
@@ -71,7 +71,7 @@ def _at_cost(material: Material, pairs: pd.DataFrame) -> "pd.Series[float]":
     return pd.Series(money, pairs.index, dtype=float)
 
 
-def _rows_of_pairs(table: pa.Table, pairs: Sequence[Pair]) -> pd.DataFrame:
+def rows_of_pairs(table: pa.Table, pairs: Sequence[Pair]) -> pd.DataFrame:
     """Return the rows of a few pairs of a large table."""
     items = pc.is_in(table["item_id"].cast(pa.string()), pa.array([item for item, _ in pairs], pa.string()))
     places = pc.is_in(table["location_id"].cast(pa.string()), pa.array([place for _, place in pairs], pa.string()))

@@ -46,45 +46,36 @@ def _route_rows(day: Day, number: int, route: PlannedRoute) -> Iterator[dict[str
     kind = day.problem.vehicle_types[route.vehicle_type]
     vehicle = day.fleet.vehicle_ids[route.vehicle_type][route.vehicle]
     common = {"route_id": f"R{number + 1:03d}", "vehicle_id": vehicle, "locked": False}
-    begin = _moment(day, route.start)
-    start = {"stop_id": day.fleet.depots[kind.depot], "kind": "depot", "eta": begin, "etd": begin, "wait_minutes": 0.0}
-    yield {
-        **common,
-        **start,
-        **_way(route, 0, 0.0),
-        "seq": 0,
-        "trip": 1,
-        "line_id": stable_id("route", vehicle, "start", begin.date()),
-    }
-    trips = (route.trips + 1).tolist()
-    for k, stop in enumerate(route.stops.tolist()):
-        again = {"stop_id": start["stop_id"], "kind": "depot"}
-        given = again if stop == RELOAD else day.found.stops.iloc[stop]
-        key = (vehicle, f"trip {trips[k]}", begin.date()) if stop == RELOAD else (given["stop_id"], day.world.plan_date)
-        yield {
-            **common,
-            **_way(route, k + 1, float(route.leg_metres[k])),
-            "seq": k + 1,
-            "trip": trips[k],
-            "line_id": stable_id("route", *key),
-            "stop_id": given["stop_id"],
-            "kind": given["kind"],
-            "eta": _moment(day, int(route.arrival[k])),
-            "etd": _moment(day, int(route.departure[k])),
-            "wait_minutes": round(float(route.wait[k]) / 60, 6),
-        }
+    trips, count, begin = (route.trips + 1).tolist(), len(route.stops), _moment(day, route.start)
+    start, end = (stable_id("route", vehicle, word, begin.date()) for word in ("start", "end"))
+    first = {**_at_depot(day, kind.depot, (route.start, route.start)), "seq": 0, "trip": 1, "line_id": start}
+    yield {**common, **first, **_way(route, 0, 0.0)}
+    for k, trip in enumerate(trips):
+        visit = {**_visit(day, route, k, vehicle), "seq": k + 1, "trip": trip}
+        yield {**common, **visit, **_way(route, k + 1, float(route.leg_metres[k]))}
     if kind.end_depot is not None:
-        home = _moment(day, route.end)
-        end = {
-            "stop_id": day.fleet.depots[kind.end_depot],
-            "kind": "depot",
-            "eta": home,
-            "etd": home,
-            "wait_minutes": 0.0,
-        }
-        last = _way(route, len(route.stops), float(route.leg_metres[-1]))
-        unloaded = {"load_kg": 0.0, "load_l": 0.0, "seq": len(route.stops) + 1, "trip": trips[-1]}
-        yield {**common, **end, **last, **unloaded, "line_id": stable_id("route", vehicle, "end", begin.date())}
+        home = {**_at_depot(day, kind.end_depot, (route.end, route.end)), "seq": count + 1, "trip": trips[-1]}
+        unloaded = {**_way(route, count, float(route.leg_metres[-1])), "load_kg": 0.0, "load_l": 0.0}
+        yield {**common, **home, **unloaded, "line_id": end}
+
+
+def _at_depot(day: Day, depot: int, stay: tuple[int, int]) -> dict[str, Any]:
+    """Return what a row at a depot says of place and time; `stay` in seconds from arrival to leaving."""
+    eta, etd = (_moment(day, seconds) for seconds in stay)
+    return {"stop_id": day.fleet.depots[depot], "kind": "depot", "eta": eta, "etd": etd, "wait_minutes": 0.0}
+
+
+def _visit(day: Day, route: PlannedRoute, k: int, vehicle: str) -> dict[str, Any]:
+    """Return what the row of a stop, or of a reload between two trips, says of place and time."""
+    stay, stop = (int(route.arrival[k]), int(route.departure[k])), int(route.stops[k])
+    waited = {"wait_minutes": round(float(route.wait[k]) / 60, 6)}
+    depot = _at_depot(day, day.problem.vehicle_types[route.vehicle_type].depot, stay)
+    if stop == RELOAD:
+        trip, begin = f"trip {route.trips[k] + 1}", _moment(day, route.start).date()
+        return {**depot, **waited, "line_id": stable_id("route", vehicle, trip, begin)}
+    given = day.found.stops.iloc[stop]
+    place = {"stop_id": given["stop_id"], "kind": given["kind"]}
+    return {**depot, **place, **waited, "line_id": stable_id("route", given["stop_id"], day.world.plan_date)}
 
 
 def _way(route: PlannedRoute, n: int, metres: float) -> dict[str, float]:
