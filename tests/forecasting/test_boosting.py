@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecasting import boosting
-from forecasting.boosting import BoostSettings
+from forecasting.boosting import BoostSettings, corrections, fit_boost
 from forecasting.explain import drivers
 from forecasting.features import Calendar, Rows, feature_names, feature_rows, feature_state
 from forecasting.forecast import ChunkSpec, forecast_chunk, forecast_task
@@ -110,6 +110,39 @@ def test_what_comes_after_an_origin_changes_no_feature_of_it():
     np.testing.assert_array_equal(
         feature_rows(state_of(units, plane), rows), feature_rows(state_of(poisoned, later), rows)
     )
+
+
+def test_a_series_is_served_by_the_model_that_never_saw_it(monkeypatch):
+    # Each row weighs its fold plus one, so the weights tell which half a model was fitted to.
+    fold = np.arange(8) % 2
+    units = np.random.default_rng(4).poisson(3.0, (8, 60)).astype(float)
+    state = state_of(units, np.zeros((8, 60 + HORIZON), dtype=np.float32))
+    series, origin = (axis.ravel() for axis in np.indices((8, 50)))
+    rows = Rows(series, origin, np.zeros_like(series))
+    asked = []
+
+    def kept(function, specs):
+        asked.extend(specs)
+        return ["first", "second"]
+
+    boost = fit_boost(state, units, rows, (fold, fold + 1.0), (BoostSettings(fewest_rows=10), None), kept)
+    assert [set(spec.weight) for spec in asked] == [{2.0}, {1.0}]
+    served = {}
+
+    class Library:
+        def Booster(self, model_str):  # noqa: N802 - as LightGBM names it
+            served[model_str] = 0
+            return self
+
+        def predict(self, features, **_):
+            served[next(reversed(served))] = len(features)
+            return np.full(len(features), float(len(served)))
+
+    monkeypatch.setattr(boosting, "lightgbm", Library)
+    found = np.log(corrections(boost, state, rows, fold))
+    # The first model, fitted to fold 1, serves fold 0.
+    assert served == {"first": 200, "second": 200}
+    np.testing.assert_allclose(found, fold[series] + 1.0)
 
 
 def test_recent_sales_are_counted_as_multiples_of_the_level():
