@@ -1,5 +1,5 @@
 """
-Clear a made-up season: seconds, value, bound, gap and broken rows, for 100 and 1,000 items of 12 weeks and 10 prices.
+Clear a made-up season: seconds, value, bound, gap and broken rows, for 100 to 30,000 items of 12 weeks and 10 prices.
 
     python -m benchmarks.markdown [ITEMS ...]
 
@@ -9,6 +9,7 @@ spent without one. Each size appends to benchmarks/records.csv; nothing gates.
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 from dataclasses import replace
@@ -16,14 +17,17 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.records import append_record
+from optimizer.executor import run_all_on
+from optimizer.markdown.blocks import RunAll
 from optimizer.markdown.columns import all_columns
-from optimizer.markdown.decide import Settings, decide
-from optimizer.markdown.problem import FREE, LONG_AGO, LineRules, MarkdownProblem
+from optimizer.markdown.decide import Settings, decide, here
+from optimizer.markdown.problem import FREE, LONG_AGO, GroupRules, MarkdownProblem
 
-SIZES = (100, 1_000)
+SIZES = (100, 1_000, 10_000, 30_000)
 EPOCHS, RUNGS, PATHS = 12, 10, 50
 LINES_PER_PLACE = 50
 SEED = 20_240_201
+WORKERS = 2
 
 
 def season(lines: int, seed: int = SEED) -> MarkdownProblem:
@@ -44,7 +48,7 @@ def season(lines: int, seed: int = SEED) -> MarkdownProblem:
     allowed = np.triu(np.ones((RUNGS, RUNGS), bool), 1)[None].repeat(lines, 0)
     fixed = np.full(lines, FREE)
     whole = np.ones(lines, np.int64)
-    rules = LineRules(
+    rules = GroupRules(
         allowed, np.ones((lines, EPOCHS), bool), 2 * whole, 7 * whole, LONG_AGO * whole, EPOCHS * whole, fixed
     )
     places = -(-lines // LINES_PER_PLACE)
@@ -52,8 +56,14 @@ def season(lines: int, seed: int = SEED) -> MarkdownProblem:
         demand=demand,
         weight=np.full(PATHS, 1 / PATHS),
         price=price,
+        asked=np.repeat(price[:, :, None], EPOCHS, axis=2),
+        counted_from=np.repeat(today[:, None], EPOCHS, axis=1),
+        target=np.zeros(lines),
+        short_cost=np.zeros(lines),
+        group=np.arange(lines),
         rungs=RUNGS * whole,
-        regular=today,
+        families=np.zeros((0, 2), np.int64),
+        content=np.ones(lines),
         salvage=np.round(0.15 * today),
         stock=stock,
         arrivals=np.zeros((lines, EPOCHS)),
@@ -65,9 +75,9 @@ def season(lines: int, seed: int = SEED) -> MarkdownProblem:
     )
 
 
-def tied(problem: MarkdownProblem) -> MarkdownProblem:
-    """Add labels for less than half of the changes that lines want alone, and 85 % of the markdown they spend."""
-    free = decide(problem).required()
+def tied(problem: MarkdownProblem, run_all: RunAll = here) -> MarkdownProblem:
+    """Add labels for 60 % of the changes that lines want alone, and 85 % of the markdown they spend."""
+    free = decide(problem, run_all=run_all).required()
     wanted = np.zeros_like(problem.labels)
     np.add.at(wanted, problem.place, np.diff(free.rung, axis=1, prepend=0) != 0)
     return replace(problem, labels=np.ceil(0.6 * wanted), budget=0.85 * free.spend.sum(axis=0))
@@ -80,12 +90,18 @@ def violated(problem: MarkdownProblem, rung: np.ndarray, spend: np.ndarray) -> i
     return int((used > problem.labels).sum() + (spend.sum(axis=0) > problem.budget * (1 + 1e-9)).sum())
 
 
+def peak_megabytes() -> int:
+    """Return the memory this process and its largest child needed at most."""
+    return sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) // 1024
+
+
 def measure(lines: int) -> None:
     all_columns(season(2), 10)
-    problem = tied(season(lines))
-    begin = time.perf_counter()
-    outcome = decide(problem, Settings())
-    seconds = time.perf_counter() - begin
+    with run_all_on(WORKERS) as run_all:
+        problem = tied(season(lines), run_all)
+        begin = time.perf_counter()
+        outcome = decide(problem, Settings(), run_all)
+        seconds = time.perf_counter() - begin
     plan = outcome.required()
     used = np.zeros_like(problem.labels)
     np.add.at(used, problem.place, np.diff(plan.rung, axis=1, prepend=0) != 0)
@@ -94,7 +110,7 @@ def measure(lines: int) -> None:
     print(
         f"{lines:>6} lines {plan.columns:>9,} columns {seconds:7.1f} s  value {-outcome.objective:,.0f}"
         f"  bound {-outcome.bound:,.0f}  gap {outcome.gap:.4%}  broken rows {broken}  labels binding {binding:.0%}"
-        f"  {outcome.status} {outcome.limit}"
+        f"  {outcome.status} {outcome.limit}  {peak_megabytes()} MB"
     )
     append_record(
         f"markdown: {lines} lines, {EPOCHS} weeks, {RUNGS} prices, {broken} broken rows",

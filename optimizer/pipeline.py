@@ -183,7 +183,7 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     paths = demand.paths
     if exit_horizon or order.wanted is Wanted.MARKDOWN:
         with tools.stage("price"):
-            prices, paths = _priced(world, pairs, paths)
+            prices, paths = _priced(world, pairs, paths, tools.run_all)
         parts.add(prices.tables, prices.exceptions)
         parts.prove("markdown", prices.proof)
         pairs = pairs.assign(status=pairs["status"].mask(prices.falls_within(horizon), "run_out"))
@@ -231,12 +231,14 @@ def _add_routes(parts: Parts, routes: RoutesOfTheDay) -> None:
     parts.prove("routes", routes.proof)
 
 
-def _priced(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> tuple[PricesOfTheDay, DemandPaths]:
+def _priced(
+    world: World, pairs: pd.DataFrame, paths: DemandPaths, run_all: RunAll
+) -> tuple[PricesOfTheDay, DemandPaths]:
     """Return today's price changes, and the same demand paths at the prices decided: those on which orders rest."""
     response = price_response(world, pa.table({name: pairs[name] for name in ("item_id", "location_id")}))
     reference = reference_prices(world, paths.item_id, paths.location_id, paths.dates)
     at_reference = replace(paths, reference_price=reference, response=response)
-    decided = plan_prices(world, pairs, at_reference, response)
+    decided = plan_prices(world, pairs, at_reference, response, run_all)
     return decided, at_reference.at(decided.prices)
 
 

@@ -32,6 +32,8 @@ class Policy:
     decimal: str = "."
     node_limit: int = 200
     route_iterations: int = 1000
+    sell_through_cost: float = 0.25
+    markdown_budget_covers_promotions: bool = False
     passes: int = 2
 
 
@@ -73,6 +75,8 @@ def _typed(column: Column, value: Any) -> tuple[str, Any]:
     if column.type in {"text", "choice"}:
         right = isinstance(value, str) and (not column.choices or value in column.choices)
         return ("" if right else "type"), value
+    if column.type == "boolean":
+        return ("" if isinstance(value, bool) else "type"), value
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return "type", value
     if column.type in {"integer", "days"}:
@@ -106,6 +110,8 @@ def policy_text(policy: Policy) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""All price paths of all lines that keep the lines' rules, each evaluated exactly on the demand paths (compiled)."""
+"""All price paths of all groups that keep the groups' rules, each evaluated exactly on the demand paths (compiled)."""
 
 from __future__ import annotations
 
@@ -15,41 +15,51 @@ Rungs = npt.NDArray[np.int8]
 
 class Columns(NamedTuple):
     """
-    Columns of all lines one after the other; those of line n stand at start[n]:start[n + 1], today's price first.
+    Columns of all groups one after the other; those of group g stand at start[g]:start[g + 1], today's price first.
 
-    ``rung`` (C, T), ``value`` (C,) minor units, ``spend`` (C, T) minor units, ``sold`` (C,) steps; see
-    ``optimizer.markdown.problem`` for their meaning. ``most_changes`` (N,) is what the lines were listed with.
+    ``rung`` (C, T), ``value`` (C,) minor units, ``spend`` (C, T) minor units; see ``optimizer.markdown.problem`` for
+    their meaning. ``most_changes`` (G,) is what the groups were listed with.
     """
 
     start: Integers
     rung: Rungs
     value: Floats
     spend: Floats
-    sold: Floats
     most_changes: Integers
 
     @property
-    def line(self) -> Integers:
-        """Line of each column, shape (C,)."""
+    def group(self) -> Integers:
+        """Group of each column, shape (C,)."""
         return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
 
     def changes(self, chosen: Integers | slice) -> Flags:
         """Return where the chosen columns change the price, shape (chosen, T)."""
-        rung = self.rung[chosen]
-        return np.asarray(np.diff(rung, axis=1, prepend=0) != 0)
+        return np.asarray(np.diff(self.rung[chosen], axis=1, prepend=0) != 0)
 
 
-class _Lines(NamedTuple):
-    """What the kernel reads of a problem."""
+class Charges(NamedTuple):
+    """What a column is charged for: a change (G, T), a minor unit of markdown (T,), standing at a rung (G, T, K)."""
+
+    change: Floats
+    spend: Floats
+    rung: Floats
+
+
+class _Groups(NamedTuple):
+    """What the kernels read of a problem; the lines of group g are member[member_start[g]:member_start[g + 1]]."""
 
     demand: npt.NDArray[np.int32]
     weight: Floats
-    price: Floats
-    rungs: Integers
-    regular: Floats
+    asked: Floats
+    counted_from: Floats
     salvage: Floats
     stock: Floats
     arrivals: Floats
+    target: Floats
+    short_cost: Floats
+    member_start: Integers
+    member: Integers
+    rungs: Integers
     allowed: Flags
     can_change: Flags
     days_between: Integers
@@ -61,37 +71,55 @@ class _Lines(NamedTuple):
 
 def all_columns(problem: MarkdownProblem, most: int) -> Columns:
     """
-    Return every price path of every line.
+    Return every price path of every group.
 
-    A line with more than ``most`` of them is listed with fewer changes than its rules allow, the most that fit, at
+    A group with more than ``most`` of them is listed with fewer changes than its rules allow, the most that fit, at
     least one.
     """
-    lines = _lines(problem)
+    groups = _groups(problem)
     changes = np.minimum(problem.rules.most_changes, problem.epochs).astype(np.int64)
     nothing = _room(0, problem.epochs)
-    count = [int(_walk(lines, n, changes[n], 0, nothing)) for n in range(problem.lines)]
-    for n in range(problem.lines):
-        while count[n] > most and changes[n] > 1:
-            changes[n] -= 1
-            count[n] = int(_walk(lines, n, changes[n], 0, nothing))
+    count = [int(_walk(groups, g, changes[g], 0, nothing)) for g in range(problem.groups)]
+    for g in range(problem.groups):
+        while count[g] > most and changes[g] > 1:
+            changes[g] -= 1
+            count[g] = int(_walk(groups, g, changes[g], 0, nothing))
     start = np.cumsum([0, *count], dtype=np.int64)
     room = _room(int(start[-1]), problem.epochs)
-    for n in range(problem.lines):
-        _walk(lines, n, changes[n], int(start[n]), room)
+    for g in range(problem.groups):
+        _walk(groups, g, changes[g], int(start[g]), room)
     return Columns(start, *room, changes)
 
 
-def _lines(problem: MarkdownProblem) -> _Lines:
+def charged(columns: Columns, charges: Charges) -> Floats:
+    """Return the cost of each column: minus its value, with what it is charged for."""
+    cost = np.empty(len(columns.value))
+    _charge(columns.start, columns.rung, columns.value, columns.spend, charges, cost)
+    return cost
+
+
+def least(columns: Columns, cost: Floats) -> tuple[Integers, Floats]:
+    """Return the first column of least cost of each group, and that cost."""
+    place = np.zeros(len(columns.start) - 1, np.int64)
+    _first_least(columns.start, cost, place)
+    return place, cost[place]
+
+
+def _groups(problem: MarkdownProblem) -> _Groups:
     rules = problem.rules
-    return _Lines(
+    return _Groups(
         np.ascontiguousarray(problem.demand, dtype=np.int32),
         problem.weight,
-        problem.price,
-        problem.rungs,
-        problem.regular,
+        np.ascontiguousarray(problem.asked),
+        problem.counted_from,
         problem.salvage,
         problem.stock,
         problem.arrivals,
+        problem.target,
+        problem.short_cost,
+        np.searchsorted(np.sort(problem.group), np.arange(problem.groups + 1)).astype(np.int64),
+        np.argsort(problem.group, kind="stable").astype(np.int64),
+        problem.rungs,
         rules.allowed,
         rules.can_change,
         rules.days_between,
@@ -102,84 +130,133 @@ def _lines(problem: MarkdownProblem) -> _Lines:
     )
 
 
-def _room(columns: int, epochs: int) -> tuple[Rungs, Floats, Floats, Floats]:
+def _room(columns: int, epochs: int) -> tuple[Rungs, Floats, Floats]:
     """Return space for that many columns."""
-    return np.zeros((columns, epochs), np.int8), np.zeros(columns), np.zeros((columns, epochs)), np.zeros(columns)
+    return np.zeros((columns, epochs), np.int8), np.zeros(columns), np.zeros((columns, epochs))
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _may(lines: _Lines, n: int, t: int, step: tuple[int, int], done: tuple[int, int, int]) -> bool:
-    """Tell whether the price of line n may go from rung step[0] to step[1] at epoch t after the changes done."""
+def _may(groups: _Groups, g: int, t: int, step: tuple[int, int], done: tuple[int, int, int]) -> bool:
+    """Tell whether the price of group g may go from rung step[0] to step[1] at epoch t after the changes done."""
     before, rung = step
     changes, last, most = done
-    if t == 0 and lines.fixed[n] != FREE:
-        return bool(rung == lines.fixed[n])
+    if t == 0 and groups.fixed[g] != FREE:
+        return bool(rung == groups.fixed[g])
     if rung == before:
         return True
-    if t >= lines.epochs[n] or changes >= most or not lines.can_change[n, t] or not lines.allowed[n, before, rung]:
+    if t >= groups.epochs[g] or changes >= most or not groups.can_change[g, t] or not groups.allowed[g, before, rung]:
         return False
-    return bool(lines.starts[t] - last >= lines.days_between[n])
+    return bool(groups.starts[t] - last >= groups.days_between[g])
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _walk(lines: _Lines, n: int, most: int, at: int, room: tuple[Rungs, Floats, Floats, Floats]) -> int:
+@njit(cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _walk(groups: _Groups, g: int, most: int, at: int, room: tuple[Rungs, Floats, Floats]) -> int:
     """
-    Go through the tree of price paths of line n, depth first; return how many there are.
+    Go through the tree of price paths of group g, depth first; return how many there are.
 
     Where there is room, write them from place ``at`` on; what is left of the stock is kept per depth, so that paths
     with a common beginning share its evaluation.
     """
-    rungs, value, spend, sold = room
-    fill = len(value) > 0
-    epochs, paths = len(lines.starts), len(lines.weight)
-    left = np.zeros((epochs + 1, paths))
-    # By depth: money earned, steps sold, markdown of the epoch, salvage of what is left.
-    money = np.zeros((epochs + 1, 4))
+    fill = len(room[1]) > 0
+    epochs, paths = len(groups.starts), len(groups.weight)
+    members = groups.member[groups.member_start[g] : groups.member_start[g + 1]]
+    left = np.zeros((epochs + 1, len(members), paths))
+    # By depth and member: money earned, steps sold, salvage of what is left; by depth alone the epoch's markdown.
+    money = np.zeros((epochs + 1, len(members), 3))
+    marked = np.zeros(epochs)
     # By depth: rung, changes before it, day of the last one.
     state = np.zeros((epochs + 1, 3), np.int64)
-    state[0, 0], state[0, 2] = -1, -lines.days_since[n]
-    for s in range(paths):
-        left[0, s] = lines.stock[n]
+    state[0, 0], state[0, 2] = -1, -groups.days_since[g]
+    for m in range(len(members)):
+        left[0, m, :] = groups.stock[members[m]]
     # Not a literal, which would be compiled a second time.
     count, t = 0, np.int64(0)
     while t >= 0:
         before = 0 if t == 0 else state[t - 1, 0]
         k = max(state[t, 0] + 1, before)
-        while k < lines.rungs[n] and not _may(lines, n, t, (before, k), (state[t, 1], state[t, 2], most)):
+        while k < groups.rungs[g] and not _may(groups, g, t, (before, k), (state[t, 1], state[t, 2], most)):
             k += 1
         state[t, 0] = k
-        if k >= lines.rungs[n]:
+        if k >= groups.rungs[g]:
             t -= 1
             continue
         if fill:
-            _sell(lines, n, t, k, left, money)
+            marked[t] = 0.0
+            for m in range(len(members)):
+                marked[t] += _sell(groups, members[m], (t, k), m, (left, money))
         if t + 1 < epochs:
             state[t + 1, 0] = -1
             state[t + 1, 1] = state[t, 1] + (1 if k != before else 0)
-            state[t + 1, 2] = state[t, 2] if k == before else lines.starts[t]
+            state[t + 1, 2] = state[t, 2] if k == before else groups.starts[t]
             t += 1
             continue
         if fill:
-            for e in range(epochs):
-                rungs[at + count, e] = state[e, 0]
-                spend[at + count, e] = money[e, 2]
-            value[at + count] = money[epochs, 0] + money[epochs, 3]
-            sold[at + count] = money[epochs, 1]
+            _write(groups, members, (state, money, marked), at + count, room)
         count += 1
     return count
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _sell(lines: _Lines, n: int, t: int, k: int, left: Floats, money: Floats) -> None:
-    """Sell at rung k in epoch t on every path, from the stock left at depth t to that at depth t + 1."""
+@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def _write(
+    groups: _Groups,
+    members: Integers,
+    path: tuple[Integers, Floats, Floats],
+    at: int,
+    room: tuple[Rungs, Floats, Floats],
+) -> None:
+    """Write a whole price path, with its states, money and markdown by depth, as column ``at``."""
+    state, money, marked = path
+    rungs, value, spend = room
+    epochs = len(marked)
+    for e in range(epochs):
+        rungs[at, e] = state[e, 0]
+        spend[at, e] = marked[e]
+    for m in range(len(members)):
+        short = max(groups.target[members[m]] - money[epochs, m, 1], 0.0)
+        value[at] += money[epochs, m, 0] + money[epochs, m, 2] - groups.short_cost[members[m]] * short
+
+
+@njit(cache=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
+def _sell(groups: _Groups, n: int, at: tuple[int, int], m: int, room: tuple[Floats, Floats]) -> float:
+    """Sell line n, member m of its group, in epoch at[0] at rung at[1] on every path, from depth t to t + 1.
+
+    Returns the expected markdown.
+    """
+    t, k = at
+    left, money = room
+    arrivals = groups.arrivals[n, t]
     units, rest = 0.0, 0.0
-    for s in range(len(lines.weight)):
-        have = left[t, s] + lines.arrivals[n, t]
-        out = min(have, float(lines.demand[n, k, t, s]))
-        left[t + 1, s] = have - out
-        units += lines.weight[s] * out
-        rest += lines.weight[s] * (have - out)
-    money[t + 1, 0] = money[t, 0] + lines.price[n, k] * units
-    money[t + 1, 1] = money[t, 1] + units
-    money[t, 2] = max(lines.regular[n] - lines.price[n, k], 0.0) * units
-    money[t + 1, 3] = lines.salvage[n] * rest
+    for s in range(len(groups.weight)):
+        have = left[t, m, s] + arrivals
+        out = min(have, float(groups.demand[n, k, t, s]))
+        left[t + 1, m, s] = have - out
+        units += groups.weight[s] * out
+        rest += groups.weight[s] * (have - out)
+    price = groups.asked[n, k, t]
+    money[t + 1, m, 0] = money[t, m, 0] + price * units
+    money[t + 1, m, 1] = money[t, m, 1] + units
+    money[t + 1, m, 2] = groups.salvage[n] * rest
+    return float(max(groups.counted_from[n, t] - price, 0.0) * units)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _charge(start: Integers, rung: Rungs, value: Floats, spend: Floats, charges: Charges, cost: Floats) -> None:
+    """Write what each column costs with its charges."""
+    epochs = rung.shape[1]
+    for g in range(len(start) - 1):
+        for c in range(start[g], start[g + 1]):
+            total, before = -value[c], 0
+            for t in range(epochs):
+                k = rung[c, t]
+                total += charges.spend[t] * spend[c, t] + charges.rung[g, t, k]
+                if k != before:
+                    total += charges.change[g, t]
+                before = k
+            cost[c] = total
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _first_least(start: Integers, cost: Floats, place: Integers) -> None:
+    """Write the first column of least cost of each group."""
+    for g in range(len(start) - 1):
+        place[g] = start[g] + np.argmin(cost[start[g] : start[g + 1]])

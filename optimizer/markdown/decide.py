@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
-from optimizer.markdown.columns import Columns, all_columns
-from optimizer.markdown.joint import Choice, JointSettings, solve_joint
-from optimizer.markdown.model import joint_rows
-from optimizer.markdown.problem import MarkdownPlan, MarkdownProblem
-from solvers.outcome import Outcome, relative_gap
+from optimizer.markdown.blocks import Block, Coordination, Decided, RunAll, coordinate, decided, split
+from optimizer.markdown.evaluation import sales_at
+from optimizer.markdown.joint import JointSettings
+from optimizer.markdown.problem import Floats, Integers, MarkdownPlan, MarkdownProblem
+from solvers.outcome import Limit, Outcome, relative_gap
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def here(function: Callable[[S], T], specs: Sequence[S]) -> list[T]:
+    """Run everything in this process."""
+    return [function(spec) for spec in specs]
 
 
 @dataclass(frozen=True)
@@ -21,57 +31,77 @@ class Settings:
     Parameters
     ----------
     most_columns : int
-        Price paths listed per line.
+        Price paths listed per group.
+    block_lines : int
+        Lines decided at once, about.
     joint : JointSettings
     """
 
     most_columns: int = 20_000
+    block_lines: int = 1_000
     joint: JointSettings = field(default_factory=JointSettings)
 
 
-def decide(problem: MarkdownProblem, settings: Settings | None = None) -> Outcome[MarkdownPlan]:
+def decide(problem: MarkdownProblem, settings: Settings | None = None, run_all: RunAll = here) -> Outcome[MarkdownPlan]:
     """
     Return the price paths of most expected revenue and salvage that keep all rules; cost is minus that, minor units.
 
-    The bound holds over all price paths of every line. Only lines with more than ``most_columns`` of them are listed
-    with fewer changes, which ``MarkdownPlan.cut_lines`` counts; for them the bound covers the paths listed.
+    The bound holds over all price paths of every group. Only groups with more than ``most_columns`` of them are listed
+    with fewer changes, which ``MarkdownPlan.cut_groups`` counts; for them the bound covers the paths listed.
     """
     settings = settings or Settings()
     if not problem.lines:
-        return Outcome(_plan(problem, _no_columns(problem), None), "optimal", 0.0, 0.0, 0.0)
-    columns = all_columns(problem, settings.most_columns)
-    choice = solve_joint(problem, columns, joint_rows(problem, columns), settings.joint)
-    gap = relative_gap(choice.cost, choice.bound)
-    proved = gap <= settings.joint.gap
-    plan = _plan(problem, columns, choice)
-    if proved:
-        return Outcome(plan, "optimal", choice.cost, choice.bound, gap)
-    return Outcome(plan, "feasible", choice.cost, choice.bound, gap, choice.limit)
+        return Outcome(_plan(problem, [], [], np.zeros(problem.epochs)), "optimal", 0.0, 0.0, 0.0)
+    places = split(problem, settings.block_lines)
+    parts = [problem.of_places(chosen) for chosen in places]
+    nothing = np.zeros(0, np.int64)
+    free = np.zeros(problem.epochs)
+    blocks = [Block(part, free, nothing, settings.most_columns, settings.joint) for part, _ in parts]
+    shared: Coordination | None = None
+    if len(blocks) > 1 and np.isfinite(problem.budget).any():
+        shared = coordinate(blocks, problem.budget, 0.5 * settings.joint.gap, run_all)
+        blocks = shared.blocks
+    found = run_all(decided, blocks)
+    cost = sum(part.choice.cost for part in found)
+    bound = min(sum(part.choice.bound for part in found) if shared is None else shared.bound, cost)
+    price = found[0].choice.prices.budget if shared is None else shared.price
+    plan = _plan(problem, found, [(chosen, lines) for chosen, (_, lines) in zip(places, parts, strict=True)], price)
+    gap = relative_gap(cost, bound)
+    if gap <= settings.joint.gap:
+        return Outcome(plan, "optimal", cost, bound, gap)
+    return Outcome(plan, "feasible", cost, bound, gap, _limit(found))
 
 
-def _no_columns(problem: MarkdownProblem) -> Columns:
-    nothing = np.zeros(0)
-    rung = np.zeros((0, problem.epochs), np.int8)
-    spend = np.zeros((0, problem.epochs))
-    return Columns(np.zeros(1, np.int64), rung, nothing, spend, nothing, np.zeros(0, np.int64))
+def _limit(found: list[Decided]) -> Limit:
+    """Return what stopped the first block that was stopped."""
+    return next((part.choice.limit for part in found if part.choice.limit != "none"), "none")
 
 
-def _plan(problem: MarkdownProblem, columns: Columns, choice: Choice | None) -> MarkdownPlan:
-    taken = np.zeros(0, np.int64) if choice is None else choice.column
-    today = columns.start[:-1]
-    free = np.maximum.reduceat(columns.value, today) if problem.lines else np.zeros(0)
-    most = np.minimum(problem.rules.most_changes, problem.epochs)
+def _plan(
+    problem: MarkdownProblem, found: list[Decided], where: list[tuple[Integers, Integers]], price: Floats
+) -> MarkdownPlan:
+    """Return the blocks' plans as one; ``where`` gives the places and lines of each block."""
+    rung = np.zeros((problem.lines, problem.epochs), np.int64)
+    alone, labels = np.zeros_like(rung), np.zeros_like(problem.labels)
+    for part, (places, lines) in zip(found, where, strict=True):
+        group = np.unique(problem.group[lines], return_inverse=True)[1]
+        rung[lines], alone[lines] = part.rung[group], part.alone[group]
+        labels[places] = part.choice.prices.labels
+    today = np.zeros_like(rung)
+    locked = problem.rules.fixed[problem.group]
+    today[locked > 0] = locked[locked > 0][:, None]
+    planned, held = sales_at(problem, rung), sales_at(problem, today)
     return MarkdownPlan(
-        rung=columns.rung[taken].astype(np.int64),
-        value=columns.value[taken],
-        value_today=columns.value[today],
-        free_value=free,
-        spend=columns.spend[taken],
-        sold=columns.sold[taken],
-        sold_today=columns.sold[today],
-        label_price=np.zeros_like(problem.labels) if choice is None else choice.prices.labels,
-        budget_price=np.zeros_like(problem.budget) if choice is None else choice.prices.budget,
-        columns=len(columns.value),
-        taken=0 if choice is None else choice.taken,
-        cut_lines=int((columns.most_changes < most).sum()),
+        rung=rung,
+        value=planned.worth(problem),
+        value_today=held.worth(problem),
+        free_value=sales_at(problem, alone).worth(problem),
+        spend=planned.spend,
+        sold=planned.sold.sum(axis=1) @ problem.weight,
+        sold_today=held.sold.sum(axis=1) @ problem.weight,
+        label_price=labels,
+        budget_price=price,
+        columns=sum(part.columns for part in found),
+        blocks=len(found),
+        cut_groups=sum(part.cut_groups for part in found),
     )

@@ -12,7 +12,8 @@ import pandas as pd
 from forecasting.paths import DemandPaths
 from forecasting.price_tables import regular_prices
 from forecasting.prices import log_ratio, mapping_keys, response_draws, steps_at
-from optimizer.markdown.problem import FREE, LONG_AGO, UNLIMITED, LineRules, MarkdownProblem
+from optimizer.markdown.groups import families, family_floors, in_band, price_groups
+from optimizer.markdown.problem import FREE, LONG_AGO, UNLIMITED, GroupRules, MarkdownProblem
 from optimizer.markdown.rules import KEYS, clearance_pairs, earlier_changes, ladder_prices, locked_prices, step_allowed
 from optimizer.plan.exceptions import ExceptionRow
 from optimizer.reorder.position import position
@@ -24,6 +25,8 @@ Integers = npt.NDArray[np.int64]
 Dates = npt.NDArray[np.datetime64]
 # Changes of a line whose rule names no number.
 USUAL_CHANGES = 3
+# Regular prices charged for a unit short of a target that must be met: more than any price brings.
+MUST = 10.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,12 @@ def clearance(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Clearanc
     clock = _clock(world, list(lines["until"]), paths)
     stands = position(world, lines, len(clock.dates))
     stocked = (stands.usable > 0.0) & _priced(paths, lines)
+    least = lines["min_stock"].astype(float).fillna(0.0).to_numpy()
+    few = stocked & (stands.usable < least)
+    if few.any():
+        text = f"{int(few.sum())} clearances have less stock than their rule's min_stock: their prices stay"
+        said = [*said, ExceptionRow("clearance stock", "rule", text, {"lines": int(few.sum())})]
+    stocked &= ~few
     if not stocked.any():
         return None
     if len(clock.dates) > len(paths.dates):
@@ -82,11 +91,20 @@ def clearance(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Clearanc
         text = f"clearance looks {days} days ahead; beyond the forecast its last whole week is repeated"
         said = [*said, ExceptionRow("clearance horizon", "assumed", text, {"days": days})]
     stock, arrivals = stands.usable[stocked], stands.arrivals[stocked]
+    standing = _standing(pairs, lines[stocked], paths)
     lines = lines[stocked].reset_index(drop=True)
     own = _rows(paths, lines["pair"].to_numpy(int))
     lines = _with_prices(world, lines, own)
-    problem = _problem(world, lines, own, clock, (stock, arrivals))
-    return Clearance(world, lines, own, clock, problem, said)
+    prices, more = _ladders(world, lines, standing)
+    problem = _problem(world, prices, own, clock, (stock, arrivals))
+    return Clearance(world, prices.lines, own, clock, problem, [*said, *more])
+
+
+def _standing(pairs: pd.DataFrame, lines: pd.DataFrame, paths: DemandPaths) -> pd.DataFrame:
+    """Return the pairs that are not cleared, with today's price."""
+    assert paths.reference_price is not None
+    other = pairs[["item_id", "location_id"]].assign(price=paths.reference_price[:, 0])
+    return other.drop(other.index[lines["pair"].to_numpy(int)]).query("price > 0")
 
 
 def _priced(paths: DemandPaths, lines: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -131,30 +149,108 @@ def _with_prices(world: World, lines: pd.DataFrame, paths: DemandPaths) -> pd.Da
     return lines.assign(today=today, regular=np.where(regular > 0.0, np.maximum(regular, today), today))
 
 
+@dataclass(frozen=True)
+class _Prices:
+    """Lines with their prices, the group of each, and what each group may ask.
+
+    ladders: prices of each line, falling from today's; those of a group's lines are equal but for today's
+    group: of each line, shape (N,); fixed: rung that a lock asks of each group, shape (G,)
+    fits: whether a group's price keeps competitor bands and families outside the clearance, by rung
+    """
+
+    lines: pd.DataFrame
+    ladders: list[list[float]]
+    group: Integers
+    fixed: Integers
+    fits: list[npt.NDArray[np.bool_]]
+
+
+def _ladders(world: World, lines: pd.DataFrame, standing: pd.DataFrame) -> tuple[_Prices, list[ExceptionRow]]:
+    """Return the prices that lines and groups may ask, and what was said of them."""
+    locked = locked_prices(world)
+    group, said = price_groups(lines, locked)
+    own = ladder_prices(world, lines, lines["today"], lines["regular"])
+    count = int(group.max(initial=-1)) + 1
+    members: list[list[int]] = [[] for _ in range(count)]
+    for n, g in enumerate(group):
+        members[g].append(n)
+    ladders: list[list[float]] = [[] for _ in range(len(lines))]
+    fixed = np.full(count, FREE)
+    keys = list(zip(lines["item_id"], lines["location_id"], strict=True))
+    for g, rows in enumerate(members):
+        asked = next((locked[keys[n]] for n in rows if keys[n] in locked), None)
+        lowest = min(own[n][0] for n in rows)
+        # A clearance has no rises: a lock above today's price keeps today's.
+        lock = {asked} if asked is not None and asked < lowest else set()
+        common = sorted(_of_all([own[n][1:] for n in rows], lowest) | lock, reverse=True)
+        for n in rows:
+            ladders[n] = [own[n][0], *common]
+        if asked is not None:
+            fixed[g] = 1 + common.index(asked) if lock else 0
+    fits, words = _fitting(world, lines, ladders, (members, standing, fixed))
+    return _Prices(lines, ladders, group, fixed, fits), [*said, *words]
+
+
+def _of_all(ladders: list[list[float]], lowest: float) -> set[float]:
+    """Return the prices below ``lowest`` that stand on every ladder."""
+    return {price for price in set.intersection(*map(set, ladders)) if price < lowest}
+
+
+def _fitting(
+    world: World,
+    lines: pd.DataFrame,
+    ladders: list[list[float]],
+    groups: tuple[list[list[int]], pd.DataFrame, Integers],
+) -> tuple[list[npt.NDArray[np.bool_]], list[ExceptionRow]]:
+    """Return which rungs of each group keep the bands and families of all its lines, and what was said of bands."""
+    members, standing, fixed = groups
+    near, said = in_band(world, lines, ladders)
+    floor = family_floors(world, lines, standing)
+    fits = []
+    for g, rows in enumerate(members):
+        good = np.logical_and.reduce([near[n] & (np.asarray(ladders[n]) >= floor[n] - 1e-9) for n in rows])
+        good[0] = True
+        if fixed[g] != FREE:
+            good[fixed[g]] = True
+        fits.append(good)
+    return fits, said
+
+
 def _problem(
-    world: World, lines: pd.DataFrame, paths: DemandPaths, clock: Clock, stock: tuple[Floats, Floats]
+    world: World, prices: _Prices, paths: DemandPaths, clock: Clock, stock: tuple[Floats, Floats]
 ) -> MarkdownProblem:
-    digits = minor_digits(world.policy.currency)
-    minor = 10**digits
-    ladders, fixed = _locked(world, lines, ladder_prices(world, lines, lines["today"], lines["regular"]))
-    price = np.full((len(lines), max(map(len, ladders))), np.nan)
-    for n, prices in enumerate(ladders):
-        price[n, : len(prices)] = prices
-    step = paths.unit_step
+    lines, minor, step = prices.lines, 10 ** minor_digits(world.policy.currency), paths.unit_step
+    price = np.full((len(lines), max(map(len, prices.ladders))), np.nan)
+    for n, own in enumerate(prices.ladders):
+        price[n, : len(own)] = own
     salvage = lines["salvage_value"].fillna(lines["item_salvage"]).astype(float).fillna(0.0).to_numpy()
     places, place = np.unique(lines["location_id"].to_numpy(str), return_inverse=True)
     arrivals = np.zeros((len(lines), len(clock.starts)))
     np.add.at(arrivals.T, clock.epoch, stock[1].T)
+    arrivals = np.floor(arrivals / step[:, None] + 1e-9)
+    rules = _rules(world, prices, clock)
+    regular, on_hand = lines["regular"].to_numpy(float), np.floor(stock[0] / step + 1e-9)
+    open_epochs = np.arange(len(clock.starts)) < rules.epochs[prices.group][:, None]
+    share = lines["sell_through"].astype(float).fillna(0.0).to_numpy()
+    charge = np.where(lines["hardness"] == "hard", MUST, world.policy.sell_through_cost)
+    demand, asked, counted_from = _demand(world, lines, paths, price, clock)
+    pairs, content = families(world, lines, prices.group)
     return MarkdownProblem(
-        demand=_demand(paths, price, clock, _last_period(world, lines)),
+        demand=demand,
         weight=paths.weights,
         price=price * minor * step[:, None],
-        rungs=np.array([len(prices) for prices in ladders], np.int64),
-        regular=lines["regular"].to_numpy(float) * minor * step,
+        asked=asked * minor * step[:, None, None],
+        counted_from=counted_from * minor * step[:, None],
         salvage=salvage * minor * step,
-        stock=np.floor(stock[0] / step + 1e-9),
-        arrivals=np.floor(arrivals / step[:, None] + 1e-9),
-        rules=_rules(world, lines, ladders, fixed, clock),
+        stock=on_hand,
+        arrivals=arrivals,
+        target=share * (on_hand + (arrivals * open_epochs).sum(axis=1)),
+        short_cost=charge * regular * minor * step,
+        group=prices.group,
+        rungs=np.array([len(fits) for fits in prices.fits], np.int64),
+        rules=rules,
+        families=pairs,
+        content=content * step,
         starts=clock.starts,
         place=place.astype(np.int64),
         labels=_labels(world, places, clock, lines),
@@ -167,61 +263,85 @@ def _last_period(world: World, lines: pd.DataFrame) -> Integers:
     return np.array([world.periods.between(world.plan_date, day) for day in lines["until"]], np.int64)
 
 
-def _locked(world: World, lines: pd.DataFrame, ladders: list[list[float]]) -> tuple[list[list[float]], Integers]:
-    """Return the prices with locked ones among them, and the rung each lock asks for."""
-    locked = locked_prices(world)
-    fixed = np.full(len(lines), FREE)
-    result = []
-    for n, (row, prices) in enumerate(zip(rows_of(lines), ladders, strict=True)):
-        price = locked.get((row.item_id, row.location_id))
-        if price is not None:
-            # A clearance has no rises: a lock above today's price keeps today's.
-            prices = sorted({*prices, min(price, prices[0])}, reverse=True)
-            fixed[n] = prices.index(min(price, prices[0]))
-        result.append(prices)
-    return result, fixed
+def _demand(
+    world: World, lines: pd.DataFrame, paths: DemandPaths, price: Floats, clock: Clock
+) -> tuple[npt.NDArray[np.int32], Floats, Floats]:
+    """Return demand at every rung, what is asked, and from which price markdown is counted.
 
-
-def _demand(paths: DemandPaths, price: Floats, clock: Clock, last: Integers) -> npt.NDArray[np.int32]:
-    """Return demand in steps at every rung and epoch on every path, shape (N, K, T, S).
-
-    At rung 0 it is the paths' own; a planned promotion below a rung's price keeps its price.
+    Shapes (N, K, T, S) in steps, (N, K, T) and (N, T) in money per unit. At rung 0 demand is the paths' own; a planned
+    promotion below a rung's price keeps its price. Days of an epoch weigh by what they are expected to sell.
     """
     assert paths.reference_price is not None and paths.response is not None
     steps = np.ascontiguousarray(paths.steps[:, :, clock.source], np.int32)
+    last = _last_period(world, lines)
     steps[np.broadcast_to(np.arange(len(clock.dates)) > last[:, None, None], steps.shape)] = 0
     reference = paths.reference_price[:, clock.source]
     draws = response_draws(paths.response, steps.shape[1], paths.seed)
     keys = mapping_keys(paths.item_id, paths.location_id, paths.seed)
     first = np.searchsorted(clock.epoch, np.arange(len(clock.starts)))
-    result = np.zeros((len(steps), price.shape[1], len(first), steps.shape[1]), np.int32)
+    shape = (len(steps), price.shape[1], len(first))
+    result, asked = np.zeros((*shape, steps.shape[1]), np.int32), np.zeros(shape)
     for k in range(price.shape[1]):
-        asked = reference if k == 0 else np.minimum(price[:, k : k + 1], reference)
-        moved = steps_at(steps, log_ratio(asked, reference), draws, keys)
+        at = reference if k == 0 else np.minimum(price[:, k : k + 1], reference)
+        moved = steps_at(steps, log_ratio(at, reference), draws, keys)
         result[:, k] = np.add.reduceat(moved, first, axis=2).transpose(0, 2, 1)
-    return result
+        asked[:, k] = _by_epoch(at, moved.mean(axis=1), first)
+    regular = np.broadcast_to(lines["regular"].to_numpy(float)[:, None], reference.shape)
+    if not world.policy.markdown_budget_covers_promotions:
+        regular = np.where(_promoted(world, lines, clock.dates), reference, regular)
+    return result, asked, _by_epoch(regular, steps.mean(axis=1), first)
 
 
-def _rules(world: World, lines: pd.DataFrame, ladders: list[list[float]], fixed: Integers, clock: Clock) -> LineRules:
-    rungs, digits = max(map(len, ladders)), minor_digits(world.policy.currency)
-    allowed = np.zeros((len(lines), rungs, rungs), bool)
+def _promoted(world: World, lines: pd.DataFrame, dates: Dates) -> npt.NDArray[np.bool_]:
+    """Return on which days a planned promotion takes something off the price of each line, shape (N, P)."""
+    table = world.frame("promotions")
+    table = table[table["discount"] > 0].dropna(subset=["from_date", "to_date"])
+    runs = table.merge(lines[KEYS].assign(line=np.arange(len(lines))), on=KEYS)
+    promoted = np.zeros((len(lines), len(dates)), bool)
+    days = dates.astype("datetime64[D]")
+    for row in rows_of(runs):
+        promoted[row.line] |= (days >= np.datetime64(row.from_date)) & (days <= np.datetime64(row.to_date))
+    return promoted
+
+
+def _by_epoch(values: Floats, weights: Floats, first: Integers) -> Floats:
+    """Return the mean of each epoch's periods by their weights, shape (N, T)."""
+    weights = weights + 1e-9
+    return np.asarray(np.add.reduceat(values * weights, first, axis=1) / np.add.reduceat(weights, first, axis=1))
+
+
+def _rules(world: World, prices: _Prices, clock: Clock) -> GroupRules:
+    """Return the rules of the groups: of each rule the strictest of a group's lines."""
+    lines, digits = prices.lines, minor_digits(world.policy.currency)
+    rungs, count = max(map(len, prices.ladders)), len(prices.fits)
+    allowed = np.zeros((count, rungs, rungs), bool)
+    for g, fits in enumerate(prices.fits):
+        allowed[g, : len(fits), : len(fits)] = fits[None, :]
     for n, row in enumerate(rows_of(lines)):
-        size = len(ladders[n])
-        allowed[n, :size, :size] = step_allowed(ladders[n], row.min_step, row.max_step, digits)
+        size, g = len(prices.ladders[n]), prices.group[n]
+        allowed[g, :size, :size] &= step_allowed(prices.ladders[n], row.min_step, row.max_step, digits)
     earlier = earlier_changes(world, lines)
     most = lines["max_changes"].astype(float).fillna(USUAL_CHANGES).to_numpy() - earlier["changes"].to_numpy()
     since = [LONG_AGO if day is None or pd.isna(day) else (world.plan_date - day).days for day in earlier["last"]]
     begins = [world.plan_date + timedelta(days=int(day)) for day in clock.starts]
     can = [[pd.isna(day) or begin >= day for begin in begins] for day in lines["no_touch_until"]]
-    epochs = clock.epoch[_last_period(world, lines)] + 1
-    return LineRules(
+    by_line = pd.DataFrame(
+        {
+            "most": np.maximum(most, 0),
+            "between": lines["min_days_between"].astype(float).fillna(0).to_numpy(),
+            "since": since,
+            "epochs": clock.epoch[_last_period(world, lines)] + 1,
+        }
+    )
+    found = by_line.groupby(prices.group)
+    return GroupRules(
         allowed,
-        np.array(can, bool).reshape(len(lines), len(begins)),
-        np.maximum(most, 0).astype(np.int64),
-        lines["min_days_between"].astype(float).fillna(0).to_numpy().astype(np.int64),
-        np.array(since, np.int64),
-        epochs.astype(np.int64),
-        fixed,
+        np.array([np.all([can[n] for n in rows], axis=0) for rows in found.indices.values()], bool),
+        found["most"].min().to_numpy(np.int64),
+        found["between"].max().to_numpy(np.int64),
+        found["since"].min().to_numpy(np.int64),
+        found["epochs"].max().to_numpy(np.int64),
+        prices.fixed,
     )
 
 

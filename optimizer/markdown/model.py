@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.markdown.columns import Columns
-from optimizer.markdown.problem import Flags, Floats, Integers, MarkdownProblem
+from optimizer.markdown.columns import Charges, Columns
+from optimizer.markdown.problem import Floats, Integers, MarkdownProblem
 from solvers.model import Bounds, Model, SealedModel, Triplets
 
 
@@ -21,19 +21,61 @@ class JointRows:
     labels : array, shape (L, T)
     budget : array, shape (T,)
         Both infinite where there is no row.
+    family : array, shape (F, T)
     """
 
     labels: Floats
     budget: Floats
+    family: Floats
+
+    def zero(self) -> Prices:
+        """Return prices of nothing."""
+        return Prices(np.zeros_like(self.labels), np.zeros_like(self.budget), np.zeros_like(self.family))
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices on the joint rows: ``labels`` (L, T), ``budget`` (T,), ``family`` (F, T), minor units, at least 0."""
+
+    labels: Floats
+    budget: Floats
+    family: Floats
+
+    def mixed(self, other: Prices, share: float) -> Prices:
+        """Return these prices by ``share`` and the others for the rest."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Prices(*(share * mine + (1.0 - share) * theirs for mine, theirs in pairs))
+
+    def worth(self, rows: JointRows) -> float:
+        """Return what the right-hand sides are worth."""
+        parts = zip(vars(self).values(), vars(rows).values(), strict=True)
+        return sum(float((price[price > 0.0] * limit[price > 0.0]).sum()) for price, limit in parts)
 
 
 def joint_rows(problem: MarkdownProblem, columns: Columns) -> JointRows:
     """Return the limits, raised to what locked prices and today's prices need."""
     today = columns.start[:-1]
-    needed = np.zeros_like(problem.labels)
-    np.add.at(needed, problem.place, columns.changes(today))
-    spent = columns.spend[today].sum(axis=0)
-    return JointRows(np.maximum(problem.labels, needed), np.maximum(problem.budget, spent))
+    used, spent, dearer = usage(problem, columns, today)
+    return JointRows(np.maximum(problem.labels, used), np.maximum(problem.budget, spent), np.maximum(dearer, 0.0))
+
+
+def usage(problem: MarkdownProblem, columns: Columns, chosen: Integers) -> tuple[Floats, Floats, Floats]:
+    """Return labels (L, T) and markdown (T,) a column per group takes, and (F, T) how much dearer larger packs are."""
+    used = problem.labels_needed().T @ columns.changes(chosen)
+    rung = columns.rung[chosen][problem.group].astype(np.int64)
+    rate = np.take_along_axis(problem.price, rung, axis=1) / problem.content[:, None]
+    smaller, larger = problem.families.T
+    return used, columns.spend[chosen].sum(axis=0), rate[larger] - rate[smaller]
+
+
+def charges_of(problem: MarkdownProblem, prices: Prices) -> Charges:
+    """Return what the prices charge a column for."""
+    standing = np.zeros((problem.groups, problem.epochs, problem.price.shape[1]))
+    rate = np.nan_to_num(problem.price) / problem.content[:, None]
+    for (smaller, larger), price in zip(problem.families, prices.family, strict=True):
+        standing[problem.group[larger]] += price[:, None] * rate[larger]
+        standing[problem.group[smaller]] -= price[:, None] * rate[smaller]
+    return Charges(problem.labels_needed() @ prices.labels, prices.budget, standing)
 
 
 def markdown_model(
@@ -46,40 +88,74 @@ def markdown_model(
         take[c]  x_c in {0,1}, or [0,1] without ``integer``
     Model
         min  - sum_c value_c x_c
-        s.t. sum_{c of n} x_c = 1                   (choose)
-             sum_{c at l} change_ct x_c <= L_lt     (labels)
-             sum_c spend_ct x_c <= B_t              (budget)
+        s.t. sum_{c of g} x_c = 1                              (choose)
+             sum_g u_gl sum_{c of g} change_ct x_c <= L_lt     (labels)
+             sum_c spend_ct x_c <= B_t                         (budget)
+             sum_{c of j} p_j,k_ct / v_j x_c - sum_{c of i} p_i,k_ct / v_i x_c <= R_ijt   (family)
 
     Parameters
     ----------
     chosen : integer array
-        Numbers of the columns; each line must have at least one.
+        Numbers of the columns; each group must have at least one.
     """
-    line = columns.line[chosen]
+    group = columns.group[chosen]
     count = np.arange(len(chosen))
     model = Model()
     model.add_variables(
-        "take", {"line": line, "column": chosen - columns.start[line]}, -columns.value[chosen],
+        "take", {"group": group, "column": chosen - columns.start[group]}, -columns.value[chosen],
         Bounds(0.0, 1.0, integer),
     )  # fmt: skip
-    ones = Triplets(line, count, np.ones(len(chosen)))
-    model.add_rows("choose", {"line": np.arange(problem.lines)}, ones, 1.0, 1.0)
+    ones = Triplets(group, count, np.ones(len(chosen)))
+    model.add_rows("choose", {"group": np.arange(problem.groups)}, ones, 1.0, 1.0)
     limited = np.isfinite(rows.labels)
-    labels = _label_entries(columns, chosen, problem.place[line], limited)
     where, when = np.nonzero(limited)
+    labels = _label_entries(problem, columns, chosen, rows)
     model.add_rows("labels", {"place": where, "epoch": when}, labels, -np.inf, rows.labels[limited])
     weeks = np.flatnonzero(np.isfinite(rows.budget))
     spend = columns.spend[chosen][:, weeks]
     taken, week = np.nonzero(spend)
     budget = Triplets(week, taken, spend[taken, week])
     model.add_rows("budget", {"epoch": weeks}, budget, -np.inf, rows.budget[weeks])
+    if len(problem.families):
+        pair, when = (part.ravel() for part in np.indices(rows.family.shape))
+        model.add_rows(
+            "family", {"pair": pair, "epoch": when}, _family_entries(problem, columns, chosen), -np.inf,
+            rows.family.ravel(),
+        )  # fmt: skip
     return model.seal()
 
 
-def _label_entries(columns: Columns, chosen: Integers, place: Integers, limited: Flags) -> Triplets:
-    """Return the changes of the chosen columns, at the places (chosen,) given, in the rows of limited labels."""
+def _label_entries(problem: MarkdownProblem, columns: Columns, chosen: Integers, rows: JointRows) -> Triplets:
+    """Return what the changes of the chosen columns take of the limited labels."""
+    limited = np.isfinite(rows.labels)
     number = np.cumsum(limited).reshape(limited.shape) - 1
+    needed = problem.labels_needed()
     changed, epoch = np.nonzero(columns.changes(chosen))
-    kept = limited[place[changed], epoch]
-    changed, epoch = changed[kept], epoch[kept]
-    return Triplets(number[place[changed], epoch], changed, np.ones(len(changed)))
+    group = columns.group[chosen][changed]
+    entries = []
+    for step in range(int((needed > 0.0).sum(axis=1).max(initial=0))):
+        # The step-th place of each group; nearly all have one.
+        order = np.argsort(needed <= 0.0, axis=1, kind="stable")[:, step]
+        place = order[group]
+        kept = (needed[group, place] > 0.0) & limited[place, epoch]
+        entries.append((number[place, epoch][kept], changed[kept], needed[group, place][kept]))
+    if not entries:
+        return Triplets(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    return Triplets(*(np.concatenate(part) for part in zip(*entries, strict=True)))
+
+
+def _family_entries(problem: MarkdownProblem, columns: Columns, chosen: Integers) -> Triplets:
+    """Return the price per content of the chosen columns in the rows of their families."""
+    group, rung = columns.group[chosen], columns.rung[chosen].astype(np.int64)
+    rows, taken, values = [], [], []
+    for pair, lines in enumerate(problem.families):
+        if problem.group[lines[0]] == problem.group[lines[1]]:
+            continue
+        for n, sign in zip(lines, (-1.0, 1.0), strict=True):
+            own = np.flatnonzero(group == problem.group[n])
+            rows.append(np.tile(pair * problem.epochs + np.arange(problem.epochs), len(own)))
+            taken.append(np.repeat(own, problem.epochs))
+            values.append(sign * problem.price[n, rung[own]].ravel() / problem.content[n])
+    if not rows:
+        return Triplets(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    return Triplets(np.concatenate(rows), np.concatenate(taken), np.concatenate(values))

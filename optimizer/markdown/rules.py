@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ USUAL_WEEKS = 8
 _SCOPES = {"item": "item_id", "group": "price_group", "category": "category"}
 _RULES = [
     "ladder_id", "min_step", "max_step", "max_changes", "min_days_between", "no_touch_until", "exit_on",
-    "salvage_value", "sell_through", "competitor_band",
+    "salvage_value", "sell_through", "hardness", "competitor_band", "min_stock", "ending",
 ]  # fmt: skip
 NEEDED = ("prices", "price_ladders", "markdown_rules")
 _STEP_TOLERANCE = 1e-9
@@ -90,9 +91,6 @@ def _said(lines: pd.DataFrame, open_end: pd.Series, past: pd.Series) -> list[Exc
     if past.any():
         text = f"{int(past.sum())} clearances have passed their exit date: their prices stay"
         rows.append(ExceptionRow("clearance over", "skipped", text, {"lines": int(past.sum())}))
-    for column, words in (("sell_through", "sell-through targets"), ("competitor_band", "competitor bands")):
-        if lines[column].notna().any():
-            rows.append(ExceptionRow(f"clearance {column}", "skipped", f"{words} are not planned with yet", {}))
     return rows
 
 
@@ -111,16 +109,21 @@ def ladder_prices(world: World, lines: pd.DataFrame, today: pd.Series, regular: 
     digits = minor_digits(world.policy.currency)
     ladders = dict(iter(world.frame("price_ladders").groupby("ladder_id")))
     result = []
-    for ladder, now, usual in zip(lines["ladder_id"], today, regular, strict=True):
+    for ladder, ending, now, usual in zip(lines["ladder_id"], lines["ending"], today, regular, strict=True):
         rungs = ladders.get(ladder)
-        asked = [] if rungs is None else [_asked(row, usual, digits) for row in rows_of(rungs)]
+        asked = [] if rungs is None else [_asked(row, usual, ending, digits) for row in rows_of(rungs)]
         lower = {price for price in asked if 0.0 < price < now - 0.5 * 10.0**-digits}
         result.append([float(now), *sorted(lower, reverse=True)])
     return result
 
 
-def _asked(row: Any, regular: float, digits: int) -> float:
-    price = float(row.price) if not pd.isna(row.price) else float(row.share_of_regular) * regular
+def _asked(row: Any, regular: float, ending: float, digits: int) -> float:
+    if not pd.isna(row.price):
+        return round(float(row.price), digits)
+    price = float(row.share_of_regular) * regular
+    if not pd.isna(ending):
+        # Half a minor unit is granted: 6.99 as a share of 13.98 must not fall to 5.99.
+        price = math.floor(price - ending + 0.5 * 10.0**-digits) + ending
     return round(price, digits)
 
 

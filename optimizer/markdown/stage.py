@@ -12,12 +12,13 @@ import pandas as pd
 from forecasting.paths import DemandPaths
 from forecasting.price_tables import reference_prices
 from forecasting.prices import PriceResponse
-from optimizer.markdown.decide import Settings, decide
+from optimizer.markdown.blocks import RunAll
+from optimizer.markdown.decide import Settings, decide, here
 from optimizer.markdown.inputs import Clearance, clearance
 from optimizer.markdown.joint import JointSettings
 from optimizer.markdown.problem import MarkdownPlan
 from optimizer.markdown.rules import clearance_pairs, locked_prices, missing_tables
-from optimizer.markdown.words import joint_exceptions, price_lines
+from optimizer.markdown.words import joint_exceptions, lines_left_alone, price_lines
 from optimizer.plan.exceptions import ExceptionRow
 from optimizer.plan.ids import stable_id
 from scenarios.schema import declared
@@ -61,7 +62,9 @@ def clearance_horizon(world: World, pairs: pd.DataFrame) -> int:
     return max((1 + world.periods.between(world.plan_date, day) for day in lines["until"]), default=0)
 
 
-def plan_prices(world: World, pairs: pd.DataFrame, paths: DemandPaths, response: PriceResponse) -> PricesOfTheDay:
+def plan_prices(
+    world: World, pairs: pd.DataFrame, paths: DemandPaths, response: PriceResponse, run_all: RunAll = here
+) -> PricesOfTheDay:
     """Return today's price changes.
 
     pairs: columns item_id and location_id; paths and response: of the pairs, in their order. Paths without a reference
@@ -84,7 +87,7 @@ def plan_prices(world: World, pairs: pd.DataFrame, paths: DemandPaths, response:
     if given is None:
         return _nothing(reference, clearance_pairs(world, pairs)[1])
     settings = Settings(joint=JointSettings(nodes=world.policy.node_limit))
-    outcome = decide(given.problem, settings)
+    outcome = decide(given.problem, settings, run_all)
     plan = outcome.required()
     lines = price_lines(given, plan)
     today = lines[lines["valid_from"] == world.plan_date]
@@ -93,7 +96,7 @@ def plan_prices(world: World, pairs: pd.DataFrame, paths: DemandPaths, response:
         reference,
         {
             "price_changes": today[list(declared()["price_changes"].names)].reset_index(drop=True),
-            "explanations": lines[_EXPLAINED].reset_index(drop=True),
+            "explanations": pd.concat([lines[_EXPLAINED], lines_left_alone(given, plan)], ignore_index=True),
             "costs": _costs(given, plan, today),
         },
         _proof(given, outcome),
@@ -160,13 +163,15 @@ def _proof(given: Clearance, outcome: Outcome[MarkdownPlan]) -> dict[str, Any]:
         "unit": given.world.policy.currency,
         "covers": (
             "minus the expected revenue and salvage until the exits; the bound holds over every price path that keeps"
-            " the lines' rules, all labels and the markdown budget, for price paths fixed today"
+            " the lines' rules, price groups, families, all labels and the markdown budget, for price paths fixed today"
         ),
         "lines": problem.lines,
         "paths": len(problem.weight),
         "weeks": problem.epochs,
         "price_paths": plan.columns,
-        "lines_with_fewer_changes": plan.cut_lines,
+        "blocks": plan.blocks,
+        "groups": problem.groups,
+        "lines_with_fewer_changes": plan.cut_groups,
         "at_todays_prices": round(-float(plan.value_today.sum()) / minor, 6),
         "prices": {
             "label": round(float(plan.label_price.max(initial=0.0)) / minor, 6),

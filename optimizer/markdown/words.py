@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from optimizer.markdown.inputs import Clearance
+from optimizer.markdown.neighbours import neighbours
 from optimizer.markdown.problem import FREE, MarkdownPlan
 from optimizer.plan.exceptions import ExceptionRow
 from optimizer.plan.ids import stable_id
 from scenarios.money import shown
 
+# Less than this of a unit short of a target is rounding.
+_WHOLE = 0.1
 _COLUMNS = ["line", "line_id", "item_id", "location_id", "valid_from", "old_price", "new_price", "reason", "text",
             "numbers", "money"]  # fmt: skip
 
@@ -24,8 +27,58 @@ def price_lines(given: Clearance, plan: MarkdownPlan) -> pd.DataFrame:
 
     ``line`` is the row of the clearance; ``money`` what the path brings above today's price, minor units.
     """
-    rows = [_line(given, plan, int(n)) for n in np.flatnonzero(plan.rung.any(axis=1))]
+    beside = neighbours(given.problem, plan.rung)
+    changed = np.flatnonzero(plan.rung.any(axis=1))
+    rows = [_line(given, plan, int(n), beside[n]) for n in changed]
     return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def lines_left_alone(given: Clearance, plan: MarkdownPlan) -> pd.DataFrame:
+    """Return rows for ``explanations`` of the lines whose price stays until the exit: why, in words and numbers."""
+    beside = neighbours(given.problem, plan.rung)
+    rows = [_left_alone(given, plan, int(n), beside[n]) for n in np.flatnonzero(~plan.rung.any(axis=1))]
+    return pd.DataFrame(rows, columns=["line_id", "text", "numbers", "money"])
+
+
+def _left_alone(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[str, Any]]) -> dict[str, Any]:
+    row, currency = given.lines.iloc[n], given.world.policy.currency
+    numbers = {**_numbers(given, plan, n, []), "neighbours": _shown(given, n, beside)}
+    what = f"The price of {row['item_id']} at {row['location_id']} stays at {row['today']:.2f} {currency}"
+    rules, g = given.problem.rules, given.problem.group[n]
+    lost = round(float(plan.free_value[n] - plan.value[n]))
+    gain = 0.0 if len(beside) < 2 else beside[1]["value"] - beside[0]["value"]
+    if rules.fixed[g] != FREE:
+        why = "the planner locked it."
+    elif given.problem.rungs[g] == 1:
+        why = "its ladder has no price below it."
+    elif rules.most_changes[g] == 0:
+        why = "it has had as many changes as its rule allows."
+    elif lost > 0:
+        why = f"labels and budget went where they bring more; a lower price would bring {shown(lost, currency)} more."
+    elif gain > 0.5:
+        why = "its rules leave no lower price that brings more: steps, dates or bands."
+    else:
+        price = numbers["neighbours"][-1]["price"]
+        why = f"{price:.2f} until {numbers['exit']} would bring {shown(round(-gain), currency)} less."
+    identity = stable_id("price", row["item_id"], row["location_id"], given.world.plan_date)
+    return {
+        "line_id": identity,
+        "text": f"{what}: {why}",
+        "numbers": json.dumps(numbers, ensure_ascii=False),
+        "money": 0,
+    }
+
+
+def _shown(given: Clearance, n: int, beside: list[dict[str, Any]]) -> list[dict[str, float]]:
+    """Return the neighbours with price and value in money and sales in units."""
+    step, minor = given.paths.unit_step[n], given.minor
+    result = []
+    for entry in beside:
+        figures = {"price": given.problem.price[n, entry["rung"]] / minor / step}
+        figures |= {name: value * step for name, value in entry.items() if name.startswith("sold")}
+        figures |= {name: value / minor for name, value in entry.items() if name.startswith("value")}
+        result.append({name: round(float(value), 6) for name, value in figures.items()})
+    return result
 
 
 def path_of(given: Clearance, plan: MarkdownPlan, n: int) -> list[tuple[date, float]]:
@@ -40,13 +93,13 @@ def path_of(given: Clearance, plan: MarkdownPlan, n: int) -> list[tuple[date, fl
     return changes
 
 
-def _line(given: Clearance, plan: MarkdownPlan, n: int) -> dict[str, Any]:
+def _line(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[str, Any]]) -> dict[str, Any]:
     row = given.lines.iloc[n]
     changes = path_of(given, plan, n)
     first, price = changes[0]
-    numbers = _numbers(given, plan, n, changes)
+    numbers = {**_numbers(given, plan, n, changes), "neighbours": _shown(given, n, beside)}
     gain = round(float(plan.value[n] - plan.value_today[n]))
-    locked = given.problem.rules.fixed[n] != FREE and first == given.world.plan_date
+    locked = given.problem.rules.fixed[given.problem.group[n]] != FREE and first == given.world.plan_date
     reason = "locked by the planner" if locked else _reason(numbers)
     return {
         "line": n,
@@ -68,7 +121,7 @@ def _numbers(given: Clearance, plan: MarkdownPlan, n: int, changes: list[tuple[d
     problem, step, minor = given.problem, given.paths.unit_step[n], given.minor
     response = given.paths.response
     assert response is not None
-    there = problem.stock[n] + problem.arrivals[n, : problem.rules.epochs[n]].sum()
+    there = problem.stock[n] + problem.arrivals[n, : problem.rules.epochs[problem.group[n]]].sum()
     figures = {
         "stock": there * step,
         "price_today": given.lines["today"].iloc[n],
@@ -82,6 +135,8 @@ def _numbers(given: Clearance, plan: MarkdownPlan, n: int, changes: list[tuple[d
         "value_without_joint_rules": plan.free_value[n] / minor,
         "elasticity": response.elasticity[n],
         "elasticity_deviation": response.deviation[n],
+        "sell_through_target": problem.target[n] * step,
+        "short_of_target": max(problem.target[n] - plan.sold[n], 0.0) * step,
         "label_price": plan.label_price[problem.place[n]].max(initial=0.0) / minor,
         "budget_price": plan.budget_price.max(initial=0.0),
     }
@@ -110,6 +165,13 @@ def _text(given: Clearance, numbers: dict[str, Any], changes: list[tuple[date, f
         f"That brings {shown(gain, currency)} more, at an elasticity of {numbers['elasticity']:.1f}"
         f" ± {numbers['elasticity_deviation']:.1f} ({numbers['elasticity_from']}).",
     ]
+    if len(numbers["neighbours"]) > 1:
+        parts.append(_beside(numbers, price))
+    if numbers["short_of_target"] > _WHOLE:
+        parts.append(
+            f"The sell-through target of {numbers['sell_through_target']:,.0f} is missed by"
+            f" {numbers['short_of_target']:,.1f}."
+        )
     later = ", ".join(f"{price:.2f} from {day}" for day, price in changes[1:])
     if later:
         parts.append(f"Planned to follow, decided anew by then: {later}.")
@@ -117,6 +179,16 @@ def _text(given: Clearance, numbers: dict[str, Any], changes: list[tuple[date, f
     if lost > 0.005:
         parts.append(f"Without labels and budget that tie it to others it would bring {lost:,.2f} {currency} more.")
     return " ".join(parts)
+
+
+def _beside(numbers: dict[str, Any], price: float) -> str:
+    """Return what the prices beside the decided one would sell and earn, held from then on."""
+    told = [
+        f"{entry['price']:.2f} {'(decided) ' if abs(entry['price'] - price) < 5e-7 else ''}sells {entry['sold']:,.0f}"
+        f" ({entry['sold_low']:,.0f} to {entry['sold_high']:,.0f}) for {entry['value']:,.2f}"
+        for entry in numbers["neighbours"]
+    ]
+    return f"Held until the exit, {', '.join(told)}."
 
 
 def joint_exceptions(given: Clearance, plan: MarkdownPlan) -> list[ExceptionRow]:
@@ -137,10 +209,35 @@ def joint_exceptions(given: Clearance, plan: MarkdownPlan) -> list[ExceptionRow]
         weeks = ", ".join(str(week) for week in given.clock.weeks[over])
         text = f"today's prices alone spend more markdown than the budget of {weeks}: it cannot be kept"
         rows.append(ExceptionRow("markdown budget", "shortfall", text, {"weeks": int(over.sum())}))
+    rows.extend(_missed_targets(given, plan))
     response = given.paths.response
     assert response is not None
     thin = int(np.isin(response.source, ["mostly the prior", "mostly its category"]).sum())
     if thin:
         text = f"{thin} clearance lines have little price history: their response is that of category or prior"
         rows.append(ExceptionRow("clearance response", "assumed", text, {"lines": thin}))
+    return rows
+
+
+def _missed_targets(given: Clearance, plan: MarkdownPlan) -> list[ExceptionRow]:
+    """Return the sell-through targets that must be met and are not, by as much as a tenth of a step."""
+    problem = given.problem
+    short = problem.target - plan.sold
+    missed = np.flatnonzero((given.lines["hardness"] == "hard").to_numpy() & (short > _WHOLE))
+    rows = []
+    for n in missed:
+        row, step = given.lines.iloc[n], given.paths.unit_step[n]
+        text = (
+            f"{row['item_id']} at {row['location_id']} must sell {problem.target[n] * step:,.0f} by {row['until']} and"
+            f" is expected to sell {plan.sold[n] * step:,.1f}: no price that its ladder, rules, labels and budget leave"
+            " sells more; give it a lower rung, more changes or a later exit"
+        )
+        rows.append(
+            ExceptionRow(
+                f"sell-through {row['item_id']} {row['location_id']}",
+                "shortfall",
+                text,
+                {"short": float(short[n] * step)},
+            )
+        )
     return rows

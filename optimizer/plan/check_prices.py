@@ -106,37 +106,59 @@ def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
     world = evidence.world
     items = world.frame("items").set_index("item_id")
     rules = world.frame("markdown_rules")
-    stocked = set(map(tuple, world.frame("stock").query("on_hand > 0")[_KEYS].to_numpy()))
+    stock = world.frame("stock").groupby(_KEYS)["on_hand"].sum().to_dict()
     ladders = dict(iter(world.frame("price_ladders").groupby("ladder_id")))
     facts = price_facts(world, evidence.frame(_TABLE))
-    locked = _locked(world)
+    by_hand = _by_hand(world, items)
     for row in rows_of(evidence.frame(_TABLE)):
-        rule = _rule(rules, items, row.item_id)
+        rule = rule_of(rules, items, row.item_id)
         if rule is None:
             yield Violation(_TABLE, row.line_id, f"{row.item_id} has no markdown rule")
             continue
-        if (row.item_id, row.location_id) not in stocked:
+        on_hand = float(stock.get((row.item_id, row.location_id), 0.0))
+        if on_hand <= 0.0:
             yield Violation(_TABLE, row.line_id, f"there is no stock of {row.item_id} at {row.location_id} to clear")
-        if (row.item_id, row.location_id) not in locked:
-            broken = [*_off_ladder(world, facts, ladders.get(rule.ladder_id), row), *_broken(world, facts, rule, row)]
-            for text in broken:
+        if not pd.isna(rule.min_stock) and on_hand < rule.min_stock:
+            yield Violation(_TABLE, row.line_id, f"{on_hand:g} are there, the rule clears from {rule.min_stock:g} on")
+        if (row.item_id, row.location_id) not in by_hand:
+            off = _off_ladder(world, facts, ladders.get(rule.ladder_id), rule.ending, row)
+            for text in (*off, *_broken(world, facts, rule, row)):
                 yield Violation(_TABLE, row.line_id, text)
+
+
+def _by_hand(world: World, items: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return the pairs with a locked price, and those that one price ties to them."""
+    locked = locked_pairs(world)
+    groups = items["price_group"].fillna("")
+    tied = {(groups.get(item, ""), place) for item, place in locked} - {("", place) for _, place in locked}
+    members = {name: rows.index for name, rows in items.groupby(groups) if name}
+    return set(locked) | {(str(item), place) for name, place in tied for item in members[name]}
 
 
 def check_price_locks(evidence: Evidence) -> Iterator[Violation]:
     """Change a locked price to what it is locked at, or not at all."""
-    locked = _locked(evidence.world)
+    locked = locked_pairs(evidence.world)
     for row in rows_of(evidence.frame(_TABLE)):
         price = locked.get((row.item_id, row.location_id), row.new_price)
         if abs(row.new_price - price) > _PRICE_TOLERANCE:
             yield Violation(_TABLE, row.line_id, f"is locked at {price:g}, the plan has {row.new_price:g}")
 
 
-def _off_ladder(world: World, facts: PriceFacts, ladder: pd.DataFrame | None, row: Any) -> Iterator[str]:
+def _rounded(price: float, ending: Any, grant: float) -> float:
+    """Return the highest price of the ending that is not above ``price``."""
+    if pd.isna(ending):
+        return price
+    whole = int(price - ending + 1.0)
+    candidates = [n + ending for n in range(whole + 1) if n + ending <= price + grant]
+    return max(candidates, default=0.0)
+
+
+def _off_ladder(world: World, facts: PriceFacts, ladder: pd.DataFrame | None, ending: float, row: Any) -> Iterator[str]:
     """Yield a word where the new price is no rung of its ladder."""
     regular = facts.regular((row.item_id, row.location_id), row.old_price)
     rungs = [] if ladder is None else list(rows_of(ladder))
-    prices = [rung.share_of_regular * regular if pd.isna(rung.price) else rung.price for rung in rungs]
+    prices = [_rounded(rung.share_of_regular * regular, ending, _grant(world)) if pd.isna(rung.price) else rung.price
+              for rung in rungs]  # fmt: skip
     if not any(abs(price - row.new_price) <= _grant(world) for price in prices):
         yield f"{row.new_price:g} is no rung of its ladder"
 
@@ -164,7 +186,7 @@ def _broken(world: World, facts: PriceFacts, rule: Any, row: Any) -> Iterator[st
         yield f"comes {(world.plan_date - earlier[-1]).days} days after the last one, {rule.min_days_between:g} are due"
 
 
-def _rule(rules: pd.DataFrame, items: pd.DataFrame, item_id: str) -> Any:
+def rule_of(rules: pd.DataFrame, items: pd.DataFrame, item_id: str) -> Any:
     """Return the rule nearest to an item, None without one."""
     for scope, column in _SCOPES:
         wanted = item_id if column == "item_id" else items.loc[item_id, column]
@@ -212,7 +234,8 @@ def _markdowns(facts: PriceFacts, key: tuple[str, str], plan_date: date) -> list
     return days
 
 
-def _locked(world: World) -> dict[tuple[str, str], float]:
+def locked_pairs(world: World) -> dict[tuple[str, str], float]:
+    """Return the price that a lock gives a pair on the plan date; of several the one set last holds."""
     locks = world.frame("locks").query("target == 'price_changes' and field == 'new_price'")
     found = {}
     for row in locks.sort_values("at", na_position="first", kind="stable").to_dict("records"):
@@ -229,7 +252,7 @@ def check_price_labels(evidence: Evidence) -> Iterator[Violation]:
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
     table = world.frame("label_capacity")
     capacity = table[table["week"] == monday].dropna(subset=["labels"]).set_index("location_id")["labels"]
-    locked = _locked(world)
+    locked = locked_pairs(world)
     free = [(row.item_id, row.location_id) not in locked for row in rows_of(changes)]
     for place, count in changes.groupby("location_id").size().items():
         most = capacity.get(place)

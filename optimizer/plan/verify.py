@@ -28,6 +28,7 @@ from optimizer.plan.check_orders import (
     check_prices,
     check_quantities,
 )
+from optimizer.plan.check_price_ties import check_competitor_band, check_price_families, check_price_groups
 from optimizer.plan.check_prices import (
     check_markdown_budget,
     check_price_labels,
@@ -63,6 +64,9 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_price_locks,
         check_price_labels,
         check_markdown_budget,
+        check_price_groups,
+        check_price_families,
+        check_competitor_band,
     ),
 }
 

@@ -22,11 +22,14 @@ from tests.markdown.clearance_cases import (
     EXACT,
     THOROUGH,
     best_by_enumeration,
+    doubled,
     free_rules,
-    line_paths,
+    group_paths,
     one_line,
+    plain_prices,
     random_problem,
     simulate,
+    tied_problem,
 )
 
 # Revenue on 20,000 evenly spaced quantiles against the whole law.
@@ -58,8 +61,8 @@ def test_all_price_paths_are_listed_once_and_evaluated_as_a_simulation_does():
         columns = all_columns(problem, 10_000)
         for n in range(problem.lines):
             own = slice(columns.start[n], columns.start[n + 1])
-            assert [tuple(path) for path in columns.rung[own].tolist()] == line_paths(problem, n)
-            for at, path in enumerate(line_paths(problem, n), int(columns.start[n])):
+            assert [tuple(path) for path in columns.rung[own].tolist()] == group_paths(problem, n)
+            for at, path in enumerate(group_paths(problem, n), int(columns.start[n])):
                 value, spend, _ = simulate(problem, n, path)
                 assert columns.value[at] == pytest.approx(value, abs=EXACT)
                 assert columns.spend[at] == pytest.approx(spend, abs=EXACT)
@@ -85,6 +88,16 @@ def test_locked_prices_stand_and_the_rest_is_still_best(seed):
     assert -outcome.objective == pytest.approx(best_by_enumeration(problem), abs=EXACT)
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_groups_of_one_price_targets_and_families_are_the_best_of_all_combinations_too(seed):
+    problem = tied_problem(seed)
+    outcome = decide(problem, THOROUGH)
+    plan = outcome.required()
+    assert -outcome.objective == pytest.approx(best_by_enumeration(problem), abs=EXACT)
+    assert (plan.rung[0] == plan.rung[1]).all()
+    assert plan.value.sum() == pytest.approx(-outcome.objective, abs=EXACT)
+
+
 def gallego_van_ryzin(stock, price):
     """One period, demand 20 exp(-p), the stock at hand; prices fall on a grid from 3."""
     level = (np.arange(QUANTILES) + 0.5) / QUANTILES
@@ -94,9 +107,8 @@ def gallego_van_ryzin(stock, price):
     return MarkdownProblem(
         demand=demand[None, :, None, :],
         weight=np.full(QUANTILES, 1.0 / QUANTILES),
-        price=price[None],
+        **plain_prices(price[None], [3.0], 1),
         rungs=np.array([rungs]),
-        regular=np.array([3.0]),
         salvage=np.zeros(1),
         stock=np.array([float(stock)]),
         arrivals=np.zeros((1, 1)),
@@ -161,9 +173,35 @@ def test_each_rule_binds_once():
     assert best_path(replace(problem, budget=np.array([np.inf, 20.0, np.inf]))) == [1, 1, 2]
 
 
+def test_a_target_a_group_and_a_family_bind():
+    # Demand 1 a week at 10, 3 at 8, 9 at 4; stock 20 over three weeks: 8, then 4 sells all and earns 92.
+    problem = one_line([[1, 1, 1], [3, 3, 3], [9, 9, 9]], (10.0, 8.0, 4.0), stock=20.0, salvage=6.0)
+    # With 6 a leftover it pays to keep them: 8 throughout sells 9, 72 + 11 x 6 = 138; 10 throughout 30 + 102 = 132.
+    assert best_path(problem) == [1, 1, 1]
+    # A charge of 3 for each unit short of 15: 8, 8, 4 sells 15 and earns 48 + 36 + 30 = 114, against 138 - 18 = 120.
+    target = replace(problem, target=np.array([15.0]), short_cost=np.array([3.0]))
+    assert best_path(target) == [1, 1, 1]
+    # At 5 it is 108.
+    assert best_path(replace(target, short_cost=np.array([5.0]))) == [1, 1, 2]
+    # Two lines: the second gets its only unit in the last week and asks 10 for it.
+    pair = replace(doubled(replace(problem, salvage=np.ones(1))), stock=np.array([20.0, 0.0]))
+    pair = replace(pair, arrivals=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
+    assert decide(pair, THOROUGH).required().rung.tolist() == [[1, 2, 2], [0, 0, 0]]
+    # Of one price: 8, 4, 4 earns 92 + 4, 8, 8, 4 earns 89 + 4, 8 throughout 83 + 8 and 10, 8, 8 with 10 + 48 + 13 less.
+    one = replace(pair, group=np.zeros(2, np.int64), rungs=pair.rungs[:1], rules=pair.rules.rows(np.zeros(1, np.int64)))
+    outcome = decide(one, THOROUGH)
+    assert outcome.required().rung.tolist() == [[1, 2, 2]] * 2
+    assert outcome.objective == pytest.approx(-96.0)
+    # Line 1 is the double pack of line 0: at 10 it costs 5 a piece, so that line 0 may ask 4 only if it falls to 8.
+    family = replace(pair, families=np.array([[0, 1]]), content=np.array([1.0, 2.0]))
+    outcome = decide(family, THOROUGH)
+    assert outcome.objective == pytest.approx(-(92.0 + 8.0))
+    assert outcome.required().rung[:, 1:].tolist() == [[2, 2], [1, 1]]
+
+
 def test_a_budget_that_todays_prices_overspend_leaves_them_as_they_are():
     # Regular 12, today 10: holding spends 2 a unit already; falling further spends more in the week.
-    problem = replace(one_line([[2, 2], [3, 4]]), regular=np.array([12.0]), budget=np.array([1.0, 1.0]))
+    problem = replace(one_line([[2, 2], [3, 4]]), counted_from=np.full((1, 2), 12.0), budget=np.array([1.0, 1.0]))
     plan = decide(problem, THOROUGH).required()
     assert plan.rung.tolist() == [[0, 0]]
 
@@ -190,7 +228,8 @@ def test_all_money_times_a_factor_gives_the_value_times_it(seed, factor):
     dearer = replace(
         problem,
         price=problem.price * factor,
-        regular=problem.regular * factor,
+        asked=problem.asked * factor,
+        counted_from=problem.counted_from * factor,
         salvage=problem.salvage * factor,
         budget=problem.budget * factor,
     )
@@ -209,25 +248,19 @@ def test_without_stock_nothing_is_earned_and_no_price_is_touched(seed):
 
 
 def test_no_line_is_a_plan_too():
-    problem = random_problem(1)
-    chosen = slice(0, 0)
-    rules = {name: getattr(problem.rules, name)[chosen] for name in vars(problem.rules)}
-    names = ("demand", "price", "rungs", "regular", "salvage", "stock", "arrivals", "place")
-    empty = replace(
-        problem, rules=replace(problem.rules, **rules), **{name: getattr(problem, name)[chosen] for name in names}
-    )
+    empty, _ = random_problem(1).of_places(np.zeros(0, np.int64))
     outcome = decide(empty)
     assert (outcome.objective, outcome.bound, outcome.required().rung.shape) == (0.0, 0.0, (0, 4))
 
 
-def tied_problem(lines=40):
+def crowded_problem(lines=40):
     """Lines that two places and a budget tie together, enough that not all columns are listed in the model."""
     problem = random_problem(5, lines=lines, rungs=4, epochs=5, paths=4)
     return replace(problem, labels=np.full((2, 5), 1.0), budget=np.full(5, 150.0))
 
 
 def test_a_larger_plan_keeps_labels_and_budget_and_its_bound_is_close():
-    problem = tied_problem()
+    problem = crowded_problem()
     outcome = decide(problem, Settings(joint=JointSettings(nodes=20)))
     plan = outcome.required()
     used = np.zeros((2, 5))
@@ -243,7 +276,7 @@ def test_a_larger_plan_keeps_labels_and_budget_and_its_bound_is_close():
 
 
 def test_few_columns_in_the_last_model_leave_the_bound_true():
-    problem = tied_problem()
+    problem = crowded_problem()
     best = -decide(problem, THOROUGH).objective
     for most in (1, 60):
         outcome = decide(problem, Settings(joint=JointSettings(gap=1e-9, most_taken=most, rounds=3)))
@@ -255,9 +288,9 @@ def test_a_line_with_too_many_price_paths_is_listed_with_fewer_changes_and_said_
     problem = one_line(np.arange(5)[:, None] + np.ones((5, 6), int), (9.0, 8.0, 7.0, 6.0, 5.0), stock=30.0)
     # One change: 1 + 6 x 4 = 25 paths; two: + C(6,2) x C(4,2) = 90 more.
     plan = decide(problem, Settings(most_columns=115)).required()
-    assert (plan.columns, plan.cut_lines) == (115, 1)
+    assert (plan.columns, plan.cut_groups) == (115, 1)
     plan = decide(problem, Settings(most_columns=114)).required()
-    assert (plan.columns, plan.cut_lines) == (25, 1)
+    assert (plan.columns, plan.cut_groups) == (25, 1)
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))

@@ -1,0 +1,102 @@
+"""Do price changes keep what ties prices to each other: price groups, pack sizes, competitors? No model."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+
+from optimizer.plan.check import Evidence, Violation
+from optimizer.plan.check_prices import locked_pairs, price_facts, price_in_force, rule_of
+from scenarios.money import minor_digits
+from scenarios.world import World, rows_of
+
+_TABLE = "price_changes"
+_KEYS = ["item_id", "location_id"]
+_STALE_DAYS = 28
+_TOLERANCE = 1e-6
+
+
+def check_price_groups(evidence: Evidence) -> Iterator[Violation]:
+    """At a place, all items of one price group, rule and ladder that are cleared change to one price, or none does."""
+    world, changes = evidence.world, evidence.frame(_TABLE)
+    items, locked = world.frame("items").set_index("item_id"), locked_pairs(world)
+    groups = items["price_group"].reindex(changes["item_id"]).fillna("").to_numpy()
+    for (place, name), rows in changes.assign(group=groups).groupby(["location_id", "group"]):
+        if not name:
+            continue
+        prices: dict[Any, dict[float, str]] = {}
+        for row in rows_of(rows):
+            rule = rule_of(world.frame("markdown_rules"), items, row.item_id)
+            if (row.item_id, place) not in locked and rule is not None:
+                prices.setdefault(rule.ladder_id, {})[round(row.new_price, 6)] = row.line_id
+        for found in prices.values():
+            if len(found) > 1:
+                text = (
+                    f"price group {name} would have the prices {', '.join(f'{p:g}' for p in sorted(found))} at {place}"
+                )
+                yield Violation(_TABLE, next(iter(found.values())), text)
+
+
+def check_price_families(evidence: Evidence) -> Iterator[Violation]:
+    """No change makes a larger pack dearer per content than a smaller one at its place, where it was not before."""
+    world, changes = evidence.world, evidence.frame(_TABLE)
+    items = world.frame("items").set_index("item_id")
+    new = {(row.item_id, row.location_id): row.new_price for row in rows_of(changes)}
+    locked = locked_pairs(world)
+    packs = items[items["family"].fillna("").ne("") & items["pack_content"].notna()]
+    relatives = {name: rows["pack_content"].astype(float).to_dict() for name, rows in packs.groupby("family")}
+    content = {item: size for sizes in relatives.values() for item, size in sizes.items()}
+    cleared = changes[changes["item_id"].isin(content)]
+    places = cleared["location_id"].unique()
+    pairs = pd.DataFrame([(item, place) for item in content for place in places], columns=_KEYS)
+    facts = price_facts(world, pairs)
+    listed = _listed(world)
+    for row in rows_of(cleared):
+        place = row.location_id
+        if (row.item_id, place) in locked:
+            continue
+        for other, size in relatives[items.loc[row.item_id, "family"]].items():
+            if size <= content[row.item_id] or (other, place) not in listed:
+                continue
+            before = price_in_force(facts, (str(other), place), world.plan_date)
+            now = new.get((other, place), before)
+            if now is None or before is None:
+                continue
+            rates = now / size, row.new_price / content[row.item_id]
+            was = before / size - row.old_price / content[row.item_id]
+            # Prices are whole minor units, and so may be off by half a one of each pack.
+            grant = _grant(world) * (1.0 / size + 1.0 / content[row.item_id])
+            if rates[0] - rates[1] > max(was, 0.0) + grant:
+                yield Violation(_TABLE, row.line_id, f"makes {other}, the larger pack, dearer per content at {place}")
+
+
+def _listed(world: World) -> set[tuple[str, str]]:
+    """Return the pairs with stock or a recorded price: those that a customer can compare."""
+    names = [world.frame(name)[_KEYS] for name in ("stock", "prices")]
+    return set(map(tuple, pd.concat(names).to_numpy()))
+
+
+def check_competitor_band(evidence: Evidence) -> Iterator[Violation]:
+    """Find changed prices outside the band around what competitors ask, where that was seen lately."""
+    world, changes = evidence.world, evidence.frame(_TABLE)
+    items, locked = world.frame("items").set_index("item_id"), locked_pairs(world)
+    seen = world.frame("competitor_prices").dropna(subset=["price"])
+    seen = seen[(seen["date"] <= world.plan_date) & (seen["date"] >= world.plan_date - timedelta(days=_STALE_DAYS))]
+    last = seen.sort_values("date", kind="stable").groupby(["item_id", "competitor"])["price"].last()
+    usual = last.groupby("item_id").median()
+    for row in rows_of(changes):
+        rule = rule_of(world.frame("markdown_rules"), items, row.item_id)
+        if rule is None or pd.isna(rule.competitor_band) or row.item_id not in usual:
+            continue
+        if (row.item_id, row.location_id) in locked:
+            continue
+        price, band = float(usual[row.item_id]), float(rule.competitor_band)
+        if abs(row.new_price - price) > band * price + _TOLERANCE:
+            yield Violation(
+                _TABLE, row.line_id, f"{row.new_price:g} is not within {band:.0%} of competitors' {price:g}"
+            )
+
+
+def _grant(world: World) -> float:
+    return 0.5 * float(10.0 ** -minor_digits(world.policy.currency)) + _TOLERANCE
