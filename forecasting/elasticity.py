@@ -4,7 +4,7 @@ How demand answers to prices: one elasticity per series, from what sold at other
 History is cut into blocks of eight weeks; series i has its own free level a_ib in each, so trend and season do not
 pass for prices. With price p, f the weekday's and the week's factor of the category and z a promotion's other pull,
 
-    y_it ~ mean mu_it = exp(a_ib + e_i x_it + g z_it) f_it,   x_it = log p_it - median of the block
+    y_it ~ mean mu_it = exp(a_ib + e_i x_it + g_i z_it) f_it,   x_it = log p_it - median of the block
     variance mu + alpha mu^2,   w_it = 1 / (1 + alpha mu_it)
 
 A period that ran out of stock enters as E[y | y > sold] of a gamma (Tobin 1958): leaving it out would lose just the
@@ -14,8 +14,9 @@ taken out:
     x~ = x - sum w mu x / sum w mu,   U = sum w (y - mu) x~,   I = sum w mu x~^2
     own estimate e + U / I with variance v = psi / I,   psi from the residuals of whole weeks
 
-which is unbiased for small counts where each series' own maximum is not. Series, items and categories are normal around
-the level above (empirical Bayes, Efron and Morris 1975), the category around a stated prior:
+which is unbiased for small counts where each series' own maximum is not. A promotion's pull g is found the same way for
+each item, level and price taken out of z, and drawn to that of all items: g_item ~ N(g_all, .3^2). Series, items and
+categories are normal around the level above (empirical Bayes, Efron and Morris 1975), the category around a prior:
 
     e_series ~ N(e_item, t_s^2),   e_item ~ N(e_category, t_i^2),   e_category ~ N(-2, .8^2)
 
@@ -60,6 +61,8 @@ _CUT = 5.0
 # Demand of a period that ran out lies above what was sold, not at it; half a step for a continuous law.
 _RAN_OUT = 0.5
 _PRESENT_RANGE = (-8.0, 2.0)
+# Standard deviation of a promotion's pull between items.
+_PULL_DEVIATION = 0.3
 _KEEPS = ("own sales", "its item elsewhere", "its category", "the prior")
 
 
@@ -140,7 +143,7 @@ def estimate(
     item, first = _numbered(panel.item_id)
     codes = Codes(item, np.asarray(groups)[first])
     cells = _cells(panel, history, np.asarray(groups), settings.most_periods)
-    posterior, own, observed = _fit(cells, codes, settings)
+    posterior, own, observed, pull = _fit(cells, codes, settings)
     usable = np.isfinite(own)
     wrong = (int((own[usable] > 0.0).sum()), int((posterior.mean[usable] > 0.0).sum()))
     words = np.array([f"mostly {name}" for name in _KEEPS], dtype=object)
@@ -152,6 +155,7 @@ def estimate(
         words[np.argmax(posterior.weights, axis=1)],
         observed,
         wrong,
+        pull[codes.item],
     )
 
 
@@ -223,20 +227,20 @@ def _share(above: Floats, below: Floats, weight: float) -> Floats:
     return np.asarray((above + weight) / (below + weight))
 
 
-def _fit(cells: Cells, codes: Codes, settings: ElasticitySettings) -> tuple[Posterior, Floats, Integers]:
-    """Return the posterior, each series' own estimate (NaN without one), and its periods."""
+def _fit(cells: Cells, codes: Codes, settings: ElasticitySettings) -> tuple[Posterior, Floats, Integers, Floats]:
+    """Return the posterior, each series' own estimate (NaN without one), its periods, and the pull of each item."""
     series = len(codes.item)
     present = np.full(series, settings.priors.prior)
     level = (cells.units * cells.seen).sum(axis=1) / np.maximum((cells.factor * cells.seen).sum(axis=1), _TINY)
-    pull, alpha = 0.0, np.full(len(cells.series), 0.2)
+    pull, alpha, item = np.zeros(len(codes.category)), np.full(len(cells.series), 0.2), codes.item[cells.series]
     separable = _separable(cells)
     own, variance = np.full(series, np.nan), np.full(series, np.inf)
     posterior = shrunk(own, variance, codes, settings.priors)
     for _ in range(settings.rounds):
-        slope = present[cells.series][:, None] * cells.log_price + pull * cells.promoted
+        slope = present[cells.series][:, None] * cells.log_price + pull[item][:, None] * cells.promoted
         sums, level = _pass(cells, slope, level, alpha, series)
         if separable:
-            pull += _pull_step(cells, sums, alpha)
+            pull = _pull_step(pull, cells, sums, alpha, item)
         alpha = _dispersion(cells, sums, codes)
         usable = sums.information > _TINY
         own = np.where(usable, present + sums.score / np.maximum(sums.information, _TINY), np.nan)
@@ -245,7 +249,7 @@ def _fit(cells: Cells, codes: Codes, settings: ElasticitySettings) -> tuple[Post
         posterior = shrunk(own, variance, codes, settings.priors)
         present = np.clip(posterior.mean, *_PRESENT_RANGE)
     observed = np.bincount(cells.series, cells.seen.sum(axis=1), series).astype(np.int64)
-    return posterior, own, observed
+    return posterior, own, observed, pull
 
 
 def _pass(cells: Cells, slope: Floats, level: Floats, alpha: Floats, series: int) -> tuple[Sums, Floats]:
@@ -315,15 +319,20 @@ def _separable(cells: Cells) -> bool:
     return square > 0.0 and float((x * z).sum()) ** 2 / square < _MOST_EXPLAINED
 
 
-def _pull_step(cells: Cells, sums: Sums, alpha: Floats) -> float:
-    """Return a scoring step for the promotions' common pull [g], price and level taken out."""
+def _pull_step(pull: Floats, cells: Cells, sums: Sums, alpha: Floats, item: Integers) -> Floats:
+    """Return the promotions' pull of each item [g] one scoring step on, price and level taken out."""
     weight = sums.mu / (1.0 + alpha[:, None] * sums.mu)
     total = np.maximum(weight.sum(axis=1, keepdims=True), _TINY)
     x, z = (part - (weight * part).sum(axis=1, keepdims=True) / total for part in (cells.log_price, cells.promoted))
     slope = (weight * x * z).sum(axis=1) / np.maximum((weight * x * x).sum(axis=1), _TINY)
     z = z - slope[:, None] * x
-    score = float((sums.residual * z / (1.0 + alpha[:, None] * sums.mu)).sum())
-    return float(np.clip(score / max(float((weight * z * z).sum()), _TINY), -1.0, 1.0))
+    score = np.bincount(item, (sums.residual * z / (1.0 + alpha[:, None] * sums.mu)).sum(axis=1), len(pull))
+    information = np.bincount(item, (weight * z * z).sum(axis=1), len(pull))
+    own = pull + np.clip(score / np.maximum(information, _TINY), -1.0, 1.0)
+    variance = _inflation(cells, sums, alpha) / np.maximum(information, _TINY)
+    precision = 1.0 / (variance + _PULL_DEVIATION**2)
+    everyone = (own * precision).sum() / precision.sum()
+    return np.asarray(everyone + (own - everyone) * _PULL_DEVIATION**2 * precision)
 
 
 def _dispersion(cells: Cells, sums: Sums, codes: Codes) -> Floats:

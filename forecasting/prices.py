@@ -55,6 +55,8 @@ class PriceResponse:
         Periods of the series that stand beside other prices in the same weeks.
     wrong_signs : pair of int
         How many of the series with an estimate of their own had it above zero, and how many still had after pooling.
+    pull : array, shape (N,)
+        What a promotion adds to log units beside its price; None where not estimated.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class PriceResponse:
     source: Names
     observations: Integers
     wrong_signs: tuple[int, int] = (0, 0)
+    pull: Floats | None = None
 
     def __post_init__(self) -> None:
         parts = (self.location_id, self.elasticity, self.deviation, self.source, self.observations)
@@ -87,6 +90,7 @@ class PriceResponse:
             deviation=self.deviation[chosen],
             source=self.source[chosen],
             observations=self.observations[chosen],
+            pull=None if self.pull is None else self.pull[chosen],
         )
 
     def quantile(self, probability: float | Floats) -> Floats:
