@@ -22,10 +22,10 @@ def rungs_beside(problem: MarkdownProblem, rung: Integers) -> tuple[Integers, In
 
 def neighbours(problem: MarkdownProblem, rung: Integers) -> list[list[dict[str, Any]]]:
     """
-    Return for each line the decided rung and those beside it, each held from the first change to the exit.
+    Return for each line its rungs from the first to the last, each held from the first change to the exit.
 
-    Each is a dictionary of ``rung``, ``sold`` and ``value`` (steps, minor units), with ``_low`` and ``_high`` ends of
-    the band.
+    Each is a dictionary of ``rung``, ``beside`` (rungs from the decided one), ``sold`` and ``value`` (steps, minor
+    units), with ``_low`` and ``_high`` ends of the band.
 
     Parameters
     ----------
@@ -35,17 +35,24 @@ def neighbours(problem: MarkdownProblem, rung: Integers) -> list[list[dict[str, 
     most = problem.rungs[problem.group]
     found: list[list[dict[str, Any]]] = [[] for _ in range(problem.lines)]
     after = np.arange(problem.epochs)[None, :] >= first[:, None]
-    for beside in (-1, 0, 1):
-        at = decided + beside
-        there = (at >= 0) & (at < most)
-        held = np.where(after, np.clip(at, 0, most - 1)[:, None], 0)
-        sales = sales_at(problem, held)
-        sold, value = _bands(problem, sales)
-        for n in np.flatnonzero(there):
+    for k in range(problem.price.shape[1]):
+        held = np.where(after, np.minimum(k, most - 1)[:, None], 0)
+        sold, value = _bands(problem, sales_at(problem, held))
+        for n in np.flatnonzero(k < most):
             names = ("sold", "sold_low", "sold_high", "value", "value_low", "value_high")
             figures = dict(zip(names, (*sold[n], *value[n]), strict=True))
-            found[n].append({"rung": int(at[n]), **figures})
+            found[n].append({"rung": k, "beside": int(k - decided[n]), **figures})
     return found
+
+
+def stock_path(problem: MarkdownProblem, rung: Integers) -> tuple[Floats, Floats, Floats]:
+    """Return the stock left at the end of each epoch on the decided path: mean and band, each of shape (N, T)."""
+    sales = sales_at(problem, rung)
+    left = (problem.stock[:, None] + problem.arrivals.cumsum(axis=1))[:, :, None] - sales.sold.cumsum(axis=1)
+    flat = left.reshape(-1, left.shape[2])
+    low, high = _quantiles(flat, problem.weight)
+    shape = left.shape[:2]
+    return left @ problem.weight, low.reshape(shape), high.reshape(shape)
 
 
 def _bands(problem: MarkdownProblem, sales: Sales) -> tuple[Floats, Floats]:

@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from optimizer.markdown.inputs import Clearance
-from optimizer.markdown.neighbours import neighbours
+from optimizer.markdown.neighbours import neighbours, stock_path
 from optimizer.markdown.problem import FREE, MarkdownPlan
 from optimizer.plan.exceptions import ExceptionRow
 from optimizer.plan.ids import stable_id
@@ -28,21 +29,22 @@ def price_lines(given: Clearance, plan: MarkdownPlan) -> pd.DataFrame:
     ``line`` is the row of the clearance; ``money`` what the path brings above today's price, minor units.
     """
     beside = neighbours(given.problem, plan.rung)
+    stock = stock_path(given.problem, plan.rung)
     changed = np.flatnonzero(plan.rung.any(axis=1))
-    rows = [_line(given, plan, int(n), beside[n]) for n in changed]
+    rows = [_line(given, plan, int(n), (beside[n], [part[n] for part in stock])) for n in changed]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def lines_left_alone(given: Clearance, plan: MarkdownPlan) -> pd.DataFrame:
     """Return rows for ``explanations`` of the lines whose price stays until the exit: why, in words and numbers."""
     beside = neighbours(given.problem, plan.rung)
-    rows = [_left_alone(given, plan, int(n), beside[n]) for n in np.flatnonzero(~plan.rung.any(axis=1))]
+    rows = [_left_alone(given, plan, int(n), beside[n][:2]) for n in np.flatnonzero(~plan.rung.any(axis=1))]
     return pd.DataFrame(rows, columns=["line_id", "text", "numbers", "money"])
 
 
 def _left_alone(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[str, Any]]) -> dict[str, Any]:
     row, currency = given.lines.iloc[n], given.world.policy.currency
-    numbers = {**_numbers(given, plan, n, []), "neighbours": _shown(given, n, beside)}
+    numbers = {**_numbers(given, plan, n, []), "ladder": _shown(given, n, beside)}
     what = f"The price of {row['item_id']} at {row['location_id']} stays at {row['today']:.2f} {currency}"
     rules, g = given.problem.rules, given.problem.group[n]
     lost = round(float(plan.free_value[n] - plan.value[n]))
@@ -58,7 +60,7 @@ def _left_alone(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[
     elif gain > 0.5:
         why = "its rules leave no lower price that brings more: steps, dates or bands."
     else:
-        price = numbers["neighbours"][-1]["price"]
+        price = numbers["ladder"][-1]["price"]
         why = f"{price:.2f} until {numbers['exit']} would bring {shown(round(-gain), currency)} less."
     identity = stable_id("price", row["item_id"], row["location_id"], given.world.plan_date)
     return {
@@ -70,11 +72,11 @@ def _left_alone(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[
 
 
 def _shown(given: Clearance, n: int, beside: list[dict[str, Any]]) -> list[dict[str, float]]:
-    """Return the neighbours with price and value in money and sales in units."""
+    """Return rungs with price and value in money and sales in units."""
     step, minor = given.paths.unit_step[n], given.minor
     result = []
     for entry in beside:
-        figures = {"price": given.problem.price[n, entry["rung"]] / minor / step}
+        figures = {"price": given.problem.price[n, entry["rung"]] / minor / step, "beside": entry["beside"]}
         figures |= {name: value * step for name, value in entry.items() if name.startswith("sold")}
         figures |= {name: value / minor for name, value in entry.items() if name.startswith("value")}
         result.append({name: round(float(value), 6) for name, value in figures.items()})
@@ -93,11 +95,17 @@ def path_of(given: Clearance, plan: MarkdownPlan, n: int) -> list[tuple[date, fl
     return changes
 
 
-def _line(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[str, Any]]) -> dict[str, Any]:
+def _line(
+    given: Clearance, plan: MarkdownPlan, n: int, told: tuple[list[dict[str, Any]], list[npt.NDArray[np.float64]]]
+) -> dict[str, Any]:
     row = given.lines.iloc[n]
     changes = path_of(given, plan, n)
     first, price = changes[0]
-    numbers = {**_numbers(given, plan, n, changes), "neighbours": _shown(given, n, beside)}
+    numbers = {
+        **_numbers(given, plan, n, changes),
+        "ladder": _shown(given, n, told[0]),
+        "weeks": _weeks(given, plan, n, told[1]),
+    }
     gain = round(float(plan.value[n] - plan.value_today[n]))
     locked = given.problem.rules.fixed[given.problem.group[n]] != FREE and first == given.world.plan_date
     reason = "locked by the planner" if locked else _reason(numbers)
@@ -149,6 +157,18 @@ def _numbers(given: Clearance, plan: MarkdownPlan, n: int, changes: list[tuple[d
     }
 
 
+def _weeks(given: Clearance, plan: MarkdownPlan, n: int, stock: list[npt.NDArray[np.float64]]) -> list[dict[str, Any]]:
+    """Return the weeks until the exit: first day, price, and units left at the end with the band."""
+    prices = given.problem.price[n] / given.minor / given.paths.unit_step[n]
+    result = []
+    for t in range(int(given.problem.rules.epochs[given.problem.group[n]])):
+        day = given.world.plan_date + timedelta(days=int(given.clock.starts[t]))
+        figures = zip(("left", "left_low", "left_high"), stock, strict=True)
+        row = {name: round(float(part[t]) * given.paths.unit_step[n], 6) for name, part in figures}
+        result.append({"from": day.isoformat(), "price": round(float(prices[plan.rung[n, t]]), 6), **row})
+    return result
+
+
 def _reason(numbers: dict[str, Any]) -> str:
     sold, otherwise = numbers["sold"], numbers["sold_at_todays_price"]
     return f"sells {sold:,.0f} of {numbers['stock']:,.0f} by {numbers['exit']} instead of {otherwise:,.0f}"
@@ -165,8 +185,8 @@ def _text(given: Clearance, numbers: dict[str, Any], changes: list[tuple[date, f
         f"That brings {shown(gain, currency)} more, at an elasticity of {numbers['elasticity']:.1f}"
         f" ± {numbers['elasticity_deviation']:.1f} ({numbers['elasticity_from']}).",
     ]
-    if len(numbers["neighbours"]) > 1:
-        parts.append(_beside(numbers, price))
+    if len(numbers["ladder"]) > 1:
+        parts.append(_beside(numbers))
     if numbers["short_of_target"] > _WHOLE:
         parts.append(
             f"The sell-through target of {numbers['sell_through_target']:,.0f} is missed by"
@@ -181,12 +201,13 @@ def _text(given: Clearance, numbers: dict[str, Any], changes: list[tuple[date, f
     return " ".join(parts)
 
 
-def _beside(numbers: dict[str, Any], price: float) -> str:
-    """Return what the prices beside the decided one would sell and earn, held from then on."""
+def _beside(numbers: dict[str, Any]) -> str:
+    """Return what the decided price and those beside it would sell and earn, held from then on."""
     told = [
-        f"{entry['price']:.2f} {'(decided) ' if abs(entry['price'] - price) < 5e-7 else ''}sells {entry['sold']:,.0f}"
+        f"{entry['price']:.2f} {'' if entry['beside'] else '(decided) '}sells {entry['sold']:,.0f}"
         f" ({entry['sold_low']:,.0f} to {entry['sold_high']:,.0f}) for {entry['value']:,.2f}"
-        for entry in numbers["neighbours"]
+        for entry in numbers["ladder"]
+        if abs(entry["beside"]) <= 1
     ]
     return f"Held until the exit, {', '.join(told)}."
 

@@ -1,16 +1,22 @@
 """Today's lines for the supply planner: orders by supplier, transfers by store, price changes."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from optimizer.reports.markup import Markup, element, join
 from optimizer.reports.material import Material
+from optimizer.reports.price_charts import price_chart
 from optimizer.reports.tables import Field, capped, note, rest, rows_for_groups, section, summed, table
 from optimizer.reports.wording import counted, day_cell, missing, money, rate, short_day, units
 from scenarios.world import rows_of
+
+_PICTURES = 4
 
 
 @dataclass(frozen=True)
@@ -177,4 +183,23 @@ def prices(material: Material) -> Markup | None:
         Field("Why", lambda row: row.reason, "why"),
     )
     caption = f"{counted(len(changes), 'price')} to change, largest step first"
-    return section("prices", "Prices to change", capped(caption, fields, ordered, "price_changes"))
+    return section(
+        "prices", "Prices to change", _price_pictures(material), capped(caption, fields, ordered, "price_changes")
+    )
+
+
+def _price_pictures(material: Material) -> Markup | None:
+    """Return pictures of the changes that bring most; None where the explanations hold no numbers to draw."""
+    changes, explained = material.frame("price_changes"), material.table("explanations")
+    names = explained["line_id"].cast(pa.string())
+    own = explained.filter(pc.is_in(names, pa.array(changes["line_id"], pa.string())))
+    told = changes.merge(own.to_pandas(), on="line_id")
+    told = told.sort_values(["money", "line_id"], ascending=[False, True], kind="stable").head(_PICTURES)
+    charts = []
+    for place, row in enumerate(rows_of(told)):
+        numbers = {} if missing(row.numbers) else json.loads(row.numbers)
+        if numbers.get("ladder") and numbers.get("weeks"):
+            title = f"{material.item(row.item_id)} at {material.place(row.location_id)}"
+            picture = price_chart(numbers, title, f"price-{place}", material.currency)
+            charts.append(element("figure", element("figcaption", title), picture))
+    return element("div", *charts, class_="charts") if charts else None

@@ -40,6 +40,8 @@ def clearance(company: Company) -> Mapping[str, pd.DataFrame]:
                 "max_step": 0.4,
                 "max_changes": 2,
                 "min_days_between": 7,
+                "sell_through": 0.8,
+                "min_stock": 3,
                 "exit_on": company.plan_date + timedelta(days=7 * _WEEKS - 1),
             }
         ),
