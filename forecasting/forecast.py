@@ -170,7 +170,7 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
 def _means(spec: ChunkSpec, history: FilterInput, result: FilterOutput, level: Floats) -> tuple[Floats, Integers]:
     """Return the mean of every future period in steps, and the row of each series in the library of errors."""
     panel, pool, horizon = spec.part.panel, spec.pool, spec.task.horizon
-    mean = level[:, None] * history.factor[:, panel.units.shape[1] :]
+    mean = level[:, None] * history.factor[:, panel.units.shape[1] :] * pool.align[spec.part.codes[1]]
     volume = volume_class(level)
     boosted = (pool.choice.method[volume] == BOOSTED) & (level > 0.0)
     if pool.boost is None or not boosted.any():

@@ -16,6 +16,7 @@ from forecasting.panel import Floats, Integers, Panel
 from forecasting.profiles import Profile, in_stock, series_factors
 from forecasting.signals import Signals
 from forecasting.smoothing import FilterInput, FilterOutput, volume_class
+from forecasting.upper import UpperSettings
 
 SMALLEST_CHANGE = 0.25
 SMALLEST_STEPS = 0.05
@@ -52,6 +53,8 @@ class ForecastSettings:
         Series per chunk; never changes a result.
     boost : BoostSettings, optional
         Limits of the boosted mean; None leaves it out.
+    upper : UpperSettings, optional
+        Limits of the models of groups and total; None leaves the sums as they are.
     """
 
     day_decays: tuple[float, ...] = (0.8, 0.9, 0.97, 0.99, 1.0)
@@ -71,6 +74,7 @@ class ForecastSettings:
     sample: int = 8_000
     chunk: int = 2_500
     boost: BoostSettings | None = field(default_factory=BoostSettings)
+    upper: UpperSettings | None = field(default_factory=UpperSettings)
 
 
 @dataclass(frozen=True)
