@@ -28,6 +28,7 @@ from forecasting.bootstrap import (
     spreads,
     weekly_paths,
 )
+from forecasting.dependence import ordered_as_sold
 from forecasting.features import feature_state
 from forecasting.history import (
     ForecastSettings,
@@ -154,7 +155,10 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     level = np.where(asleep, 0.0, np.maximum(result.level[:, -1], 0.0))
     mean, volume = _means(spec, history, result, level)
     draw = _draw_of(spec, (history, result), (level, mean, volume))
-    steps: Steps = draw_paths(draw, pool.library, pool.blocks)
+    drawn = draw_paths(draw, pool.library, pool.blocks)
+    if task.settings.dependence == "schaake":
+        drawn = ordered_as_sold(drawn, result.completed, (pool.blocks, pool.starts, pool.block), spec.keys)
+    steps: Steps = drawn
     method = pool.choice.method[volume_class(level)]
     fallen = np.flatnonzero((method == WEEKS) & ~asleep)
     if len(fallen):
@@ -189,7 +193,9 @@ def _draw_of(spec: ChunkSpec, past: tuple[FilterInput, FilterOutput], future: tu
     own = alike(own, classes, volume_class(level))
     usable = np.isfinite(own[:, :, 0]).sum(axis=1)
     spread = spreads(own, classes, pool.square, settings.spread_blocks)
-    return Draw(own, mean, volume, usable / (usable + settings.own_blocks), spread, spec.keys)
+    return Draw(
+        own, mean, volume, usable / (usable + settings.own_blocks), spread, spec.keys, settings.dependence == "shock"
+    )
 
 
 def _methods(pool: Pool, level: Floats, asleep: npt.NDArray[np.bool_], usable: Integers) -> npt.NDArray[np.object_]:

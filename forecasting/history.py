@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from forecasting.boosting import BoostSettings
 from forecasting.bootstrap import Ratios, own_ratios
+from forecasting.dependence import Dependence
 from forecasting.drift import drifts
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.profiles import Profile, in_stock, series_factors
@@ -55,6 +56,8 @@ class ForecastSettings:
         Limits of the boosted mean; None leaves it out.
     upper : UpperSettings, optional
         Limits of the models of groups and total; None leaves the sums as they are.
+    dependence : {"shock", "schaake", "independent"}
+        What the paths of different series have in common; see ``dependence``.
     """
 
     day_decays: tuple[float, ...] = (0.8, 0.9, 0.97, 0.99, 1.0)
@@ -75,6 +78,7 @@ class ForecastSettings:
     chunk: int = 2_500
     boost: BoostSettings | None = field(default_factory=BoostSettings)
     upper: UpperSettings | None = field(default_factory=UpperSettings)
+    dependence: Dependence = "shock"
 
 
 @dataclass(frozen=True)

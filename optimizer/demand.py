@@ -1,15 +1,17 @@
 """Demand of the listed pairs: forecast where goods are sold, nothing where they are only kept."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from forecasting.dependence import Dependence
 from forecasting.explain import drivers
 from forecasting.forecast import forecast_task
-from forecasting.history import ForecastTask
+from forecasting.history import ForecastSettings, ForecastTask
 from forecasting.overrides import Overridden, override_paths
 from forecasting.panel import Panel, panel_from_world
 from forecasting.paths import DemandPaths
@@ -51,7 +53,8 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     panel = panel_from_world(world, pa.table({name: chosen[name] for name in _KEYS}))
     policy = world.policy
     groups, signals = category_codes(world, panel.item_id), signals_from_world(world, panel, horizon)
-    task = ForecastTask(horizon, policy.paths, policy.seed, groups=groups, signals=signals)
+    settings = ForecastSettings(dependence=cast(Dependence, policy.dependence))
+    task = ForecastTask(horizon, policy.paths, policy.seed, settings, groups, signals)
     expected = forecast_task(panel, task, run_all)
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
