@@ -128,7 +128,7 @@ def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one
     _check_signals(panel, task)
     whole = part_of(panel, task)
     panel = whole.panel
-    task = replace(task, groups=None, signals=Signals())
+    task = replace(task, groups=None, signals=Signals(), likely=None)
     pool = fit_pool(whole, task, run_all)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
     size = task.settings.chunk

@@ -86,7 +86,8 @@ class ForecastTask:
     """
     What is asked: periods from the plan date, paths, seed and settings.
 
-    ``groups`` (series,) are codes of series that share a profile, or None; ``signals`` reach over history and horizon.
+    ``groups`` (series,) are codes of series that share a profile, or None; ``signals`` reach over history and horizon;
+    ``likely`` (series,) is what an item that never sold is expected to sell a period in units, NaN where nothing says.
     """
 
     horizon: int
@@ -95,6 +96,7 @@ class ForecastTask:
     settings: ForecastSettings = field(default_factory=ForecastSettings)
     groups: Integers | None = None
     signals: Signals = field(default_factory=Signals)
+    likely: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or self.paths < 1:
@@ -165,7 +167,10 @@ def part_of(panel: Panel, task: ForecastTask) -> Part:
     panel = panel.latest(settings.most_weeks if panel.period == "week" else settings.most_days)
     codes = codes_of(panel, task.groups)
     signals = task.signals.latest(panel.units.shape[1] + task.horizon)
-    return Part(panel, codes, prior_means(panel, codes), signals)
+    prior = prior_means(panel, codes)
+    if task.likely is not None:
+        prior = np.where(np.isfinite(task.likely), task.likely, prior)
+    return Part(panel, codes, prior, signals)
 
 
 def _code_means(means: Floats, known: npt.NDArray[np.bool_], codes: Integers, fallback: Floats) -> Floats:

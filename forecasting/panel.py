@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forecasting.succession import with_predecessors
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Dates = npt.NDArray[np.datetime64]
@@ -115,7 +117,7 @@ def panel_from_world(world: SalesWorld, pairs: pa.Table) -> Panel:
     Build the panel of the listed pairs from all sales dated before the plan date.
 
     A missing row between a series' first row and the plan date is a period in stock without a sale. A listed pair
-    without any row is a series of NaN.
+    without any row is a series of NaN. An item that replaces another takes over its history, see ``succession``.
 
     Parameters
     ----------
@@ -129,7 +131,7 @@ def panel_from_world(world: SalesWorld, pairs: pa.Table) -> Panel:
     KeyError
         If a pair's item is not in ``items``.
     """
-    sales = _before(world.table("sales"), world.plan_date)
+    sales = with_predecessors(_before(world.table("sales"), world.plan_date), world.table("items"))
     item_names, item_codes = _sorted_codes(pairs["item_id"])
     place_names, place_codes = _sorted_codes(pairs["location_id"])
     listed = np.unique(item_codes * len(place_names) + place_codes)

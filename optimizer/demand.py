@@ -12,6 +12,7 @@ from forecasting.dependence import Dependence
 from forecasting.explain import drivers
 from forecasting.forecast import forecast_task
 from forecasting.history import ForecastSettings, ForecastTask
+from forecasting.newitems import likely_means
 from forecasting.overrides import Overridden, override_paths
 from forecasting.panel import Panel, panel_from_world
 from forecasting.paths import DemandPaths
@@ -54,7 +55,8 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     policy = world.policy
     groups, signals = category_codes(world, panel.item_id), signals_from_world(world, panel, horizon)
     settings = ForecastSettings(dependence=cast(Dependence, policy.dependence))
-    task = ForecastTask(horizon, policy.paths, policy.seed, settings, groups, signals)
+    likely = likely_means(world, panel)
+    task = ForecastTask(horizon, policy.paths, policy.seed, settings, groups, signals, likely)
     expected = forecast_task(panel, task, run_all)
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
