@@ -303,7 +303,7 @@ def m5_levels() -> list[Score]:
     at = len(panel.dates) - M5_HORIZON
     past, actual = panel.until(at), panel.units[:, at:]
     start = time.process_time()
-    task = ForecastTask(M5_HORIZON, PATHS, SEED, groups=groups, signals=m5_holidays(len(panel.dates)))
+    task = ForecastTask(M5_HORIZON, PATHS, SEED, groups=groups, signals=m5_holidays(past, M5_HORIZON))
     mean = forecast_task(past, task).paths.mean()
     seconds = time.process_time() - start
     naive = np.tile(past.units[:, -7:], M5_HORIZON // 7)
