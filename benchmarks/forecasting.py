@@ -38,6 +38,8 @@ from forecasting.signals import Signals
 PATHS = 200
 SEED = 1
 ORIGINS = ("2024-05-29", "2024-06-05", "2024-06-12")
+# Bias is a mean over these as well.
+EARLIER = ("2024-05-08", "2024-05-15", "2024-05-22")
 SUBSET = 150
 CJ_HORIZON, CJ_ORIGINS = 28, (281, 309, 337)
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98)
@@ -60,11 +62,15 @@ def freshretailnet() -> list[Score]:
     """Score the week after each origin on cells fully in stock."""
     panel, groups, signals = read_freshretailnet()
     lines = []
-    for origin in ORIGINS:
+    for origin in (*EARLIER, *ORIGINS):
         at = int(np.searchsorted(panel.dates, np.datetime64(origin)))
         lines += _one_fresh_week(panel, (groups, signals), at, f"freshretailnet {origin}")
-    ratios = [line.value for line in lines if line.measure == "ratio to weekday bootstrap"]
-    return [*lines, Score("freshretailnet", "mean ratio to weekday bootstrap", float(np.mean(ratios)))]
+    last = {f"freshretailnet {origin}" for origin in ORIGINS}
+    for measure in ("ratio to weekday bootstrap", "WAPE"):
+        found = [line.value for line in lines if line.measure == measure and line.case in last]
+        lines.append(Score("freshretailnet", f"mean {measure}, last three origins", float(np.mean(found))))
+    biases = [abs(line.value) for line in lines if line.measure == "bias"]
+    return [*lines, Score("freshretailnet", "mean absolute bias, six origins", float(np.mean(biases)))]
 
 
 def _one_fresh_week(panel: Panel, known: tuple[np.ndarray, Signals], at: int, case: str) -> list[Score]:
