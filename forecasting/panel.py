@@ -124,7 +124,7 @@ def panel_from_world(world: SalesWorld, pairs: pa.Table) -> Panel:
     world : SalesWorld
         Tables ``sales`` and ``items``.
     pairs : pyarrow.Table
-        Columns ``item_id`` and ``location_id``; pairs without sales are kept, sales of other pairs are left out.
+        Columns ``item_id`` and ``location_id``; all are kept, sales of other pairs are left out.
 
     Raises
     ------
@@ -141,18 +141,11 @@ def panel_from_world(world: SalesWorld, pairs: pa.Table) -> Panel:
     sale_place = _recode(sales["location_id"], place_names)
     known = (sale_item >= 0) & (sale_place >= 0)
     row = np.where(known, row_of[np.where(known, sale_item * len(place_names) + sale_place, 0)], -1)
-    items = item_names[listed // len(place_names)]
+    items, places = item_names[listed // len(place_names)], place_names[listed % len(place_names)]
     dates = _periods(sales, world)
     units, share = _scatter(sales, row, (len(listed), dates))
-    return Panel(
-        items,
-        place_names[listed % len(place_names)],
-        _unit_steps(world.table("items"), items),
-        units,
-        share,
-        dates,
-        "week" if world.period == "week" else "day",
-    )
+    step, period = _unit_steps(world.table("items"), items), world.period
+    return Panel(items, places, step, units, share, dates, "week" if period == "week" else "day")
 
 
 def _before(sales: pa.Table, plan_date: datetime.date) -> pa.Table:
