@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from forecasting.events import past_uplift
 from forecasting.panel import Panel
 from forecasting.signals import Signals
 
@@ -80,16 +81,21 @@ def read_m5_levels() -> tuple[Panel, np.ndarray, pd.DataFrame]:
     return panel, rows["level"].to_numpy(np.int64), rows
 
 
-def m5_holidays(days: int) -> Signals:
-    """Return the events of the M5 calendar by name, shared by all series."""
+def m5_holidays(past: Panel, horizon: int) -> Signals:
+    """Return the events of the M5 calendar, shared by all series, and what each brought every series before."""
+    days = past.units.shape[1] + horizon
     calendar = pd.read_csv(DATA / "m5" / "calendar.csv").iloc[:days]
+    named = pd.concat([calendar["event_name_1"].dropna(), calendar["event_name_2"].dropna()])
+    dates = {str(name): part.index.to_numpy() for name, part in named.groupby(named)}
+    before = past_uplift(past.units, dates, days)
     snap = calendar[["snap_CA", "snap_TX", "snap_WI"]].mean(axis=1).to_numpy(np.float32)
     event = calendar["event_name_1"].notna().to_numpy(np.float32)
     place = np.flatnonzero(event)
     ahead = place[np.minimum(np.searchsorted(place, np.arange(days)), len(place) - 1)] - np.arange(days)
     kind = np.unique(calendar["event_name_1"].fillna(""), return_inverse=True)[1].astype(np.float32)
     planes = (event, np.clip(ahead, 0, 8).astype(np.float32), kind, snap)
-    return Signals(("holiday", "days to a holiday", "which holiday", "snap"), tuple(plane[None] for plane in planes))
+    names = ("holiday", "days to a holiday", "which holiday", "snap", "same holiday before")
+    return Signals(names, (*(plane[None] for plane in planes), before))
 
 
 def has_completejourney() -> bool:

@@ -26,8 +26,9 @@ class Quantiles(NamedTuple):
 
 
 def weekday_bootstrap(panel: Panel) -> np.ndarray:
-    """Return quantiles of the last eight values of each weekday, shape (series, 7, level)."""
-    last = panel.units[:, -7 * WEEKS :].reshape(panel.series, WEEKS, 7)
+    """Return quantiles of the last (at most eight) values of each weekday, shape (series, 7, level)."""
+    weeks = min(WEEKS, panel.units.shape[1] // 7)
+    last = panel.units[:, -7 * weeks :].reshape(panel.series, weeks, 7)
     return np.stack([np.quantile(last, level, axis=1) for level in M5_LEVELS], axis=2)
 
 

@@ -38,6 +38,8 @@ from forecasting.signals import Signals
 PATHS = 200
 SEED = 1
 ORIGINS = ("2024-05-29", "2024-06-05", "2024-06-12")
+# Bias is a mean over these as well.
+EARLIER = ("2024-05-08", "2024-05-15", "2024-05-22")
 SUBSET = 150
 CJ_HORIZON, CJ_ORIGINS = 28, (281, 309, 337)
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.98)
@@ -60,11 +62,15 @@ def freshretailnet() -> list[Score]:
     """Score the week after each origin on cells fully in stock."""
     panel, groups, signals = read_freshretailnet()
     lines = []
-    for origin in ORIGINS:
+    for origin in (*EARLIER, *ORIGINS):
         at = int(np.searchsorted(panel.dates, np.datetime64(origin)))
         lines += _one_fresh_week(panel, (groups, signals), at, f"freshretailnet {origin}")
-    ratios = [line.value for line in lines if line.measure == "ratio to weekday bootstrap"]
-    return [*lines, Score("freshretailnet", "mean ratio to weekday bootstrap", float(np.mean(ratios)))]
+    last = {f"freshretailnet {origin}" for origin in ORIGINS}
+    for measure in ("ratio to weekday bootstrap", "WAPE"):
+        found = [line.value for line in lines if line.measure == measure and line.case in last]
+        lines.append(Score("freshretailnet", f"mean {measure}, last three origins", float(np.mean(found))))
+    biases = [abs(line.value) for line in lines if line.measure == "bias"]
+    return [*lines, Score("freshretailnet", "mean absolute bias, six origins", float(np.mean(biases)))]
 
 
 def _one_fresh_week(panel: Panel, known: tuple[np.ndarray, Signals], at: int, case: str) -> list[Score]:
@@ -303,7 +309,7 @@ def m5_levels() -> list[Score]:
     at = len(panel.dates) - M5_HORIZON
     past, actual = panel.until(at), panel.units[:, at:]
     start = time.process_time()
-    task = ForecastTask(M5_HORIZON, PATHS, SEED, groups=groups, signals=m5_holidays(len(panel.dates)))
+    task = ForecastTask(M5_HORIZON, PATHS, SEED, groups=groups, signals=m5_holidays(past, M5_HORIZON))
     mean = forecast_task(past, task).paths.mean()
     seconds = time.process_time() - start
     naive = np.tile(past.units[:, -7:], M5_HORIZON // 7)

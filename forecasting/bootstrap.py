@@ -13,7 +13,8 @@ mean of period h,
 
     v_sh = max(0, 1 + c_i (e - 1));   D_ish = floor(v_sh m_ih / mean_s(v_sh) + u_ish)
 
-so the mean over the paths is the forecast; u are uniforms that depend on the series' ids alone.
+so the mean over the paths is the forecast; u are uniforms that depend on the series' ids alone. ``dependence`` says
+what else there is than the same origins for all.
 
 Künsch (1989), Annals of Statistics 17(3) for blocks; the donors are a hot deck (Andridge and Little 2010).
 """
@@ -45,6 +46,8 @@ GAMMA_VARIATION = 0.4
 SPREAD_RANGE = (0.4, 2.5)
 # Counters of one path's uniforms lie this far apart; no horizon is longer.
 SPACING = 4_096
+# Counters of the turns lie beyond those of the paths.
+TURN = 1 << 50
 
 
 class Library(NamedTuple):
@@ -60,7 +63,8 @@ class Draw(NamedTuple):
     What the paths of one chunk are drawn from.
 
     ``own`` (series, block, period) ratios, NaN in the first period where a block cannot be used; ``mean`` (series,
-    horizon) in steps; ``volume`` (series,) class of the level; ``own_share``, ``spread``, ``keys`` (series,).
+    horizon) in steps; ``volume`` (series,) class of the level; ``own_share``, ``spread``, ``keys`` (series,);
+    ``together`` whether a path takes the same origins for all series.
     """
 
     own: Ratios
@@ -69,6 +73,7 @@ class Draw(NamedTuple):
     own_share: Floats
     spread: Floats
     keys: Keys
+    together: bool = True
 
 
 def block_starts(periods: int, block: int, stride: int, warm_up: int) -> Integers:
@@ -223,7 +228,9 @@ def _fill(i: int, draw: Draw, library: Library, blocks: Integers, values: Floats
         for h in range(horizon):
             k = h % length
             if k == 0:
-                b = blocks[s, h // length]
+                # Apart, every series goes round the same origins from a place of its own.
+                turn = 0 if draw.together else int(uniform(draw.keys[i], TURN + h) * paths)
+                b = blocks[(s + turn) % paths, h // length]
                 chance = uniform(draw.keys[i], (3 * s + 1) * SPACING + h)
                 own = not np.isnan(draw.own[i, b, 0]) and chance < draw.own_share[i]
                 donor = int(uniform(draw.keys[i], (3 * s + 2) * SPACING + h) * library.donors[c, b])

@@ -22,6 +22,7 @@ _OWN = {
     "weekday": "day of the week",
     "week of the year": "season",
     "a year before": "season",
+    "same holiday before": "holiday",
     "lead": "time ahead",
     "category": "category",
 }

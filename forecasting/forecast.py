@@ -28,6 +28,7 @@ from forecasting.bootstrap import (
     spreads,
     weekly_paths,
 )
+from forecasting.dependence import ordered_as_sold
 from forecasting.features import feature_state
 from forecasting.history import (
     ForecastSettings,
@@ -127,7 +128,7 @@ def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one
     _check_signals(panel, task)
     whole = part_of(panel, task)
     panel = whole.panel
-    task = replace(task, groups=None, signals=Signals())
+    task = replace(task, groups=None, signals=Signals(), likely=None)
     pool = fit_pool(whole, task, run_all)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
     size = task.settings.chunk
@@ -154,7 +155,10 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     level = np.where(asleep, 0.0, np.maximum(result.level[:, -1], 0.0))
     mean, volume = _means(spec, history, result, level)
     draw = _draw_of(spec, (history, result), (level, mean, volume))
-    steps: Steps = draw_paths(draw, pool.library, pool.blocks)
+    drawn = draw_paths(draw, pool.library, pool.blocks)
+    if task.settings.dependence == "schaake":
+        drawn = ordered_as_sold(drawn, result.completed, (pool.blocks, pool.starts, pool.block), spec.keys)
+    steps: Steps = drawn
     method = pool.choice.method[volume_class(level)]
     fallen = np.flatnonzero((method == WEEKS) & ~asleep)
     if len(fallen):
@@ -170,7 +174,7 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
 def _means(spec: ChunkSpec, history: FilterInput, result: FilterOutput, level: Floats) -> tuple[Floats, Integers]:
     """Return the mean of every future period in steps, and the row of each series in the library of errors."""
     panel, pool, horizon = spec.part.panel, spec.pool, spec.task.horizon
-    mean = level[:, None] * history.factor[:, panel.units.shape[1] :]
+    mean = level[:, None] * history.factor[:, panel.units.shape[1] :] * pool.align[spec.part.codes[1]]
     volume = volume_class(level)
     boosted = (pool.choice.method[volume] == BOOSTED) & (level > 0.0)
     if pool.boost is None or not boosted.any():
@@ -189,7 +193,9 @@ def _draw_of(spec: ChunkSpec, past: tuple[FilterInput, FilterOutput], future: tu
     own = alike(own, classes, volume_class(level))
     usable = np.isfinite(own[:, :, 0]).sum(axis=1)
     spread = spreads(own, classes, pool.square, settings.spread_blocks)
-    return Draw(own, mean, volume, usable / (usable + settings.own_blocks), spread, spec.keys)
+    return Draw(
+        own, mean, volume, usable / (usable + settings.own_blocks), spread, spec.keys, settings.dependence == "shock"
+    )
 
 
 def _methods(pool: Pool, level: Floats, asleep: npt.NDArray[np.bool_], usable: Integers) -> npt.NDArray[np.object_]:

@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from forecasting.boosting import BoostSettings
 from forecasting.bootstrap import Ratios, own_ratios
+from forecasting.dependence import Dependence
 from forecasting.drift import drifts
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.profiles import Profile, in_stock, series_factors
 from forecasting.signals import Signals
 from forecasting.smoothing import FilterInput, FilterOutput, volume_class
+from forecasting.upper import UpperSettings
 
 SMALLEST_CHANGE = 0.25
 SMALLEST_STEPS = 0.05
@@ -52,6 +54,10 @@ class ForecastSettings:
         Series per chunk; never changes a result.
     boost : BoostSettings, optional
         Limits of the boosted mean; None leaves it out.
+    upper : UpperSettings, optional
+        Limits of the models of groups and total; None leaves the sums as they are.
+    dependence : {"shock", "schaake", "independent"}
+        What the paths of different series have in common; see ``dependence``.
     """
 
     day_decays: tuple[float, ...] = (0.8, 0.9, 0.97, 0.99, 1.0)
@@ -71,6 +77,8 @@ class ForecastSettings:
     sample: int = 8_000
     chunk: int = 2_500
     boost: BoostSettings | None = field(default_factory=BoostSettings)
+    upper: UpperSettings | None = field(default_factory=UpperSettings)
+    dependence: Dependence = "shock"
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,8 @@ class ForecastTask:
     """
     What is asked: periods from the plan date, paths, seed and settings.
 
-    ``groups`` (series,) are codes of series that share a profile, or None; ``signals`` reach over history and horizon.
+    ``groups`` (series,) are codes of series that share a profile, or None; ``signals`` reach over history and horizon;
+    ``likely`` (series,) is what an item that never sold is expected to sell a period in units, NaN where nothing says.
     """
 
     horizon: int
@@ -87,6 +96,7 @@ class ForecastTask:
     settings: ForecastSettings = field(default_factory=ForecastSettings)
     groups: Integers | None = None
     signals: Signals = field(default_factory=Signals)
+    likely: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or self.paths < 1:
@@ -157,7 +167,10 @@ def part_of(panel: Panel, task: ForecastTask) -> Part:
     panel = panel.latest(settings.most_weeks if panel.period == "week" else settings.most_days)
     codes = codes_of(panel, task.groups)
     signals = task.signals.latest(panel.units.shape[1] + task.horizon)
-    return Part(panel, codes, prior_means(panel, codes), signals)
+    prior = prior_means(panel, codes)
+    if task.likely is not None:
+        prior = np.where(np.isfinite(task.likely), task.likely, prior)
+    return Part(panel, codes, prior, signals)
 
 
 def _code_means(means: Floats, known: npt.NDArray[np.bool_], codes: Integers, fallback: Floats) -> Floats:

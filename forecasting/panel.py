@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forecasting.succession import with_predecessors
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Dates = npt.NDArray[np.datetime64]
@@ -115,21 +117,21 @@ def panel_from_world(world: SalesWorld, pairs: pa.Table) -> Panel:
     Build the panel of the listed pairs from all sales dated before the plan date.
 
     A missing row between a series' first row and the plan date is a period in stock without a sale. A listed pair
-    without any row is a series of NaN.
+    without any row is a series of NaN. An item that replaces another takes over its history, see ``succession``.
 
     Parameters
     ----------
     world : SalesWorld
         Tables ``sales`` and ``items``.
     pairs : pyarrow.Table
-        Columns ``item_id`` and ``location_id``; pairs without sales are kept, sales of other pairs are left out.
+        Columns ``item_id`` and ``location_id``; all are kept, sales of other pairs are left out.
 
     Raises
     ------
     KeyError
         If a pair's item is not in ``items``.
     """
-    sales = _before(world.table("sales"), world.plan_date)
+    sales = with_predecessors(_before(world.table("sales"), world.plan_date), world.table("items"))
     item_names, item_codes = _sorted_codes(pairs["item_id"])
     place_names, place_codes = _sorted_codes(pairs["location_id"])
     listed = np.unique(item_codes * len(place_names) + place_codes)
@@ -139,18 +141,11 @@ def panel_from_world(world: SalesWorld, pairs: pa.Table) -> Panel:
     sale_place = _recode(sales["location_id"], place_names)
     known = (sale_item >= 0) & (sale_place >= 0)
     row = np.where(known, row_of[np.where(known, sale_item * len(place_names) + sale_place, 0)], -1)
-    items = item_names[listed // len(place_names)]
+    items, places = item_names[listed // len(place_names)], place_names[listed % len(place_names)]
     dates = _periods(sales, world)
     units, share = _scatter(sales, row, (len(listed), dates))
-    return Panel(
-        items,
-        place_names[listed % len(place_names)],
-        _unit_steps(world.table("items"), items),
-        units,
-        share,
-        dates,
-        "week" if world.period == "week" else "day",
-    )
+    step, period = _unit_steps(world.table("items"), items), world.period
+    return Panel(items, places, step, units, share, dates, "week" if period == "week" else "day")
 
 
 def _before(sales: pa.Table, plan_date: datetime.date) -> pa.Table:

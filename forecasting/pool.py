@@ -31,7 +31,8 @@ from forecasting.panel import Floats, Integers
 from forecasting.profiles import Profile, fit_profile, positions
 from forecasting.selection import Choice
 from forecasting.smoothing import LevelRule, fit_rule, smooth
-from forecasting.trials import boosted_errors, fit_models, sample_of
+from forecasting.trials import Models, Sample, boosted_errors, fit_models, sample_of, series_means, trial_origins
+from forecasting.upper import Company, alignment, extended
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Pool:
 
     Profile, drifts of products and groups, level rule; boosted mean and the calendar it reads, the choice of methods;
     the library of past errors (classes of the plain mean, then of the boosted), the classes' mean square of plain
-    errors, origins and block; blocks of the paths, and whole past weeks for the fallback.
+    errors, origins and block; blocks of the paths, and whole past weeks for the fallback; the factor of every group in
+    every future period, shape (group, horizon).
     """
 
     profile: Profile
@@ -56,6 +58,7 @@ class Pool:
     block: int
     blocks: Integers
     weeks: Integers
+    align: Floats
 
 
 def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Pool:
@@ -73,7 +76,8 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Pool:
     calendar = _calendar(whole, task.horizon)
     sample = sample_of(part, history, smooth(history, rule, lead, clock.warm_up), calendar, clock.warm_up)
     starts, block = _origins(panel.units.shape[1], task, clock)
-    choice, boost = fit_models(sample, (starts, block), task, run_all)
+    models = fit_models(sample, (starts, block), task, run_all)
+    choice, boost = models.choice, models.boost
     rng = np.random.default_rng([task.seed, 1])
     if boost is not None and settings.boost is not None:
         starts = thinned(starts, settings.boost.origins)
@@ -86,7 +90,34 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Pool:
     blocks = path_blocks(len(starts), task.paths, length, rng)
     ahead = -(-task.horizon // clock.stride)
     weeks = recent_weeks(panel.units.shape[1], clock.stride, task.paths, ahead, rng)
-    return Pool(profile, drift, rule, boost, calendar, choice, library, plain.square, starts, block, blocks, weeks)
+    align = _aligned(whole, (sample, models, part.panel.unit_step), block, task, run_all)
+    return Pool(
+        profile, drift, rule, boost, calendar, choice, library, plain.square, starts, block, blocks, weeks, align
+    )
+
+
+def _aligned(
+    whole: Part,
+    fitted: tuple[Sample, Models, Floats],
+    block: int,
+    task: ForecastTask,
+    run_all: RunAll,
+) -> Floats:
+    """Return the factor that scales the means of every group to the upper levels, shape (group, horizon)."""
+    (sample, models, step), settings = fitted, task.settings.upper
+    groups, leads = int(whole.codes[1].max(initial=0)) + 1, min(block, task.horizon)
+    if settings is None or not models.choice.tried or whole.panel.period == "week":
+        return np.ones((groups, task.horizon))
+    now = sample.history.units.shape[1]
+    company = Company(
+        np.nan_to_num(sample.result.completed) * step[:, None],
+        sample.history.factor,
+        sample.state.signals.planes,
+        sample.state.group,
+        series_means(sample, models, leads) * step[:, None, None],
+        np.append(trial_origins(sample, block), now),
+    )
+    return extended(alignment(company, groups, settings, run_all), task.horizon)
 
 
 def _calendar(whole: Part, horizon: int) -> Calendar:

@@ -51,6 +51,11 @@ class Choice:
     series: Integers
     note: str = ""
 
+    @property
+    def tried(self) -> bool:
+        """Whether the methods were compared on past origins."""
+        return bool(self.series.any())
+
     def text(self, volume: int) -> str:
         """Return what serves a class and why, in words."""
         name = METHODS[int(self.method[volume])]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from forecasting.events import event_uplift
 from forecasting.panel import Dates, Floats, Integers, Names, Panel, SalesWorld
 from forecasting.price_tables import Flags, price_history, reference_prices
 
@@ -82,7 +83,8 @@ def signals_from_world(world: SalesWorld, panel: Panel, horizon: int) -> Signals
 
     From ``promotions``: share of the period on promotion, discount, display, mailer. From ``prices`` and
     ``promotions``: log of the price against the usual. From ``calendar``: holidays, days to the next and since the
-    last. From ``weather``: what it holds for the dates to come as well; weather without a forecast is left out.
+    last, and in days what the same event brought the category before (``events``). From ``weather``: what it holds for
+    the dates to come as well; weather without a forecast is left out.
     """
     dates = np.concatenate([panel.dates, panel.future_dates(horizon)])
     span = _Span(dates, len(panel.dates), panel.period_days)
@@ -91,6 +93,8 @@ def signals_from_world(world: SalesWorld, panel: Panel, horizon: int) -> Signals
     found |= _price_signals(world, panel, horizon)
     regions = _regions(world, panel.location_id)
     found |= _holiday_signals(world, regions, span)
+    uplift = event_uplift(world, panel, regions, len(dates))
+    found |= {} if uplift is None else {"same holiday before": uplift}
     found |= _weather_signals(world, regions, span)
     return Signals(tuple(found), tuple(found.values()))
 

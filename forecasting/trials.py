@@ -89,27 +89,33 @@ def sample_of(part: Part, history: FilterInput, result: FilterOutput, calendar: 
     return Sample(history, result, state, folds(panel.item_id, panel.location_id), keys, warm_up, stride_of(panel))
 
 
-def fit_models(
-    sample: Sample, blocks: tuple[Integers, int], task: ForecastTask, run_all: RunAll
-) -> tuple[Choice, Boost | None]:
-    """Return who is served by what, and the boosted mean fitted to all past origins if it serves anybody."""
+class Models(NamedTuple):
+    """Who is served by what; the boosted mean of all past origins, and the one that saw none of the trial origins."""
+
+    choice: Choice
+    boost: Boost | None = None
+    earlier: Boost | None = None
+
+
+def fit_models(sample: Sample, blocks: tuple[Integers, int], task: ForecastTask, run_all: RunAll) -> Models:
+    """Return the choice of methods, and the boosted means if one serves anybody."""
     settings, (starts, block) = task.settings.boost, blocks
-    cut = sample.history.units.shape[1] - _trial_origins(sample) * block
+    cut = int(trial_origins(sample, block)[0])
     before = starts[starts + block <= cut]
     if len(before) < TRIAL_BLOCKS or len(sample.keys) < FEWEST_TRIED:
-        return filter_alone("too short a history to compare methods"), None
+        return Models(filter_alone("too short a history to compare methods"))
     # Weeks without any signal leave the trees only noise around level and season.
     blind = sample.stride == 1 and not sample.state.signals.names
     if settings is None or blind:
-        return choose(*_losses(sample, (before, block), None, task)), None
+        return Models(choose(*_losses(sample, (before, block), None, task)))
     chance = settings, np.random.default_rng([task.seed, 2])
     boost = _fitted(sample, cut, block, chance, run_all)
     choice = choose(*_losses(sample, (before, block), boost, task))
     if lightgbm() is None:
-        return Choice(choice.method, choice.score, choice.series, MISSING_LIBRARY), None
+        return Models(Choice(choice.method, choice.score, choice.series, MISSING_LIBRARY))
     if not (choice.method == BOOSTED).any():
-        return choice, None
-    return choice, _fitted(sample, sample.history.units.shape[1], block, chance, run_all)
+        return Models(choice)
+    return Models(choice, _fitted(sample, sample.history.units.shape[1], block, chance, run_all), boost)
 
 
 def _fitted(
@@ -143,8 +149,8 @@ def _losses(
     """Return the loss (method, origin, series) at every trial origin, and the class of the level (origin, series)."""
     before, block = blocks
     rng = np.random.default_rng([task.seed, 3])
-    sample, periods = sample.rows(TRIAL_SERIES), sample.history.units.shape[1]
-    origins = periods - block * np.arange(_trial_origins(sample), 0, -1)
+    sample = sample.rows(TRIAL_SERIES)
+    origins = trial_origins(sample, block)
     at = origins[:, None] + np.arange(block)
     seen = np.isfinite(sample.history.units) & (sample.history.share >= 1.0)
     actual = np.where(seen, sample.history.units, np.nan)[:, at]
@@ -164,9 +170,28 @@ def _losses(
     return losses, volume_class(sample.result.level[:, origins]).T
 
 
-def _trial_origins(sample: Sample) -> int:
-    """Return the origins on which methods are compared; a block of weeks is short against a season."""
-    return TRIAL_WEEKS_ORIGINS if sample.stride == 1 else TRIAL_DAYS_ORIGINS
+def trial_origins(sample: Sample, block: int) -> Integers:
+    """Return the origins on which methods are compared, a block apart; a block of weeks is short against a season."""
+    count = TRIAL_WEEKS_ORIGINS if sample.stride == 1 else TRIAL_DAYS_ORIGINS
+    return np.asarray(sample.history.units.shape[1] - block * np.arange(count, 0, -1), dtype=np.int64)
+
+
+def series_means(sample: Sample, models: Models, block: int) -> Floats:
+    """
+    Return each series' mean in steps at the trial origins, and last at the plan date, shape (series, origin, lead).
+
+    Every origin knows what lay before it alone: trial origins take the boosted mean that saw none of them.
+    """
+    now = sample.history.units.shape[1]
+    origins = np.append(trial_origins(sample, block), now)
+    level = np.maximum(sample.result.level[:, origins], 0.0)
+    mean = level[:, :, None] * sample.history.factor[:, origins[:, None] + np.arange(block)]
+    boosted = models.choice.method[volume_class(level)] == BOOSTED
+    for boost, which in ((models.earlier, slice(0, -1)), (models.boost, slice(-1, None))):
+        if boost is not None:
+            correction = grid_corrections(boost, sample.state, sample.fold, (origins[which], block))
+            mean[:, which] *= np.where(boosted[:, which, None], correction, 1.0)
+    return np.asarray(mean)
 
 
 def _trial(

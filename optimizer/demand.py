@@ -1,26 +1,32 @@
 """Demand of the listed pairs: forecast where goods are sold, nothing where they are only kept."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from forecasting.dependence import Dependence
 from forecasting.explain import drivers
 from forecasting.forecast import forecast_task
-from forecasting.history import ForecastTask
+from forecasting.history import ForecastSettings, ForecastTask
+from forecasting.inputs import drifted_inputs
+from forecasting.newitems import likely_means
 from forecasting.overrides import Overridden, override_paths
 from forecasting.panel import Panel, panel_from_world
 from forecasting.paths import DemandPaths
 from forecasting.signals import signals_from_world
 from optimizer.executor import RunAll
 from optimizer.plan.exceptions import ExceptionRow
+from scenarios.money import minor_digits
 from scenarios.world import World
 
 _KEYS = ["item_id", "location_id"]
 _USUAL_PERIODS = {"day": 28, "week": 4}
 _EXPLAINED = 60
+_MOST_DRIFTED = 20
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Demand:
     summary: what the forecast knows of each selling pair, one row each, and for the dearest what drives it, in words
     overridden: planners' figures laid over the forecast
     panel: history of the selling pairs
+    drifted: by category, what the forecast is fed with that no longer looks as it did
     """
 
     paths: DemandPaths
@@ -39,6 +46,7 @@ class Demand:
     summary: pa.Table
     overridden: list[Overridden]
     panel: Panel
+    drifted: list[ExceptionRow]
 
 
 def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) -> Demand:
@@ -51,7 +59,9 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     panel = panel_from_world(world, pa.table({name: chosen[name] for name in _KEYS}))
     policy = world.policy
     groups, signals = category_codes(world, panel.item_id), signals_from_world(world, panel, horizon)
-    task = ForecastTask(horizon, policy.paths, policy.seed, groups=groups, signals=signals)
+    settings = ForecastSettings(dependence=cast(Dependence, policy.dependence))
+    likely = likely_means(world, panel)
+    task = ForecastTask(horizon, policy.paths, policy.seed, settings, groups, signals, likely)
     expected = forecast_task(panel, task, run_all)
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
@@ -61,7 +71,28 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     told[dearest] = drivers(panel, task, expected.pool, dearest)
     summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
     paths, overridden = override_paths(world, expected.paths)
-    return Demand(_spread(world, pairs, sells, paths), usual, summary, overridden, panel)
+    drifted = _drifted(world, panel, task)
+    return Demand(_spread(world, pairs, sells, paths), usual, summary, overridden, panel, drifted)
+
+
+def _drifted(world: World, panel: Panel, task: ForecastTask) -> list[ExceptionRow]:
+    """Return the inputs of each category that left their range, those with most sales at cost first."""
+    items = world.frame("items").set_index("item_id")
+    cost = np.asarray(items["unit_cost"].astype(float).fillna(0.0).reindex(panel.item_id), np.float64)
+    groups = category_codes(world, panel.item_id)
+    names = dict(zip(groups.tolist(), items["category"].fillna("").reindex(panel.item_id), strict=True))
+    minor = 10 ** minor_digits(world.policy.currency)
+    return [
+        ExceptionRow(
+            f"input {names[row.group]} {row.name}",
+            "input drift",
+            f"{row.name} of {names[row.group] or 'all items'}: {row.now:.2f} over the last four weeks, usually"
+            f" {row.usual:.2f}; the forecast was learnt on the latter",
+            {"now": round(row.now, 6), "usual": round(row.usual, 6)},
+            round(row.units * minor),
+        )
+        for row in drifted_inputs(panel, task.signals, groups, cost)[:_MOST_DRIFTED]
+    ]
 
 
 def _dearest(world: World, paths: DemandPaths) -> npt.NDArray[np.int64]:

@@ -194,7 +194,7 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     paths = paths.first(horizon)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
     moved = moved_levels(memory, parts.state["forecast"])
-    said = [*override_rows(demand), *forecast_alarms(world, monitor), *moved]
+    said = [*override_rows(demand), *forecast_alarms(world, monitor), *demand.drifted, *moved]
     parts.add({"forecast": quantile_table(paths, order.levels)}, said)
     if order.wanted in (Wanted.REORDER, Wanted.PLAN):
         _add_orders(parts, screened, order, (pairs, paths, demand.usual), tools)

@@ -24,6 +24,7 @@ class Policy:
     review_days: int = 7
     paths: int = 200
     seed: int = 1
+    dependence: str = "shock"
     holding_rate: float = 0.25
     holding_cost: float | None = None
     shortage_cost: float | None = None

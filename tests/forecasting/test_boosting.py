@@ -68,8 +68,11 @@ def test_without_lightgbm_the_filter_serves_and_the_summary_gives_the_remedy(pro
     panel, signals, _ = promoted
 
     def broken(name):
-        raise OSError("libgomp.so.1: cannot open shared object file")
+        if name == "lightgbm":
+            raise OSError("libgomp.so.1: cannot open shared object file")
+        return load(name)
 
+    load = boosting.importlib.import_module
     monkeypatch.setattr(boosting.importlib, "import_module", broken)
     result = forecast_task(panel, ForecastTask(HORIZON, 20, 1, SMALL, signals=signals))
     assert "install libgomp" in result.summary["method"][0].as_py()

@@ -70,7 +70,11 @@ def test_a_promotion_of_some_days_marks_its_share_of_a_week():
 
 
 def test_holidays_are_felt_ahead_and_after_in_their_region_only():
-    rows = {"date": pa.array([day("2024-01-05"), day("2024-01-13")], pa.date32()), "region": ["", "south"]}
+    rows = {
+        "date": pa.array([day("2024-01-05"), day("2024-01-13")], pa.date32()),
+        "event": ["a", "b"],
+        "region": ["", "south"],
+    }
     found = signals({"calendar": rows})
     assert found["holiday"][0].tolist() == [0.0] * 4 + [1.0] + [0.0] * 9
     assert found["days to a holiday"][0, :5].tolist() == [4, 3, 2, 1, 8]
