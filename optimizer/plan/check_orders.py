@@ -1,13 +1,13 @@
 """Do the lines keep the rules of the tables? Packs, minima, maxima, order days, due dates, budgets, stock of the dc."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
+from optimizer.plan.check_limits import check_limits
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
 from scenarios.locks import Lock, locked_quantities
 from scenarios.money import line_amount, shown
@@ -109,10 +109,9 @@ def check_locks(evidence: Evidence) -> Iterator[Violation]:
 
 
 def check_joint_rules(evidence: Evidence) -> Iterator[Violation]:
-    """Today's orders reach their supplier's minimum, keep the budget, and transfers fit the stock of the dc."""
+    """Today's orders reach their supplier's minimum and fit all that lines share: budgets, stock, storage, trucks."""
     yield from _supplier_minima(evidence)
-    yield from _budget(evidence)
-    yield from _dc_stock(evidence)
+    yield from check_limits(evidence)
 
 
 def _supplier_minima(evidence: Evidence) -> Iterator[Violation]:
@@ -134,46 +133,6 @@ def _supplier_minima(evidence: Evidence) -> Iterator[Violation]:
                 if len(lines) and least and least > amount + 0.005 and subject not in waived:
                     words = f"{supplier['supplier_id']} {place}".strip()
                     yield Violation("purchase_orders", words, f"orders {amount:,.2f}, its {name} is {least:,.2f}")
-
-
-def _budget(evidence: Evidence) -> Iterator[Violation]:
-    world = evidence.world
-    monday = world.plan_date - timedelta(days=world.plan_date.weekday())
-    budgets = world.frame("budgets")
-    mine = budgets[(budgets["scope"] == "all") & (budgets["component"] == "purchase")]
-    mine = mine[mine["period_start"] == monday]
-    if mine.empty:
-        return
-    orders = evidence.frame("purchase_orders")
-    spent = int(orders.loc[orders["status"] == "proposed", "amount"].sum())
-    usual = world.frame("items").set_index("item_id")["unit_cost"]
-    for row in rows_of(world.frame("open_orders")):
-        if row.ordered_on is not None and monday <= row.ordered_on < world.plan_date:
-            cost = usual.get(row.item_id, 0.0) if pd.isna(row.unit_cost) else row.unit_cost
-            spent += line_amount(row.quantity, cost, world.policy.currency)
-    limit = line_amount(1, float(mine["amount"].sum()), world.policy.currency)
-    # Each line is rounded once, so the sum may lie half a minor unit a line past the exact figure.
-    locked = bool(locked_quantities(world))
-    if spent > limit + len(orders) / 2 + 1 and not locked:
-        currency = world.policy.currency
-        yield Violation(
-            "purchase_orders", "", f"spends {shown(spent, currency)} of a budget of {shown(limit, currency)}"
-        )
-
-
-def _dc_stock(evidence: Evidence) -> Iterator[Violation]:
-    world = evidence.world
-    dcs = world.frame("locations").query("kind == 'dc'")["location_id"]
-    projection = evidence.frame("projection")
-    at_dc = projection[projection["location_id"].isin(dcs) & (projection["shipped"] > 0)]
-    # What a dc cannot ship shows as units not served on every path.
-    over = at_dc[at_dc["lost_mean"] > UNITS_TOLERANCE]
-    for row in rows_of(over[over["date"] == world.plan_date]):
-        yield Violation(
-            "transfers",
-            f"{row.item_id} {row.location_id}",
-            f"ships {row.shipped:g}, {row.lost_mean:g} of it is not there",
-        )
 
 
 def check_prices(evidence: Evidence) -> Iterator[Violation]:

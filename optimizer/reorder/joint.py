@@ -69,11 +69,11 @@ class Joint:
 
 @dataclass(frozen=True)
 class _Active:
-    """Which rules are looked at: the budget, groups (J,), pools (P,)."""
+    """Which rules are looked at: the budget, groups (J,), capacity rows (P,)."""
 
     budget: bool
     groups: Array
-    pools: Array
+    rows: Array
 
 
 def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -> Joint:
@@ -84,7 +84,7 @@ def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -
     RuntimeError : a plan broke a rule it was made to meet, which is a fault of this room.
     """
     rules = problem.joint
-    active = _Active(False, np.zeros(rules.supplier_minimum.size, bool), np.zeros(rules.pool_available.size, bool))
+    active = _Active(False, np.zeros(rules.supplier_minimum.size, bool), np.zeros(rules.capacity.size, bool))
     answer = _free(problem, columns)
     while True:
         wider = _widened(active, broken(rules, answer.columns.quantity[answer.column]))
@@ -113,9 +113,9 @@ def _widened(active: _Active, broken_rules: tuple[bool, Array, Array]) -> _Activ
     over, short, drawn = broken_rules
     if not (over or short.any() or drawn.any()):
         return None
-    if not ((over and not active.budget) or (short & ~active.groups).any() or (drawn & ~active.pools).any()):
+    if not ((over and not active.budget) or (short & ~active.groups).any() or (drawn & ~active.rows).any()):
         raise RuntimeError("the plan breaks a joint rule that was looked at")
-    return _Active(active.budget or over, active.groups | short, active.pools | drawn)
+    return _Active(active.budget or over, active.groups | short, active.rows | drawn)
 
 
 def _free(problem: ReorderProblem, columns: Columns) -> Joint:
@@ -129,8 +129,10 @@ def _free(problem: ReorderProblem, columns: Columns) -> Joint:
 def _kept(rules: JointRules, active: _Active) -> JointRules:
     """Rules with only the active rows."""
     supplier = np.where(np.append(active.groups, False)[rules.supplier], rules.supplier, NONE)
-    pool = np.where(np.append(active.pools, False)[rules.pool], rules.pool, NONE)
-    return replace(rules, supplier=supplier, pool=pool, budget=rules.budget if active.budget else None)
+    row = np.where(np.append(active.rows, False)[rules.row], rules.row, NONE)
+    used = (row != NONE).any(axis=0)
+    budget = rules.budget if active.budget else None
+    return replace(rules, supplier=supplier, row=row[:, used], use=rules.use[:, used], budget=budget)
 
 
 @dataclass(frozen=True)
@@ -245,12 +247,11 @@ def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends
 
 
 def _part(columns: Columns, rules: JointRules) -> _Part:
-    touched = (rules.supplier != NONE) | (rules.pool != NONE)
+    touched = (rules.supplier != NONE) | (rules.row != NONE).any(axis=1)
     touched |= (rules.budget is not None) & (rules.spend > 0)
     keep = touched[columns.line]
-    own = {name: getattr(rules, name)[touched] for name in ("supplier", "minimum_weight", "spend", "pool")}
     chosen = np.flatnonzero(touched)
-    return _Part(chosen, np.flatnonzero(keep), _subset(columns, chosen, keep), replace(rules, **own))
+    return _Part(chosen, np.flatnonzero(keep), _subset(columns, chosen, keep), rules.of(touched))
 
 
 def _subset(columns: Columns, chosen: Array, keep: Array) -> Columns:
@@ -272,7 +273,7 @@ def _group_bound(problem: ReorderProblem, columns: Columns, view: _View, last: A
         unlisted = unlisted_value(problem, columns, price_rows(problem.joint, prices), last)[part.chosen]
         priced.append(evaluate(part.columns, part.rules, prices, unlisted))
     nothing = part.columns.cost[part.columns.start[:-1]][part.rules.supplier != NONE].sum()
-    base = float(nothing - best.pool @ part.rules.pool_available)
+    base = float(nothing - best.row @ part.rules.capacity)
     return group_bound(priced, base, float(part.rules.budget), nodes)
 
 
@@ -281,7 +282,7 @@ def _plan(view: _View, nodes: int) -> Array:
     columns, rules, best = view.part.columns, view.part.rules, view.priced.prices
     starts = [best, *view.tried[-_STARTS:]]
     plans = [_feasible(columns, rules, evaluate(columns, rules, prices).column) for prices in starts]
-    tied = rules.budget is not None or (rules.pool != NONE).any()
+    tied = rules.budget is not None or (rules.row != NONE).any()
     if tied and (rules.supplier != NONE).any():
         mix = mixed(columns, view.hull, rules, best, nodes)
         plans += [] if mix is None else [_feasible(columns, rules, mix)]
@@ -330,8 +331,10 @@ def _may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: flo
 
 
 def _fits(columns: Columns, rules: JointRules) -> Array:
-    """Columns that do not break the budget or their pool alone."""
-    fits = columns.quantity <= np.append(rules.pool_available, np.inf)[rules.pool[columns.line]]
+    """Columns that do not break the budget or a capacity row alone."""
+    room, line = np.append(rules.capacity, np.inf), columns.line
+    taken = columns.quantity[:, None] * rules.use[line]
+    fits = np.asarray((taken <= room[rules.row[line]] * (1 + _ROUNDING)).all(axis=1))
     if rules.budget is not None:
-        fits &= columns.quantity * rules.spend[columns.line] <= rules.budget
+        fits &= columns.quantity * rules.spend[line] <= rules.budget
     return fits

@@ -14,10 +14,10 @@ def joint_model(columns: Columns, rules: JointRules) -> SealedModel:
     Choose one quantity of each line under the joint rules.
 
     Sets
-        n lines, k columns of a line, j groups with a joint minimum, g pools
+        n lines, k columns of a line, j groups with a joint minimum, g capacity rows
     Parameters
         cost[k] c, quantity[k] q    exact mean cost, steps
-        spend[n] b, minimum_weight[n] w, budget B, supplier_minimum[j] M, pool_available[g] A
+        spend[n] b, minimum_weight[n] w, use[n,g] u, budget B, supplier_minimum[j] M, capacity[g] A
     Variables
         take[n,k]  in {0,1}    line n orders quantity q_nk today
         open[j]    in {0,1}    group j orders today
@@ -25,7 +25,7 @@ def joint_model(columns: Columns, rules: JointRules) -> SealedModel:
         min  sum_nk c_nk take_nk
         s.t. sum_k take_nk = 1                                        for n     (choose)
              sum_nk b_n q_nk take_nk <= B                                       (budget)
-             sum_{n in g, k} q_nk take_nk <= A_g                      for g     (pool)
+             sum_nk u_ng q_nk take_nk <= A_g                          for g     (capacity)
              sum_{n in j, k} min(w_n q_nk, M_j) take_nk >= M_j open_j  for j     (minimum)
              sum_{k: q_nk > 0} take_nk <= open_j(n)                   for n     (door)
     """
@@ -36,19 +36,19 @@ def joint_model(columns: Columns, rules: JointRules) -> SealedModel:
     if rules.budget is not None:
         spend = Triplets(np.zeros(line.size, dtype=np.int64), take.members, columns.quantity * rules.spend[line])
         model.add_rows("budget", {}, spend, -np.inf, float(rules.budget))
-    _add_pools(model, columns, rules, take)
+    _add_capacity(model, columns, rules, take)
     _add_minima(model, columns, rules, take)
     return model.seal()
 
 
-def _add_pools(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
-    pools = np.unique(rules.pool[rules.pool != NONE])
-    if not pools.size:
-        return
-    inside = np.flatnonzero(rules.pool[columns.line] != NONE)
-    row = np.searchsorted(pools, rules.pool[columns.line[inside]])
-    drawn = Triplets(row, take.members[inside], columns.quantity[inside].astype(np.float64))
-    model.add_rows("pool", {"pool": pools}, drawn, -np.inf, rules.pool_available[pools])
+def _add_capacity(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
+    """Each slot of a line is an entry; rows that nothing takes from are left out."""
+    column, slot = np.nonzero((rules.row != NONE)[columns.line])
+    line = columns.line[column]
+    rows, number = np.unique(rules.row[line, slot], return_inverse=True)
+    if rows.size:
+        drawn = Triplets(number, take.members[column], columns.quantity[column] * rules.use[line, slot])
+        model.add_rows("capacity", {"row": rows}, drawn, -np.inf, rules.capacity[rows])
 
 
 def _add_minima(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:

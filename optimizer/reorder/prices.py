@@ -1,19 +1,19 @@
 r"""Prices on joint rules: the Lagrangian bound of the column model, and the quantities that go with it.
 
 Sets
-    n lines, k columns of a line with quantity q_nk and exact cost c_nk, j groups with a joint minimum, g pools
+    n lines, k columns of a line with quantity q_nk and exact cost c_nk, j groups with a joint minimum, g capacity rows
 Prices
     budget    lambda >= 0   money per money unit of budget B
-    pool      pi_g >= 0     money per step of shared stock A_g
+    row       pi_g >= 0     money per unit of capacity A_g
     minimum   mu_j >= 0     money per unit of joint minimum M_j
 Bound
     L = sum_j min(closed_j, open_j) + sum_{n in no j} r_n - lambda B - sum_g pi_g A_g
-    r_n = min_k [c_nk + (lambda b_n + pi_g(n)) q_nk - mu_j min(w_n q_nk, M_j)]
+    r_n = min_k [c_nk + (lambda b_n + sum_g pi_g u_ng) q_nk - mu_j min(w_n q_nk, M_j)]
     open_j = mu_j M_j + sum_{n in j} r_n,    closed_j = sum_{n in j} c_n0
 
 A column counts at most M_j towards its minimum, for one line alone may reach it. L is a bound for any prices
 (Geoffrion 1974, doi 10.1007/BFb0120690). They are found on the lower convex hull of each line's columns, where a
-minimum or a pool alone is met by taking the cheapest slopes first; the budget's price is bisected around that.
+minimum or a row alone is met by taking the cheapest slopes first; the budget's price is bisected around that.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _NUDGE: Final = 1e-9
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices of the joint rules: `budget` a number, `pool` shape (P,), `minimum` shape (J,)."""
+    """Prices of the joint rules: `budget` a number, `row` shape (P,), `minimum` shape (J,)."""
 
     budget: float
-    pool: Array
+    row: Array
     minimum: Array
 
     @classmethod
     def zero(cls, rules: JointRules) -> Prices:
         """Free rules."""
-        return cls(0.0, np.zeros(rules.pool_available.size), np.zeros(rules.supplier_minimum.size))
+        return cls(0.0, np.zeros(rules.capacity.size), np.zeros(rules.supplier_minimum.size))
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def cheapest(start: Array, quantity: Array, cost: Array, prices: Array) -> tuple
 
 def price_rows(rules: JointRules, prices: Prices) -> Array:
     """Tax, reward and ceiling of each line for `cheapest`, shape (3, N)."""
-    tax = prices.budget * rules.spend + _gathered(prices.pool, rules.pool)
+    tax = prices.budget * rules.spend + (_gathered(prices.row, rules.row) * rules.use).sum(axis=1)
     reward = _gathered(prices.minimum, rules.supplier) * rules.minimum_weight
     ceiling = _gathered(prices.minimum * rules.supplier_minimum, rules.supplier)
     return np.stack([tax, reward, ceiling])
@@ -114,7 +114,7 @@ def evaluate(columns: Columns, rules: JointRules, prices: Prices, unlisted: Arra
     opens = opening < 0
     closed = member & ~_gathered(opens, rules.supplier).astype(bool)
     column = np.where(closed, columns.start[:-1], column)
-    fixed = prices.budget * (rules.budget or 0) + float(prices.pool @ rules.pool_available)
+    fixed = prices.budget * (rules.budget or 0) + float(prices.row @ rules.capacity)
     alone = float(reduced[~member].sum())
     bound = alone + float(zero[member].sum() + np.minimum(opening, 0.0).sum() - fixed)
     return Priced(prices, column, reduced, opens, opening, alone, bound)
@@ -199,16 +199,17 @@ def _dear(columns: Columns, rules: JointRules) -> float:
 
 
 def best_minimum(hull: Hull, rules: JointRules, prices: Prices) -> Prices:
-    """Best prices of minima at given prices of the budget and the pools."""
+    """Best prices of minima at given prices of the budget and the rows."""
     return replace(prices, minimum=_minimum_prices(hull, rules, prices))
 
 
 def best_inner(hull: Hull, rules: JointRules, prices: Prices) -> Prices:
-    """Best prices of minima and pools at a budget price, one kind at a time; exact where no line has both."""
-    both = bool(((rules.supplier != NONE) & (rules.pool != NONE)).any())
-    for _ in range(_SWEEPS if both else 1):
+    """Best prices of minima and rows at a budget price, one kind at a time; exact where no line has two of them."""
+    tied = (rules.supplier != NONE).astype(int) + (rules.row != NONE).sum(axis=1)
+    for _ in range(_SWEEPS if (tied > 1).any() else 1):
         prices = best_minimum(hull, rules, prices)
-        prices = replace(prices, pool=_pool_prices(hull, rules, prices))
+        for slot in range(rules.row.shape[1]):
+            prices = replace(prices, row=_row_prices(hull, rules, prices, slot))
     return prices
 
 
@@ -232,16 +233,20 @@ def _minimum_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
     return price * (1.0 + _NUDGE)
 
 
-def _pool_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
-    """Give the saving of the first step, the best taken first, that a pool has no room for, shape (P,)."""
-    tax, reward, _ = price_rows(rules, replace(prices, pool=np.zeros_like(prices.pool)))
-    pools, available = rules.pool[hull.line], rules.pool_available
-    member = pools != NONE
-    slope = (hull.slope + (tax - reward)[hull.line])[member]
-    size, pools = hull.size[member].astype(np.float64), pools[member]
-    worth = -_marginal(slope, size, pools, available + _MARGIN * np.maximum(1.0, available))
-    scarce = np.bincount(pools, size, minlength=available.size) > available
-    return np.where(scarce, np.maximum(worth, 0.0), 0.0) * (1.0 + _NUDGE)
+def _row_prices(hull: Hull, rules: JointRules, prices: Prices, slot: int) -> Array:
+    """Give the saving per unit of the first step, the best taken first, no room for which is in its row, (P,)."""
+    row, use, capacity = rules.row[:, slot], rules.use[:, slot], rules.capacity
+    tax, reward, _ = price_rows(rules, prices)
+    tax = tax - _gathered(prices.row, row) * use
+    member = (row[hull.line] != NONE) & (use[hull.line] > 0)
+    line = hull.line[member]
+    slope = (hull.slope[member] + (tax - reward)[line]) / use[line]
+    size = hull.size[member] * use[line]
+    worth = -_marginal(slope, size, row[line], capacity + _MARGIN * np.maximum(1.0, capacity))
+    scarce = np.bincount(row[line], size, minlength=capacity.size) > capacity
+    here = np.zeros(capacity.size, dtype=bool)
+    here[row[row != NONE]] = True
+    return np.where(here, np.where(scarce, np.maximum(worth, 0.0), 0.0) * (1.0 + _NUDGE), prices.row)
 
 
 def _marginal(slope: Array, size: Array, group: Array, needed: Array) -> Array:

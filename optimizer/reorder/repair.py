@@ -24,7 +24,7 @@ class Usage:
     spent : money from the budget.
     weight : towards each minimum, shape (J,).
     ordering : lines of each group that order, shape (J,).
-    drawn : steps from each pool, shape (P,).
+    drawn : from each capacity row, shape (P,).
     """
 
     spent: float
@@ -35,20 +35,19 @@ class Usage:
 
 def usage(rules: JointRules, quantity: Array) -> Usage:
     """Add up what the quantities (N,) take."""
-    grouped, pooled = rules.supplier != NONE, rules.pool != NONE
+    grouped = rules.supplier != NONE
     groups, size = rules.supplier[grouped], rules.supplier_minimum.size
     weight = np.bincount(groups, (rules.minimum_weight * quantity)[grouped], minlength=size)
     ordering = np.bincount(groups, (quantity > 0)[grouped], minlength=size)
-    drawn = np.bincount(rules.pool[pooled], quantity[pooled], minlength=rules.pool_available.size)
-    return Usage(float(rules.spend @ quantity), weight, ordering, drawn)
+    return Usage(float(rules.spend @ quantity), weight, ordering, rules.drawn(quantity))
 
 
 def broken(rules: JointRules, quantity: Array) -> tuple[bool, Array, Array]:
-    """Whether the budget is overspent; which groups (J,) order too little; which pools (P,) are overdrawn."""
+    """Whether the budget is overspent; which groups (J,) order too little; which rows (P,) are overdrawn."""
     used = usage(rules, quantity)
     over = rules.budget is not None and used.spent > rules.budget * (1 + _SLACK)
     short = (used.ordering > 0) & (used.weight < rules.supplier_minimum * (1 - _SLACK))
-    return over, short, used.drawn > rules.pool_available * (1 + _SLACK)
+    return over, short, used.drawn > rules.capacity * (1 + _SLACK) + _SLACK
 
 
 def meets(rules: JointRules, quantity: Array) -> bool:
@@ -68,9 +67,9 @@ def repaired(columns: Columns, rules: JointRules, column: Array) -> Array:
         if short.any():
             column = np.where(_flags(short, rules.supplier), first, column)
         elif drawn.any():
-            pool = int(np.argmax(drawn))
-            excess = usage(rules, columns.quantity[column]).drawn[pool] - rules.pool_available[pool]
-            column = _lowered(columns, column, (rules.pool == pool).astype(float), excess)
+            row = int(np.argmax(drawn))
+            excess = rules.drawn(columns.quantity[column])[row] - rules.capacity[row]
+            column = _lowered(columns, column, np.where(rules.row == row, rules.use, 0.0).sum(axis=1), excess)
         elif over:
             excess = usage(rules, columns.quantity[column]).spent - (rules.budget or 0)
             column = _lowered(columns, column, rules.spend, excess)
@@ -127,9 +126,8 @@ def _allowed(rules: JointRules, used: Usage, quantity: Array, moves: tuple[Array
     fine = np.ones(line.size, dtype=bool)
     if rules.budget is not None:
         fine &= used.spent + step * rules.spend[line] <= max(rules.budget, used.spent)
-    pooled = rules.pool[line]
-    room = np.append(rules.pool_available - used.drawn, np.inf)
-    fine &= (step <= 0) | (step <= room[pooled])
+    room = np.append(rules.capacity - used.drawn, np.inf)
+    fine &= (step <= 0) | (step[:, None] * rules.use[line] <= room[rules.row[line]]).all(axis=1)
     group = rules.supplier[line]
     weight = np.append(used.weight, np.inf)[group] + step * rules.minimum_weight[line]
     ordering = np.append(used.ordering, 0)[group] + (new > 0).astype(int) - (quantity[line] > 0)
@@ -153,25 +151,31 @@ class _Ledger:
     def __init__(self, rules: JointRules, quantity: Array) -> None:
         used = usage(rules, quantity)
         self._quantity: list[int] = quantity.tolist()
-        self._rates = [row.tolist() for row in (rules.spend, rules.minimum_weight, rules.supplier, rules.pool)]
-        # The last place of each list is that of a line without group or pool, to which nothing is refused.
+        self._rates = [row.tolist() for row in (rules.spend, rules.minimum_weight, rules.supplier)]
+        self._slots: list[list[tuple[int, float]]] = [
+            [(int(row), float(use)) for row, use in zip(*one, strict=True) if row != NONE]
+            for one in zip(rules.row, rules.use, strict=True)
+        ]
+        # The last place of the lists of groups is that of a line without one, to which nothing is refused.
         self._left = (np.inf if rules.budget is None else max(float(rules.budget), used.spent)) - used.spent
-        self._room = [*(rules.pool_available - used.drawn).tolist(), np.inf]
+        self._room: list[float] = (rules.capacity - used.drawn).tolist()
         self._above = [*(used.weight - rules.supplier_minimum * (1 - _SLACK)).tolist(), np.inf]
         self._ordering = [*used.ordering.tolist(), 0]
 
     def book(self, n: int, new: int) -> bool:
         """Change the quantity of a line, unless a rule would break."""
-        spend, weight, group, pool = (row[n] for row in self._rates)
+        spend, weight, group = (row[n] for row in self._rates)
+        slots = self._slots[n]
         step = new - self._quantity[n]
         ordering = self._ordering[group] + (new > 0) - (self._quantity[n] > 0)
-        if step * spend > self._left or (step > 0 and step > self._room[pool]):
+        if step * spend > self._left or (step > 0 and any(step * use > self._room[row] for row, use in slots)):
             return False
         if self._above[group] + step * weight < 0 and ordering > 0:
             return False
         self._quantity[n] = new
         self._left -= step * spend
-        self._room[pool] -= step
+        for row, use in slots:
+            self._room[row] -= step * use
         self._above[group] += step * weight
         self._ordering[group] = ordering
         return True

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.reorder.decide import BUDGET, MINIMUM, POOL
+from optimizer.reorder.decide import BUDGET, CAPACITY, FREE, MINIMUM, ReorderPlan
 from optimizer.reorder.inputs import Given
 from optimizer.reorder.outlook import arrival
 from optimizer.reorder.today import Decision
@@ -79,11 +79,18 @@ def line_numbers(given: Given, decision: Decision) -> pd.DataFrame:
             "cost": plan.cost / minor,
             "cost_one_pack_less": plan.cost_less / minor,
             "cost_one_pack_more": plan.cost_more / minor,
-            "binding": plan.binding.astype(object),
+            "binding": _binding_names(given, plan),
             "budget_price": np.full(problem.lines, plan.budget_price),
             "supplier_minimum_price": minimum_price[group],
         }
     )
+
+
+def _binding_names(given: Given, plan: ReorderPlan) -> list[str]:
+    """Return the rule that keeps each line from its free quantity, in words."""
+    rows = given.tied[1]
+    pairs = zip(plan.binding.tolist(), plan.binding_row.tolist(), strict=True)
+    return [rows[row].name if kind == CAPACITY else kind for kind, row in pairs]
 
 
 def _short(numbers: dict[str, Any]) -> str:
@@ -91,8 +98,8 @@ def _short(numbers: dict[str, Any]) -> str:
     why = {
         BUDGET: "; cut by the budget",
         MINIMUM: "; changed to meet the supplier's minimum",
-        POOL: "; the dc is short, shared by value",
-    }.get(numbers["binding"], "")
+        FREE: "",
+    }.get(numbers["binding"], f"; cut to fit the {numbers['binding']}")
     return f"{shown_number(wanted)} wanted until the next arrival, {shown_number(left)} left by then{why}"
 
 
@@ -132,4 +139,4 @@ def joint_text(given: Given, decision: Decision) -> str:
         return ""
     extra = float((plan.cost - plan.free_cost).sum())
     money = shown(round(extra), given.world.policy.currency)
-    return f"budget, supplier minima and dc stock change {changed} lines and cost {money} in expectation"
+    return f"shared rules (budgets, minima, stock, room) change {changed} lines and cost {money} in expectation"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reorder_cases import COST_TOLERANCE, joint_optimum, joint_rules, random_problem, reorder_problem
 
 from optimizer.reorder.columns import Settings, enumerate_columns
-from optimizer.reorder.decide import BUDGET, MINIMUM, POOL, project
+from optimizer.reorder.decide import BUDGET, CAPACITY, MINIMUM, project
 from optimizer.reorder.decide import decide as decide_within
 from optimizer.reorder.group_bound import group_model
 from optimizer.reorder.mix import mix_model, plan_totals
@@ -42,13 +42,30 @@ def with_rules(seed: int, kinds: tuple[str, ...], lines: int = 4):
     if "pool" in kinds:
         pool = rng.integers(-1, 2, lines)
         drawn = np.bincount(pool[pool >= 0], free[pool >= 0], minlength=2)
-        rules = replace(rules, pool=pool, pool_available=np.floor(drawn * rng.uniform(0.2, 1.0, 2)))
+        available = np.floor(drawn * rng.uniform(0.2, 1.0, 2))
+        rules = replace(rules, row=pool[:, None], use=np.ones((lines, 1)), capacity=available)
+    if "rows" in kinds:
+        # Storage of two places by litres, and a budget of its own over both, in one slot each.
+        place, use = rng.integers(0, 2, lines), rng.uniform(0.3, 2.0, (lines, 2)).round(2)
+        row = np.stack([place, np.where(rng.random(lines) < 0.7, 2, -1)], axis=1)
+        drawn = replace(rules, row=row, use=use, capacity=np.zeros(3)).drawn(free)
+        rules = replace(rules, row=row, use=use, capacity=(drawn * rng.uniform(0.3, 1.0, 3)).round(1))
     return replace(problem, joint=rules)
 
 
 @pytest.mark.parametrize(
     "kinds",
-    [("budget",), ("minimum",), ("pool",), ("budget", "minimum"), ("minimum", "pool"), ("budget", "minimum", "pool")],
+    [
+        ("budget",),
+        ("minimum",),
+        ("pool",),
+        ("rows",),
+        ("budget", "minimum"),
+        ("minimum", "pool"),
+        ("minimum", "rows"),
+        ("budget", "minimum", "pool"),
+        ("budget", "minimum", "rows"),
+    ],
     ids=" and ".join,
 )
 @pytest.mark.parametrize("seed", range(8))
@@ -80,7 +97,7 @@ def test_no_budget_orders_nothing_that_costs():
 
 def test_an_empty_pool_gives_nothing():
     problem = random_problem(4)
-    outcome = decide(replace(problem, joint=joint_rules(4, pool=np.array([0, 0, -1, 0]), pool_available=np.zeros(1))))
+    outcome = decide(replace(problem, joint=joint_rules(4, pool=np.array([0, 0, -1, 0]), capacity=np.zeros(1))))
     plan = outcome.required()
     assert plan.quantity[[0, 1, 3]].tolist() == [0, 0, 0]
     assert plan.quantity[2] == plan.free_quantity[2]
@@ -106,12 +123,12 @@ def test_scarce_shared_stock_goes_where_it_is_worth_most():
     # Two alike lines of demand 4 in one period at lead 0, shortage 4 and 9 per step, 6 steps to share: the dear line
     # gets its 4, the cheap one 2, loses 2 and costs 8; a step more in the pool is worth 4.
     problem = reorder_problem([[[4]], [[4]]], lead_periods=0, shortage_cost=[4.0, 9.0])
-    outcome = decide(replace(problem, joint=joint_rules(2, pool=np.zeros(2, int), pool_available=[6.0])))
+    outcome = decide(replace(problem, joint=joint_rules(2, pool=np.zeros(2, int), capacity=[6.0])))
     plan = outcome.required()
     assert plan.quantity.tolist() == [2, 4]
     assert outcome.objective == pytest.approx(8.0)
-    assert plan.pool_price == pytest.approx([4.0], rel=1e-3)
-    assert plan.binding.tolist() == [POOL, ""]
+    assert plan.row_price == pytest.approx([4.0], rel=1e-3)
+    assert plan.binding.tolist() == [CAPACITY, ""]
 
 
 def test_a_joint_minimum_is_filled_where_it_is_cheapest():
@@ -150,13 +167,12 @@ def test_more_budget_never_raises_the_cost(seed, share):
 @settings(derandomize=True, max_examples=8, deadline=None)
 @given(st.integers(0, 50), st.permutations(range(4)))
 def test_other_orders_of_the_lines_give_the_same_answer(seed, order):
-    problem = with_rules(seed, ("budget", "pool"))
+    problem = with_rules(seed, ("budget", "rows"))
     order = np.array(order)
     shared = ("weight", "unmet", "joint", "supply")
     moved = {name: value[order] for name, value in vars(problem).items() if name not in shared}
-    own = {name: getattr(problem.joint, name)[order] for name in ("supplier", "minimum_weight", "spend", "pool")}
     first = decide(problem)
-    second = decide(replace(problem, **moved, joint=replace(problem.joint, **own)))
+    second = decide(replace(problem, **moved, joint=problem.joint.of(order)))
     assert second.objective == pytest.approx(first.objective)
     assert np.array_equal(first.required().free_quantity[order], second.required().free_quantity)
 
@@ -197,7 +213,7 @@ def tiny_tied():
         supplier_minimum=[4.0],
         minimum_weight=[1.0, 1.5, 0.0],
         pool=[-1, 0, 0],
-        pool_available=[5.0],
+        capacity=[5.0],
     )
     return enumerate_columns(problem), rules
 
@@ -211,7 +227,7 @@ def mix_text() -> str:
     columns, rules = tiny_tied()
     plans = [columns.start[:-1], columns.start[1:] - 1]
     totals = [plan_totals(columns, rules, plan) for plan in plans]
-    return lp_text(mix_model(rules, np.arange(4), (2, 2), totals))
+    return lp_text(mix_model(rules, np.ones((2, 2), dtype=bool), totals))
 
 
 def group_text() -> str:
