@@ -1,19 +1,21 @@
 """Do today's lines fit what they share? Budgets, storage at the places, stock of the dc, trucks of the suppliers."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
+from optimizer.plan.ids import order_id
+from optimizer.plan.truck_costs import truck_orders, trucks_of
 from scenarios.locks import locked_quantities
-from scenarios.money import line_amount, shown
+from scenarios.money import line_amount, shown, to_minor
 from scenarios.sourcing import preferred_sources
 from scenarios.world import World, rows_of
 
 _LITRES_TOLERANCE = 0.01
+_FILL_TOLERANCE = 1e-6
 _KEYS = ["item_id", "location_id"]
 
 
@@ -146,21 +148,19 @@ def _open_orders(world: World) -> dict[tuple[str, str, int], float]:
 
 
 def _trucks(evidence: Evidence) -> Iterator[Violation]:
-    today = _today(evidence)
-    for supplier in evidence.world.frame("suppliers").to_dict("records"):
-        mine = today[today["source_id"] == supplier["supplier_id"]]
-        groups = mine.groupby("location_id") if supplier["minimum_scope"] == "per_location" else [("", mine)]
-        for place, lines in groups:
-            if len(lines):
-                words = f"{supplier['supplier_id']} {place}".strip()
-                yield from _truck_loads(supplier, words, lines)
-
-
-def _truck_loads(supplier: Mapping[Hashable, Any], words: str, lines: pd.DataFrame) -> Iterator[Violation]:
-    """Compare the load of an order with the room on all its trucks."""
-    for name, measure in (("truck_l", "volume_l"), ("truck_kg", "weight_kg")):
-        room, most = supplier[name], supplier["max_trucks"]
-        load = float((lines["quantity"] * lines[measure].astype(float).fillna(0.0)).sum())
-        if not pd.isna(room) and not pd.isna(most) and load > room * most + _LITRES_TOLERANCE:
-            what = f"loads {load:,.1f}, {most:g} trucks of {room:,.1f} take {room * most:,.1f} ({name})"
-            yield Violation("purchase_orders", words, what)
+    """Count the trucks of each order: as many as there are, each full enough, each paid."""
+    world, costs = evidence.world, evidence.frame("costs")
+    booked = costs[costs["component"] == "truck"].set_index("line_id")["amount"]
+    for supplier, place, loads in truck_orders(world, evidence.frame("purchase_orders")):
+        words = f"{supplier['supplier_id']} {place}".strip()
+        count, most, fill = trucks_of(loads), supplier["max_trucks"], supplier["truck_min_fill"]
+        if not pd.isna(most) and count > most:
+            yield Violation("purchase_orders", words, f"loads {max(loads):.2f} trucks, there are {most:g}")
+        if not pd.isna(fill) and loads[0] < count * fill - _FILL_TOLERANCE:
+            yield Violation(
+                "purchase_orders", words, f"fills {loads[0] / count:.0%} of {count} trucks, {fill:.0%} asked"
+            )
+        cost = 0.0 if pd.isna(supplier["truck_cost"]) else float(supplier["truck_cost"])
+        due = to_minor(cost * count, world.policy.currency)
+        if int(booked.get(order_id(str(supplier["supplier_id"]), place, world.plan_date), 0)) != due:
+            yield Violation("costs", words, f"{count} trucks should cost {shown(due, world.policy.currency)}")

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from optimizer.reorder.columns import Array, Columns, Settings, extended
+from optimizer.reorder.columns import Array, Columns, Settings, extended, multiples_allowed
 from optimizer.reorder.group_bound import SHARES, group_bound
 from optimizer.reorder.mix import mixed
 from optimizer.reorder.model import joint_model
@@ -51,6 +51,7 @@ class Joint:
     least : what each line costs at least without joint rules, over all quantities, shape (N,).
     bound : no plan costs less, over all quantities.
     limit : what kept the proof from closing.
+    truck_cost : money for the trucks of the plan.
     """
 
     columns: Columns
@@ -60,11 +61,12 @@ class Joint:
     prices: Prices
     bound: float
     limit: Limit
+    truck_cost: float = 0.0
 
     @property
     def objective(self) -> float:
-        """Cost of the plan, money."""
-        return self.columns.total(self.column)
+        """Cost of the plan, money, its trucks included."""
+        return self.columns.total(self.column) + self.truck_cost
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,12 @@ def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -
     RuntimeError : a plan broke a rule it was made to meet, which is a fault of this room.
     """
     rules = problem.joint
-    active = _Active(False, np.zeros(rules.supplier_minimum.size, bool), np.zeros(rules.capacity.size, bool))
+    trucks = np.zeros(rules.supplier_minimum.size, bool) if rules.trucks is None else rules.trucks.matter
+    active = _Active(False, trucks, np.zeros(rules.capacity.size, bool))
     answer = _free(problem, columns)
+    if trucks.any():
+        active = _foreseen(problem, answer, active)
+        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings)
     while True:
         wider = _widened(active, broken(rules, answer.columns.quantity[answer.column]))
         if wider is None:
@@ -144,6 +150,10 @@ class _Part:
     columns: Columns
     rules: JointRules
 
+    def total(self, plan: Array) -> float:
+        """Cost of a plan with its trucks."""
+        return self.columns.total(plan) + float(self.rules.trucks_paid(self.columns.quantity[plan]).sum())
+
 
 @dataclass(frozen=True)
 class _View:
@@ -161,7 +171,7 @@ class _View:
 
     def slack(self, plan: Array) -> float:
         """Give what a plan costs above the bound of the prices."""
-        return self.part.columns.total(plan) - self.priced.bound
+        return self.part.total(plan) - self.priced.bound
 
     def tempting(self, slack: float) -> Array:
         """Lines of which a quantity that is no column may be within `slack` of the best column."""
@@ -172,7 +182,7 @@ class _View:
 def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, settings: Settings) -> Joint:
     """Solve the lines that active rules touch; the others stay at their free optimum."""
     ends = last_multiple(replace(problem, joint=rules), columns), settings.most_columns
-    columns = _reaching(problem, columns, rules, ends)
+    columns = _filling(problem, _reaching(problem, columns, rules, ends), rules, ends)
     columns, view = _listed(replace(problem, joint=rules), columns, ends, 0.0)
     plan = _plan(view, settings.nodes)
     # In a large part the slack is that of many lines, and longer lists of one would not close it.
@@ -180,9 +190,11 @@ def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, se
         columns, view = _listed(replace(problem, joint=rules), columns, ends, view.slack(plan))
         plan = _plan(view, settings.nodes)
     bound = view.priced.bound
-    if relative_gap(view.part.columns.total(plan), bound) > settings.gap:
+    if relative_gap(view.part.total(plan), bound) > settings.gap:
         bound = max(bound, _group_bound(replace(problem, joint=rules), columns, view, ends[0], settings.nodes))
-    unproved = bool(view.tempting(view.slack(plan)).size)
+    # Larger quantities than are listed might fill a truck: then only the prices' bound, which asks for no fill, holds.
+    filled = rules.trucks is not None and bool(rules.trucks.fill.any())
+    unproved = filled or bool(view.tempting(view.slack(plan)).size)
     found = _polished(view.part, (plan, view.priced, bound), settings, unproved)
     return _merged(_free(problem, columns), view.part, found, view.priced.prices)
 
@@ -227,7 +239,9 @@ def _merged(free: Joint, part: _Part, found: tuple[Array, float, Limit], prices:
     others = np.ones(column.size, dtype=bool)
     others[part.chosen] = False
     bound += float(free.least[others].sum())
-    return replace(free, column=column, prices=prices, bound=bound, limit=limit if limit != "none" else free.limit)
+    trucks = float(part.rules.trucks_paid(part.columns.quantity[plan]).sum())
+    limit = limit if limit != "none" else free.limit
+    return replace(free, column=column, prices=prices, bound=bound, limit=limit, truck_cost=trucks)
 
 
 def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: tuple[Array, int]) -> Columns:
@@ -244,6 +258,19 @@ def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends
             return columns
         more = np.minimum(2 * columns.listed[growing] + 1, last[growing])
         columns = extended(problem, columns, growing, more, most)
+
+
+def _filling(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: tuple[Array, int]) -> Columns:
+    """List a truck more of each line of a group whose trucks must be filled."""
+    if rules.trucks is None or not rules.trucks.fill.any():
+        return columns
+    load = rules.trucks.load.max(axis=1) * problem.pack
+    filled = np.append(rules.trucks.fill > 0, False)[rules.supplier] & (load > 0) & columns.enumerated
+    chosen = np.flatnonzero(filled)
+    wanted = columns.useful[chosen] + np.ceil(1 / load[chosen]).astype(np.int64)
+    more = np.minimum(np.minimum(wanted, multiples_allowed(problem)[chosen]), ends[1] - 1)
+    longer = more > columns.listed[chosen]
+    return extended(problem, columns, chosen[longer], more[longer], ends[1]) if longer.any() else columns
 
 
 def _part(columns: Columns, rules: JointRules) -> _Part:
@@ -286,7 +313,7 @@ def _plan(view: _View, nodes: int) -> Array:
     if tied and (rules.supplier != NONE).any():
         mix = mixed(columns, view.hull, rules, best, nodes)
         plans += [] if mix is None else [_feasible(columns, rules, mix)]
-    return min(plans, key=columns.total)
+    return min(plans, key=view.part.total)
 
 
 def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
@@ -299,7 +326,7 @@ def _polished(
     """Close the gap with an engine, on the columns that prices cannot exclude from a better plan."""
     plan, priced, bound = found
     columns, rules = part.columns, part.rules
-    objective = columns.total(plan)
+    objective = part.total(plan)
     gap = relative_gap(objective, bound)
     if gap <= settings.gap:
         return plan, bound, "none"
@@ -312,7 +339,7 @@ def _polished(
     if outcome.plan is not None and outcome.objective < objective:
         taken = np.flatnonzero(outcome.plan.values[: core.cost.size] > 0.5)
         plan = _feasible(columns, rules, np.flatnonzero(keep)[taken])
-        objective = columns.total(plan)
+        objective = part.total(plan)
     bound = bound if unproved else max(bound, min(outcome.bound, objective))
     closed = relative_gap(objective, bound) <= settings.gap
     stopped: Limit = outcome.limit if outcome.limit != "none" else "other"
@@ -324,10 +351,17 @@ def _may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: flo
     line, (tax, reward, ceiling) = columns.line, price_rows(rules, priced.prices)
     value = columns.cost + tax[line] * columns.quantity - np.minimum(reward[line] * columns.quantity, ceiling[line])
     opening = np.append(priced.opening, 0.0)[rules.supplier]
-    extra = value - priced.reduced[line] + np.maximum(opening, 0.0)[line]
+    extra = value - priced.reduced[line] + np.maximum(opening, 0.0)[line] - _spared(rules, priced)[line]
     none_ordered = (rules.supplier != NONE)[line] & (columns.quantity == 0)
     extra = np.where(none_ordered, np.minimum(extra, np.maximum(-opening, 0.0)[line]), extra)
     return np.asarray((extra <= slack * (1 + _ROUNDING) + _ROUNDING) & _fits(columns, rules))
+
+
+def _spared(rules: JointRules, priced: Priced) -> Array:
+    """Give what a group may save on trucks where a line orders otherwise: all beyond its first one, shape (N,)."""
+    if rules.trucks is None:
+        return np.zeros(rules.supplier.size)
+    return np.append(np.maximum(priced.by_trucks - rules.trucks.cost, 0.0), 0.0)[rules.supplier]
 
 
 def _fits(columns: Columns, rules: JointRules) -> Array:

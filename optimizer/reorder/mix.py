@@ -98,7 +98,8 @@ def _add_capacity(model: Model, rules: JointRules, use: tuple[Family, Array], to
 def plan_totals(columns: Columns, rules: JointRules, plan: Array) -> Totals:
     """Add up a plan, a column of each line, shape (N,), by group."""
     quantity, group, size = columns.quantity[plan], _group(rules), rules.supplier_minimum.size + 1
-    cost = np.bincount(group, columns.cost[plan], minlength=size)
+    cost = np.bincount(group, columns.cost[plan], minlength=size).astype(np.float64)
+    cost[:-1] += rules.trucks_paid(quantity)
     spend = np.bincount(group, quantity * rules.spend, minlength=size)
     line, slot = np.nonzero((rules.row != NONE) & (quantity[:, None] > 0))
     key = group[line] * rules.capacity.size + rules.row[line, slot]

@@ -11,6 +11,9 @@ Bound
     r_n = min_k [c_nk + (lambda b_n + sum_g pi_g u_ng) q_nk - mu_j min(w_n q_nk, M_j)]
     open_j = mu_j M_j + sum_{n in j} r_n,    closed_j = sum_{n in j} c_n0
 
+Trucks: a group that opens takes k >= 1 of them at F_j each, and its load at most k, so that for any prices g of a load
+open_j is at least mu_j M_j + min_k max_g [F_j k - g k + sum_{n in j} (r_n with g v_n more per step)].
+
 A column counts at most M_j towards its minimum, for one line alone may reach it. L is a bound for any prices
 (Geoffrion 1974, doi 10.1007/BFb0120690). They are found on the lower convex hull of each line's columns, where a
 minimum or a row alone is met by taking the cheapest slopes first; the budget's price is bisected around that.
@@ -33,6 +36,8 @@ _TINY_PRICE: Final = 1e-6
 _AROUND: Final = (1.1, 0.9)
 _MARGIN: Final = 1e-12
 _NUDGE: Final = 1e-9
+_LOAD_PRICES: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0)
+_MOST_TRUCKS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Priced:
     reduced : its priced cost r_n, shape (N,).
     opens : whether a group orders, shape (J,).
     opening : open_j - closed_j, shape (J,).
+    by_trucks : how much of it is due to trucks, shape (J,).
     alone : sum of r_n over lines in no group.
     bound : L, money.
     """
@@ -69,6 +75,7 @@ class Priced:
     reduced: Array
     opens: Array
     opening: Array
+    by_trucks: Array
     alone: float
     bound: float
 
@@ -111,13 +118,52 @@ def evaluate(columns: Columns, rules: JointRules, prices: Prices, unlisted: Arra
     zero = columns.cost[columns.start[:-1]]
     opening = prices.minimum * rules.supplier_minimum
     opening += np.bincount(groups, reduced[member] - zero[member], minlength=opening.size)
+    by_trucks = np.zeros(opening.size)
+    if rules.trucks is not None and rules.trucks.cost.any():
+        by_trucks, column, reduced = _with_trucks(columns, rules, prices, (column, reduced, unlisted))
+        opening = opening + by_trucks
     opens = opening < 0
     closed = member & ~_gathered(opens, rules.supplier).astype(bool)
     column = np.where(closed, columns.start[:-1], column)
     fixed = prices.budget * (rules.budget or 0) + float(prices.row @ rules.capacity)
     alone = float(reduced[~member].sum())
     bound = alone + float(zero[member].sum() + np.minimum(opening, 0.0).sum() - fixed)
-    return Priced(prices, column, reduced, opens, opening, alone, bound)
+    return Priced(prices, column, reduced, opens, opening, by_trucks, alone, bound)
+
+
+def _with_trucks(
+    columns: Columns, rules: JointRules, prices: Prices, free: tuple[Array, Array, Array | float]
+) -> tuple[Array, Array, Array]:
+    """Give what trucks add to the opening of each group (J,), and the columns that go with it, (N,); r_n stays.
+
+    The price of a load is a share of what a truck costs. The last count stands for all larger ones: where a load costs
+    no more than its truck, a truck more never makes the group cheaper.
+    """
+    column, reduced, unlisted = free
+    assert rules.trucks is not None
+    trucks, member, base = rules.trucks, rules.supplier != NONE, price_rows(rules, prices)
+    group, size = rules.supplier[member], rules.supplier_minimum.size
+    measure = np.argmax(trucks.loads(rules.supplier, columns.quantity[column]), axis=1)
+    load = np.where(_gathered(measure, rules.supplier) == 0, trucks.load[:, 0], trucks.load[:, 1])
+    found, more = [], np.zeros((len(_LOAD_PRICES), size))
+    for number, share in enumerate(_LOAD_PRICES):
+        rows = base.copy()
+        rows[0] += share * _gathered(trucks.cost, rules.supplier) * load
+        at, least = cheapest(columns.start, columns.quantity, columns.cost, rows)
+        found.append(at)
+        more[number] = np.bincount(group, (np.minimum(least, unlisted) - reduced)[member], minlength=size)
+    most = trucks.counts(trucks.loads(rules.supplier, columns.quantity[column])).max(initial=0.0)
+    count = np.arange(1, int(min(most, _MOST_TRUCKS)) + 2)
+    shares = np.array(_LOAD_PRICES)[:, None, None]
+    value = trucks.cost * count[:, None] * (1 - shares) + more[:, None]
+    last = np.maximum.reduce(value[np.array(_LOAD_PRICES) <= 1.0, -1])
+    value[:, -1] = last
+    best, chosen = value.max(axis=0).argmin(axis=0), value.argmax(axis=0)
+    at = _gathered(chosen[best, np.arange(size)], rules.supplier)
+    priced = np.where(
+        member & (_gathered(trucks.cost, rules.supplier) > 0), np.stack(found)[at, np.arange(at.size)], column
+    )
+    return value.max(axis=0).min(axis=0), priced, reduced
 
 
 @compiled

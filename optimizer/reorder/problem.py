@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optimizer.reorder.supply import Supply
+from optimizer.reorder.trucks import Trucks
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -47,6 +48,7 @@ class JointRules:
         distribution centre, storage of a place, a budget of its own, room on trucks. A row stands in one slot only.
     use : what one step takes from the row in that slot [u], in the unit of the row, shape (N, R), not negative.
     capacity : how much of each row there is today [A], shape (P,).
+    trucks : what the trucks of each group cost and take, None where they do not matter.
     """
 
     supplier: IntArray
@@ -57,6 +59,7 @@ class JointRules:
     row: IntArray
     use: FloatArray
     capacity: FloatArray
+    trucks: Trucks | None = None
 
     @classmethod
     def none(cls, lines: int) -> JointRules:
@@ -68,7 +71,14 @@ class JointRules:
     def of(self, chosen: IntArray | BoolArray) -> JointRules:
         """Give the rules of some lines, with every group and row."""
         per_line = ("supplier", "minimum_weight", "spend", "row", "use")
-        return replace(self, **{name: getattr(self, name)[chosen] for name in per_line})
+        own = {name: getattr(self, name)[chosen] for name in per_line}
+        return replace(self, **own, trucks=None if self.trucks is None else self.trucks.of(chosen))
+
+    def trucks_paid(self, quantity: IntArray | FloatArray) -> FloatArray:
+        """Give the money for the trucks of each group at the quantities (N,), shape (J,)."""
+        if self.trucks is None:
+            return np.zeros(self.supplier_minimum.size)
+        return self.trucks.paid(self.supplier, quantity)
 
     def drawn(self, quantity: IntArray | FloatArray) -> FloatArray:
         """Give what the quantities (N,) take from each row, shape (P,)."""
@@ -217,6 +227,8 @@ def _joint_value_faults(problem: ReorderProblem) -> list[str]:
         index = getattr(joint, name)
         if index.size and (index.min() < NONE or index.max() >= size):
             faults.append(f"{name}: values from {index.min()} to {index.max()}, expected {NONE} to {size - 1}")
+    if joint.trucks is not None:
+        faults += joint.trucks.faults(problem.lines, joint.supplier_minimum.size)
     used = [set(slot[slot != NONE].tolist()) for slot in joint.row.T]
     if sum(map(len, used)) > len(set().union(*used)):
         faults.append("row: a row stands in more than one slot")

@@ -25,12 +25,14 @@ class Usage:
     weight : towards each minimum, shape (J,).
     ordering : lines of each group that order, shape (J,).
     drawn : from each capacity row, shape (P,).
+    empty : whether a group's trucks stay emptier than they may, shape (J,).
     """
 
     spent: float
     weight: Array
     ordering: Array
     drawn: Array
+    empty: Array
 
 
 def usage(rules: JointRules, quantity: Array) -> Usage:
@@ -39,14 +41,18 @@ def usage(rules: JointRules, quantity: Array) -> Usage:
     groups, size = rules.supplier[grouped], rules.supplier_minimum.size
     weight = np.bincount(groups, (rules.minimum_weight * quantity)[grouped], minlength=size)
     ordering = np.bincount(groups, (quantity > 0)[grouped], minlength=size)
-    return Usage(float(rules.spend @ quantity), weight, ordering, rules.drawn(quantity))
+    trucks = rules.trucks
+    empty = np.zeros(size, dtype=bool)
+    if trucks is not None and trucks.fill.any():
+        empty = trucks.underfilled(trucks.loads(rules.supplier, quantity))
+    return Usage(float(rules.spend @ quantity), weight, ordering, rules.drawn(quantity), empty)
 
 
 def broken(rules: JointRules, quantity: Array) -> tuple[bool, Array, Array]:
     """Whether the budget is overspent; which groups (J,) order too little; which rows (P,) are overdrawn."""
     used = usage(rules, quantity)
     over = rules.budget is not None and used.spent > rules.budget * (1 + _SLACK)
-    short = (used.ordering > 0) & (used.weight < rules.supplier_minimum * (1 - _SLACK))
+    short = (used.ordering > 0) & ((used.weight < rules.supplier_minimum * (1 - _SLACK)) | used.empty)
     return over, short, used.drawn > rules.capacity * (1 + _SLACK) + _SLACK
 
 
@@ -65,7 +71,8 @@ def repaired(columns: Columns, rules: JointRules, column: Array) -> Array:
     while True:
         over, short, drawn = broken(rules, columns.quantity[column])
         if short.any():
-            column = np.where(_flags(short, rules.supplier), first, column)
+            fuller = _fewer_trucks(columns, rules, column)
+            column = np.where(_flags(short, rules.supplier), first, column) if fuller is None else fuller
         elif drawn.any():
             row = int(np.argmax(drawn))
             excess = rules.drawn(columns.quantity[column])[row] - rules.capacity[row]
@@ -75,6 +82,23 @@ def repaired(columns: Columns, rules: JointRules, column: Array) -> Array:
             column = _lowered(columns, column, rules.spend, excess)
         else:
             return column
+
+
+def _fewer_trucks(columns: Columns, rules: JointRules, column: Array) -> Array | None:
+    """Lower a group whose trucks are too empty to as many trucks as its load can fill; None where that is not it."""
+    trucks, quantity = rules.trucks, columns.quantity[column]
+    if trucks is None or not trucks.fill.any():
+        return None
+    loads = trucks.loads(rules.supplier, quantity)
+    fitting = np.floor(loads[:, 0] / np.maximum(trucks.fill, _SLACK) + _SLACK)
+    reached = usage(rules, quantity).weight >= rules.supplier_minimum * (1 - _SLACK)
+    chosen = np.flatnonzero(trucks.underfilled(loads) & (fitting >= 1) & reached)
+    if not chosen.size:
+        return None
+    group = int(chosen[0])
+    measure = int(loads[group].argmax())
+    use = np.where(rules.supplier == group, trucks.load[:, measure], 0.0)
+    return _lowered(columns, column, use, float(loads[group, measure] - fitting[group]))
 
 
 def _lowered(columns: Columns, column: Array, use: Array, excess: float) -> Array:
@@ -107,6 +131,8 @@ def _moves(columns: Columns, rules: JointRules, column: Array) -> Array:
     """Columns worth moving to, one a line, the best first."""
     line, quantity = columns.line, columns.quantity[column]
     saving = columns.cost[column][line] - columns.cost
+    if rules.trucks is not None:
+        saving -= _truck_change(rules, quantity, (line, columns.quantity))
     worth = saving > _WORTHWHILE * np.maximum(1.0, np.abs(columns.cost))
     allowed = np.zeros(saving.size, dtype=bool)
     allowed[worth] = _allowed(rules, usage(rules, quantity), quantity, (line[worth], columns.quantity[worth]))
@@ -117,6 +143,19 @@ def _moves(columns: Columns, rules: JointRules, column: Array) -> Array:
     spend = np.maximum((columns.quantity[pick] - quantity[line[pick]]) * rules.spend[line[pick]], 0.0)
     order: Array = np.argsort(-saving[pick] / (spend + _SLACK), kind="stable")
     return np.asarray(pick[order])
+
+
+def _truck_change(rules: JointRules, quantity: Array, moves: tuple[Array, Array]) -> Array:
+    """Money that each move (line, new quantity) alone adds to the trucks of its group; filled too little is inf."""
+    (line, new), trucks = moves, rules.trucks
+    assert trucks is not None
+    group = rules.supplier[line]
+    now = np.vstack([trucks.loads(rules.supplier, quantity), np.zeros((1, 2))])[group]
+    loads = now + (new - quantity[line])[:, None] * trucks.load[line]
+    cost, fill = np.append(trucks.cost, 0.0)[group], np.append(trucks.fill, 0.0)[group]
+    count = trucks.counts(loads)
+    empty = loads[:, 0] < fill * count * (1 - _SLACK)
+    return np.asarray(np.where(empty, np.inf, cost * (count - trucks.counts(now))))
 
 
 def _allowed(rules: JointRules, used: Usage, quantity: Array, moves: tuple[Array, Array]) -> Array:
@@ -139,8 +178,9 @@ def _applied(columns: Columns, rules: JointRules, column: Array, moves: Array) -
     """Make the moves one after the other, each only if every rule stays met."""
     line, moved = columns.line[moves], column.copy()
     ledger = _Ledger(rules, columns.quantity[column])
-    for n, k, new in zip(line.tolist(), moves.tolist(), columns.quantity[moves].tolist(), strict=True):
-        if ledger.book(n, new):
+    saving = (columns.cost[column][line] - columns.cost[moves]).tolist()
+    for n, k, new, saved in zip(line.tolist(), moves.tolist(), columns.quantity[moves].tolist(), saving, strict=True):
+        if ledger.book(n, new, saved):
             moved[n] = k
     return moved
 
@@ -161,9 +201,10 @@ class _Ledger:
         self._room: list[float] = (rules.capacity - used.drawn).tolist()
         self._above = [*(used.weight - rules.supplier_minimum * (1 - _SLACK)).tolist(), np.inf]
         self._ordering = [*used.ordering.tolist(), 0]
+        self._trucks = None if rules.trucks is None else _TruckLedger(rules, quantity)
 
-    def book(self, n: int, new: int) -> bool:
-        """Change the quantity of a line, unless a rule would break."""
+    def book(self, n: int, new: int, saving: float) -> bool:
+        """Change the quantity of a line, unless a rule would break or trucks cost more than it saves."""
         spend, weight, group = (row[n] for row in self._rates)
         slots = self._slots[n]
         step = new - self._quantity[n]
@@ -172,12 +213,36 @@ class _Ledger:
             return False
         if self._above[group] + step * weight < 0 and ordering > 0:
             return False
+        if self._trucks is not None and not self._trucks.book(n, step, saving):
+            return False
         self._quantity[n] = new
         self._left -= step * spend
         for row, use in slots:
             self._room[row] -= step * use
         self._above[group] += step * weight
         self._ordering[group] = ordering
+        return True
+
+
+class _TruckLedger:
+    """Loads of the groups' trucks under a changing plan."""
+
+    def __init__(self, rules: JointRules, quantity: Array) -> None:
+        assert rules.trucks is not None
+        self._of, self._group = rules.trucks, rules.supplier
+        self._loads = rules.trucks.loads(rules.supplier, quantity)
+
+    def book(self, n: int, step: int, saving: float) -> bool:
+        """Load a step of a line, unless its trucks would be too empty or cost more than is saved."""
+        group, trucks = int(self._group[n]), self._of
+        if group == NONE:
+            return True
+        before, after = self._loads[group], self._loads[group] + step * trucks.load[n]
+        count = float(trucks.counts(after[None])[0])
+        extra = trucks.cost[group] * (count - float(trucks.counts(before[None])[0]))
+        if extra >= saving or after[0] < trucks.fill[group] * count * (1 - _SLACK):
+            return False
+        self._loads[group] = after
         return True
 
 

@@ -3,19 +3,22 @@
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from optimizer.reorder.problem import NONE, JointRules
+from optimizer.reorder.trucks import Trucks
 from scenarios.money import minor_digits
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 _ROUNDING = 1e-9
+# The room of a truck, and what of an item fills it.
+TRUCK_ROOM: Final = {"truck_l": "volume_l", "truck_kg": "weight_kg"}
 DC_STOCK, STORAGE, BUDGET, TRUCKS = "dc stock", "storage", "budget", "trucks"
 
 
@@ -60,12 +63,13 @@ class Standing:
 def joint_rules(world: World, standing: Standing) -> tuple[JointRules, tuple[CapacityRow, ...]]:
     """Return the rules, and their capacity rows in words, in the order of `JointRules.capacity`."""
     lines = standing.lines
-    supplier, minimum, weight = _supplier_groups(world, standing)
+    supplier, minimum, weight, trucks = _supplier_groups(world, standing)
     rows = (*_dc_stock(standing), *_storage(world, standing), *_budgets(world, lines), *_trucks(world, lines))
     row, use = _slots(rows, len(lines))
     capacity = np.array([one.capacity for one in rows], float)
     left = dict(purchase_budgets(world))
-    return JointRules(supplier, minimum, weight, left.get(("all", "")), _spend(world, lines), row, use, capacity), rows
+    budget, spend = left.get(("all", "")), _spend(world, lines)
+    return JointRules(supplier, minimum, weight, budget, spend, row, use, capacity, trucks), rows
 
 
 def _slots(rows: tuple[CapacityRow, ...], lines: int) -> tuple[IntArray, FloatArray]:
@@ -112,27 +116,50 @@ def supplier_lines(lines: pd.DataFrame, supplier: Mapping[Hashable, Any]) -> Ite
         yield numbers[places == place]
 
 
-def _supplier_groups(world: World, standing: Standing) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Return the group of each line, each group's minimum, and what a step adds to it (minor units, units, kg)."""
+def _supplier_groups(world: World, standing: Standing) -> tuple[IntArray, FloatArray, FloatArray, Trucks | None]:
+    """Return the group of each line, each group's minimum, what a step adds to it (minor units, units, kg), trucks."""
     lines = standing.lines
-    supplier, weight = np.full(len(lines), NONE), np.zeros(len(lines))
-    minima: list[float] = []
-    step = lines["unit_step"].to_numpy(float)
-    measures = {
-        "min_order_value": standing.cheapest_cost * step * _minor(world),
-        "min_order_units": step,
-        "min_order_kg": _per_step(world, lines, "weight_kg"),
-    }
-    scale = {"min_order_value": _minor(world)}
+    supplier, weight, load = np.full(len(lines), NONE), np.zeros(len(lines)), np.zeros((len(lines), 2))
+    groups: list[tuple[float, float, float]] = []
     for row in world.frame("suppliers").to_dict("records"):
-        kinds = [name for name in measures if row[name] is not None and row[name] > 0]
-        if not kinds:
+        cost, fill, loads = _truck(world, lines, row)
+        minima = _minima(world, standing, row)
+        if fill:
+            minima.append((fill, loads[:, 0]))
+        if not minima and not cost:
             continue
-        least, each = _one_minimum([(float(row[k]) * scale.get(k, 1), measures[k]) for k in kinds])
+        least, each = _one_minimum(minima) if minima else (0.0, np.zeros(len(lines)))
         for chosen in supplier_lines(lines, row):
-            supplier[chosen], weight[chosen] = len(minima), each[chosen]
-            minima.append(least)
-    return supplier, np.array(minima, float), weight
+            supplier[chosen], weight[chosen], load[chosen] = len(groups), each[chosen], loads[chosen]
+            groups.append((least, cost, fill))
+    found = np.array(groups, float).reshape(-1, 3)
+    trucks = Trucks(found[:, 1], found[:, 2], load) if found[:, 1:].any() else None
+    return supplier, found[:, 0], weight, trucks
+
+
+def _minima(world: World, standing: Standing, row: Mapping[Hashable, Any]) -> list[tuple[float, FloatArray]]:
+    """Return each minimum of a supplier with what a step of each line adds to it: minor units, units, kilograms."""
+    lines, minor = standing.lines, _minor(world)
+    step = lines["unit_step"].to_numpy(float)
+    kinds = {
+        "min_order_value": (minor, standing.cheapest_cost * step * minor),
+        "min_order_units": (1, step),
+        "min_order_kg": (1, _per_step(world, lines, "weight_kg")),
+    }
+    asked = [(row[name], *kind) for name, kind in kinds.items() if row[name] is not None and row[name] > 0]
+    return [(float(amount) * scale, adds) for amount, scale, adds in asked]
+
+
+def _truck(world: World, lines: pd.DataFrame, row: Mapping[Hashable, Any]) -> tuple[float, float, FloatArray]:
+    """Return what a truck of a supplier costs in minor units, its least fill, and a step's share of it, (lines, 2)."""
+    loads = np.zeros((len(lines), 2))
+    given = [name for name in TRUCK_ROOM if not pd.isna(row[name]) and row[name] > 0]
+    for place, name in enumerate(given):
+        loads[:, place] = _per_step(world, lines, TRUCK_ROOM[name]) / float(row[name])
+    if not given:
+        return 0.0, 0.0, loads
+    cost, fill = (0.0 if pd.isna(row[name]) else float(row[name]) for name in ("truck_cost", "truck_min_fill"))
+    return cost * _minor(world), fill, loads
 
 
 def _one_minimum(minima: list[tuple[float, FloatArray]]) -> tuple[float, FloatArray]:
@@ -195,15 +222,14 @@ def _budgets(world: World, lines: pd.DataFrame) -> Iterator[CapacityRow]:
 
 def _trucks(world: World, lines: pd.DataFrame) -> Iterator[CapacityRow]:
     """Yield the room on all trucks of an order, in litres and in kilograms."""
-    measures = {"truck_l": ("litres", "volume_l"), "truck_kg": ("kilograms", "weight_kg")}
     for row in world.frame("suppliers").to_dict("records"):
         most = row["max_trucks"]
-        for name, (words, measure) in measures.items():
+        for name, measure in TRUCK_ROOM.items():
             if pd.isna(most) or pd.isna(row[name]):
                 continue
             use = _per_step(world, lines, measure)
             for chosen in supplier_lines(lines, row):
-                subject = f"{row['supplier_id']} in {words}"
+                subject = f"{row['supplier_id']} by {measure}"
                 yield CapacityRow(TRUCKS, subject, chosen, use[chosen], float(row[name]) * int(most))
 
 

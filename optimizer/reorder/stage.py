@@ -14,6 +14,7 @@ from optimizer.plan.costs import purchase_costs, stock_costs, transfer_costs
 from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, shortages
 from optimizer.plan.figures import key_figures
 from optimizer.plan.projection import DemandUnits, movements, project, projection_table
+from optimizer.plan.truck_costs import truck_costs
 from optimizer.reorder.inputs import Given
 from optimizer.reorder.position import position, shelf_periods
 from optimizer.reorder.terms import Terms, terms
@@ -143,6 +144,7 @@ def _outlook(given: Given, lines: Lines) -> tuple[pd.DataFrame, pd.DataFrame]:
     asked = given.terms.lines[[*_KEYS, "source_id", "order_cost"]]
     costs = [
         purchase_costs(world, lines.orders, asked),
+        truck_costs(world, lines.orders),
         transfer_costs(world, lines.transfers),
         stock_costs(world, given.pairs, projection, given.tariff),
     ]

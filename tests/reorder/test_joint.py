@@ -15,6 +15,7 @@ from optimizer.reorder.mix import mix_model, plan_totals
 from optimizer.reorder.model import joint_model
 from optimizer.reorder.prices import Prices, evaluate
 from optimizer.reorder.repair import meets
+from optimizer.reorder.trucks import Trucks
 from solvers.lp_text import lp_text
 
 HERE = Path(__file__).parent
@@ -39,6 +40,12 @@ def with_rules(seed: int, kinds: tuple[str, ...], lines: int = 4):
         supplier = rng.integers(0, 2, lines)
         total = np.bincount(supplier, weight * free, minlength=2)
         rules = replace(rules, supplier=supplier, supplier_minimum=(total * rng.uniform(0.8, 1.8, 2)).round(1))
+    if "trucks" in kinds:
+        if "minimum" not in kinds:
+            rules = replace(rules, supplier=rng.integers(0, 2, lines), supplier_minimum=np.zeros(2))
+        load = rng.uniform(0.02, 0.2, (lines, 2)).round(2)
+        trucks = Trucks(rng.uniform(1, 9, 2).round(1), np.array([0.0, rng.uniform(0.5, 0.9)]), load)
+        rules = replace(rules, trucks=trucks)
     if "pool" in kinds:
         pool = rng.integers(-1, 2, lines)
         drawn = np.bincount(pool[pool >= 0], free[pool >= 0], minlength=2)
@@ -63,6 +70,9 @@ def with_rules(seed: int, kinds: tuple[str, ...], lines: int = 4):
         ("budget", "minimum"),
         ("minimum", "pool"),
         ("minimum", "rows"),
+        ("trucks",),
+        ("minimum", "trucks"),
+        ("budget", "trucks"),
         ("budget", "minimum", "pool"),
         ("budget", "minimum", "rows"),
     ],
@@ -145,6 +155,32 @@ def test_a_joint_minimum_is_filled_where_it_is_cheapest():
     assert plan.binding.tolist() == [MINIMUM, ""]
 
 
+def test_a_truck_that_costs_more_than_it_saves_stays_away():
+    # Two lines that lose 4 a step, demand 4 each now: 4 steps fill a truck, and each full truck saves 16. At 15 a truck
+    # both come, at 17 none.
+    problem = reorder_problem([[[4]], [[4]]], lead_periods=0)
+    for cost, quantity, total in ((15.0, [4, 4], 30.0), (17.0, [0, 0], 32.0)):
+        trucks = Trucks(np.array([cost]), np.zeros(1), np.full((2, 2), 0.25))
+        rules = replace(joint_rules(2, supplier=[0, 0], supplier_minimum=[0.0]), trucks=trucks)
+        outcome = decide(replace(problem, joint=rules))
+        assert outcome.required().quantity.tolist() == quantity
+        assert outcome.objective == pytest.approx(total)
+        assert outcome.gap == pytest.approx(0.0, abs=COST_TOLERANCE)
+
+
+def test_trucks_are_filled_as_far_as_they_must_be():
+    # 5 steps are wanted, a truck takes 4 and must be full to 80 %: the fifth step would need 6.4 in two trucks.
+    # 4 steps lose 1, which costs 4; 7 hold 2 for a period, which costs 2.
+    problem = reorder_problem([[5]], lead_periods=0)
+    trucks = Trucks(np.zeros(1), np.array([0.8]), np.array([[0.25, 0.0]]))
+    rules = replace(joint_rules(1, supplier=[0], supplier_minimum=[0.0]), trucks=trucks)
+    plan = decide(replace(problem, joint=rules)).required()
+    assert plan.free_quantity.tolist() == [5]
+    assert plan.quantity.tolist() == [7]
+    cheaper = decide(replace(problem, shortage_cost=np.array([1.5]), joint=rules)).required()
+    assert cheaper.quantity.tolist() == [4]
+
+
 def test_a_cut_budget_names_itself_and_its_price():
     # One line, demand 4 now at shortage 4, a step costs 3 from a budget of 6: two steps, and a coin more saves 4 / 3.
     problem = reorder_problem([[4]], lead_periods=0)
@@ -214,6 +250,7 @@ def tiny_tied():
         minimum_weight=[1.0, 1.5, 0.0],
         pool=[-1, 0, 0],
         capacity=[5.0],
+        trucks=Trucks(np.array([7.0]), np.array([0.5]), np.array([[0.25, 0.0], [0.5, 0.125], [0.0, 0.0]])),
     )
     return enumerate_columns(problem), rules
 

@@ -45,6 +45,22 @@ def test_a_full_store_gets_nothing(tmp_path):
     assert ("fig", "B") in orders
 
 
+def test_trucks_are_paid_and_filled(tmp_path):
+    # A truck takes 20 litres and costs 6; what is wanted on top of full trucks is left, or fills one more to 90 %.
+    suppliers = "supplier_id,order_days,truck_l,truck_cost,truck_min_fill\nSup,Mon|Thu,20,6,0.9\n"
+    free, world = planned(company(tmp_path / "free")), company(tmp_path / "tied", suppliers=suppliers)
+    tied = planned(world)
+    assert list(check_limits(evidence(world, free)))
+    assert not list(check_limits(evidence(world, tied)))
+    litres = {"tea": 1, "fig": 2}
+    loaded = sum(litres[item] * quantity for (item, _), quantity in today(tied).items())
+    trucks = -(-loaded // 20)
+    assert loaded >= 0.9 * 20 * trucks > 0
+    costs = tied.tables["costs"]
+    assert costs.loc[costs["component"] == "truck", "amount"].tolist() == [600 * trucks]
+    assert tied.proof["objective"] > free.proof["objective"] + 6
+
+
 def test_what_is_ordered_this_week_leaves_less_for_its_category(tmp_path):
     # 24 for fruit, of which an open order of this week, 4 figs at 3, has used 12: 4 figs are left.
     orders = "order_id,item_id,location_id,source_id,quantity,due_on,ordered_on\no,fig,B,Sup,4,2024-04-19,2024-04-16\n"
