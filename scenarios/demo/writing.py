@@ -18,6 +18,10 @@ from scenarios.demo.streets import streets_and_deliveries
 from scenarios.periods import WEEKDAYS
 
 TRUTH = "truth"
+_STORE_ROOM_DAYS, _DC_ROOM_DAYS = 9, 21
+_TRUCK_FILL, _MOST_TRUCKS = 0.6, 4
+# Of what a usual week of produce costs, so much may be spent: a budget that binds.
+_PRODUCE_SHARE = 0.5
 _TRUE_COLUMNS = ["base_rate", "elasticity", "dispersion"]
 _POLICY = """\
 currency = "EUR"
@@ -71,7 +75,7 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
     orders, receipts = _supplier_orders(company, history)
     return {
         "items": company.items.drop(columns=_TRUE_COLUMNS).astype({"shelf_life_days": "Int64"}),
-        "locations": company.locations.drop(columns=["scale"]),
+        "locations": _locations(company),
         "sales": _sales(company, history, web),
         "stock": _stock(company, history),
         "assortment": _assortment(company),
@@ -84,6 +88,17 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
         "promotions": _promotions(company),
         "budgets": _budgets(company),
     }
+
+
+def _locations(company: Company) -> pd.DataFrame:
+    """Return the places; a store has room for nine usual days, the dc for three weeks."""
+    litres = company.items.set_index("item_id")["volume_l"].reindex(company.pairs["item_id"]).to_numpy()
+    daily = pd.Series(company.mean[:, : company.size.days].mean(axis=1) * litres)
+    by_store = daily.groupby(company.pairs["location_id"].to_numpy()).sum()
+    is_dc = company.locations["kind"] == "dc"
+    room = company.locations["location_id"].map(by_store * _STORE_ROOM_DAYS)
+    room = room.where(~is_dc, by_store.sum() * _DC_ROOM_DAYS)
+    return company.locations.drop(columns=["scale"]).assign(storage_l=room.round(-1))
 
 
 def _sales(company: Company, history: History, web: CustomerOrders) -> pd.DataFrame:
@@ -157,6 +172,10 @@ def _suppliers() -> pd.DataFrame:
             "order_days": ["|".join(WEEKDAYS[d] for d in s.order_days) for s in SUPPLIERS],
             "min_order_value": [s.minimum_value or None for s in SUPPLIERS],
             "payment_days": 30,
+            "truck_l": [s.truck_l or None for s in SUPPLIERS],
+            "truck_cost": [s.truck_cost or None for s in SUPPLIERS],
+            "truck_min_fill": [_TRUCK_FILL if s.truck_l else None for s in SUPPLIERS],
+            "max_trucks": [_MOST_TRUCKS if s.truck_l else None for s in SUPPLIERS],
         }
     )
 
@@ -289,15 +308,20 @@ def _promotions(company: Company) -> pd.DataFrame:
 
 
 def _budgets(company: Company) -> pd.DataFrame:
-    """Return budgets for the plan week and the four after it: for purchases what a usual week costs."""
+    """Return budgets of the plan week and the four after it: for purchases what a usual week costs; half for produce."""
     items = company.items.set_index("item_id")
     cost = items["unit_cost"].reindex(company.pairs["item_id"]).to_numpy()
-    usual = float((company.mean[:, : company.size.days].mean(axis=1) * cost).sum() * 7)
+    weekly = company.mean[:, : company.size.days].mean(axis=1) * cost * 7
+    usual = float(weekly.sum())
+    is_produce = (items["category"].reindex(company.pairs["item_id"]) == "produce").to_numpy()
     monday = company.plan_date - timedelta(days=company.plan_date.weekday())
     weeks = [monday + timedelta(days=7 * n) for n in range(5)]
     purchases = pd.DataFrame({"period_start": weeks, "component": "purchase", "amount": round(usual, -1)})
     markdowns = purchases.assign(component="markdown", amount=round(usual * 0.02, -1))
-    return pd.concat([purchases, markdowns], ignore_index=True).assign(scope="all")
+    both = pd.concat([purchases, markdowns], ignore_index=True).assign(scope="all", scope_id="")
+    produce = purchases.assign(scope="category", scope_id="produce")
+    produce["amount"] = round(float(weekly[is_produce].sum()) * _PRODUCE_SHARE, -1)
+    return pd.concat([both, produce[produce["amount"] > 0]], ignore_index=True)
 
 
 def _truth(company: Company) -> Mapping[str, pd.DataFrame]:
