@@ -11,7 +11,7 @@ from optimizer.plan.check_limits import check_limits
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
 from scenarios.locks import Lock, locked_quantities
 from scenarios.money import line_amount, shown
-from scenarios.sourcing import order_weekdays, valid_sources
+from scenarios.sourcing import deliveries_of, order_weekdays, valid_sources
 from scenarios.tariff import currency_rates
 from scenarios.world import rows_of
 
@@ -62,6 +62,8 @@ def check_quantities(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(
                 row.table, row.line_id, f"quantity {row.quantity:g} is no multiple of the pack {row.pack:g}"
             )
+        if free and row.status == "proposed":
+            yield from _in_layers(row)
         if free and not pd.isna(row.moq) and row.quantity < row.moq - UNITS_TOLERANCE:
             yield Violation(row.table, row.line_id, f"quantity {row.quantity:g} is below the minimum {row.moq:g}")
         if free and not pd.isna(row.max_quantity) and row.quantity > row.max_quantity + UNITS_TOLERANCE:
@@ -70,16 +72,32 @@ def check_quantities(evidence: Evidence) -> Iterator[Violation]:
             )
 
 
+def _in_layers(row: Any) -> Iterator[Violation]:
+    """From a layer on an order is whole layers, from a pallet on whole pallets, each rounded to whole packs."""
+    part = row.pack
+    for name in ("layer", "pallet"):
+        size = getattr(row, f"{name}_size")
+        if pd.isna(size):
+            continue
+        part = max(round(size / part), 1) * part
+        count = row.quantity / part
+        if row.quantity > part and abs(count - round(count)) > UNITS_TOLERANCE:
+            text = f"quantity {row.quantity:g} is no multiple of the {name} {part:g}"
+            yield Violation(row.table, row.line_id, text)
+
+
 def check_dates(evidence: Evidence) -> Iterator[Violation]:
     """Lines are ordered on days the source takes orders, today's on the plan date, and are due after the lead time."""
     world = evidence.world
-    days = order_weekdays(world)
+    days, deliveries = order_weekdays(world), deliveries_of(world)
     calendar = world.frame("supplier_calendar")
     shut = calendar[~calendar["can_order"].astype(bool)]
     closed = set(zip(shut["source_id"], shut["location_id"], shut["date"], strict=True))
     for row in rows_of(_lines_with_terms(evidence)):
         lead = world.policy.lead_time_days if pd.isna(row.lead_time_days) else row.lead_time_days
         due = world.periods.add(row.order_on, world.periods.count(lead))
+        if row.order_on == world.plan_date:
+            due = deliveries.due((row.source_id, row.location_id), due)
         if row.due_on != due:
             yield Violation(row.table, row.line_id, f"is due on {row.due_on}, its lead time makes that {due}")
         if (row.status == "proposed") != (row.order_on == world.plan_date):

@@ -126,7 +126,7 @@ def _lines(given: Given, steps: IntArray) -> Lines:
     world, terms = given.world, given.terms.lines
     n, t = np.nonzero(steps)
     chosen = terms.iloc[n].reset_index(drop=True)
-    lead = chosen["lead_periods"].to_numpy(int)
+    lead = np.where(t == 0, chosen["lead_periods"], chosen["usual_lead_periods"]).astype(int)
     table = chosen.assign(
         n=n,
         quantity=np.round(steps[n, t] * chosen["unit_step"].to_numpy(float), 6),

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from scenarios.demo.clearance import OVERSTOCK_WEEKS, clearance, ends
@@ -18,10 +19,10 @@ from scenarios.demo.streets import streets_and_deliveries
 from scenarios.periods import WEEKDAYS
 
 TRUTH = "truth"
-_STORE_ROOM_DAYS, _DC_ROOM_DAYS = 9, 21
-_TRUCK_FILL, _MOST_TRUCKS = 0.6, 4
+_STORE_ROOM_DAYS, _DC_ROOM_DAYS = 12, 21
+_TRUCK_FILL, _MOST_TRUCKS, _TRUCK_COST_PER_LITRE = 0.6, 4, 0.06
 # Of what a usual week of produce costs, so much may be spent: a budget that binds.
-_PRODUCE_SHARE = 0.5
+_PRODUCE_SHARE = 0.9
 _TRUE_COLUMNS = ["base_rate", "elasticity", "dispersion"]
 _POLICY = """\
 currency = "EUR"
@@ -80,7 +81,7 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
         "stock": _stock(company, history),
         "assortment": _assortment(company),
         "sources": _sources(company),
-        "suppliers": _suppliers(),
+        "suppliers": _suppliers(company),
         "price_breaks": _price_breaks(company),
         "open_orders": pd.concat([orders, _moves(company, history)], ignore_index=True),
         "receipts": receipts,
@@ -91,7 +92,7 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
 
 
 def _locations(company: Company) -> pd.DataFrame:
-    """Return the places; a store has room for nine usual days, the dc for three weeks."""
+    """Return the places; a store has room for twelve usual days, the dc for three weeks."""
     litres = company.items.set_index("item_id")["volume_l"].reindex(company.pairs["item_id"]).to_numpy()
     daily = pd.Series(company.mean[:, : company.size.days].mean(axis=1) * litres)
     by_store = daily.groupby(company.pairs["location_id"].to_numpy()).sum()
@@ -164,7 +165,12 @@ def _sources(company: Company) -> pd.DataFrame:
     return both.sort_values(["item_id", "location_id"], kind="stable")
 
 
-def _suppliers() -> pd.DataFrame:
+def _suppliers(company: Company) -> pd.DataFrame:
+    """Return the suppliers; a truck takes a third of what is usually wanted of the supplier's goods in a week."""
+    litres = company.items["volume_l"].to_numpy()[_item_of(company)] * _weekly(company)
+    by_supplier = np.bincount(supplier_numbers(company.items)[_item_of(company)], litres, len(SUPPLIERS))
+    has_trucks = np.array([s.trucks for s in SUPPLIERS])
+    room = np.where(has_trucks, np.ceil(by_supplier / 3), np.nan)
     return pd.DataFrame(
         {
             "supplier_id": [s.name for s in SUPPLIERS],
@@ -172,12 +178,21 @@ def _suppliers() -> pd.DataFrame:
             "order_days": ["|".join(WEEKDAYS[d] for d in s.order_days) for s in SUPPLIERS],
             "min_order_value": [s.minimum_value or None for s in SUPPLIERS],
             "payment_days": 30,
-            "truck_l": [s.truck_l or None for s in SUPPLIERS],
-            "truck_cost": [s.truck_cost or None for s in SUPPLIERS],
-            "truck_min_fill": [_TRUCK_FILL if s.truck_l else None for s in SUPPLIERS],
-            "max_trucks": [_MOST_TRUCKS if s.truck_l else None for s in SUPPLIERS],
+            "truck_l": room,
+            "truck_cost": np.round(room * _TRUCK_COST_PER_LITRE, 2),
+            "truck_min_fill": np.where(has_trucks, _TRUCK_FILL, np.nan),
+            "max_trucks": pd.array(np.where(has_trucks, _MOST_TRUCKS, np.nan), dtype="Int64"),
         }
     )
+
+
+def _item_of(company: Company) -> npt.NDArray[np.int64]:
+    return np.repeat(np.arange(len(company.items)), len(company.pairs) // len(company.items))
+
+
+def _weekly(company: Company) -> npt.NDArray[np.float64]:
+    """Return what is usually wanted of each pair in a week, units."""
+    return np.asarray(company.mean[:, : company.size.days].mean(axis=1) * 7)
 
 
 def _price_breaks(company: Company) -> pd.DataFrame:
@@ -308,7 +323,7 @@ def _promotions(company: Company) -> pd.DataFrame:
 
 
 def _budgets(company: Company) -> pd.DataFrame:
-    """Return budgets of the plan week and the four after it: for purchases what a usual week costs; half for produce."""
+    """Return budgets of five weeks from the plan date on: for purchases what a usual week costs, half for produce."""
     items = company.items.set_index("item_id")
     cost = items["unit_cost"].reindex(company.pairs["item_id"]).to_numpy()
     weekly = company.mean[:, : company.size.days].mean(axis=1) * cost * 7
