@@ -25,6 +25,7 @@ def check_limits(evidence: Evidence) -> Iterator[Violation]:
     if not locked_quantities(evidence.world):
         yield from _budgets(evidence)
         yield from _storage(evidence)
+        yield from _shelves(evidence)
         yield from _trucks(evidence)
 
 
@@ -104,6 +105,21 @@ def _storage(evidence: Evidence) -> Iterator[Violation]:
             if brought > free + _LITRES_TOLERANCE:
                 text = f"brings {brought:,.1f} litres by {day}, there is room for {free:,.1f}"
                 yield Violation("purchase_orders", place, text)
+
+
+def _shelves(evidence: Evidence) -> Iterator[Violation]:
+    """Compare what comes, with what mean demand leaves of the same item, with the room on its shelf."""
+    world = evidence.world
+    shelves = world.frame("assortment").set_index(_KEYS)["shelf_capacity"].astype(float).dropna().to_dict()
+    left = _left(evidence) if shelves else {}
+    for row in rows_of(_arriving(evidence)):
+        room = shelves.get((row.item_id, row.location_id))
+        if room is None:
+            continue
+        held = left[row.location_id][row.item_id][world.periods.between(world.plan_date, row.due_on)]
+        if held + row.quantity > max(room, held) + UNITS_TOLERANCE:
+            text = f"brings {row.quantity:g} to {held:,.1f} on a shelf for {room:g}"
+            yield Violation("purchase_orders", f"{row.item_id} {row.location_id}", text)
 
 
 def _arriving(evidence: Evidence) -> pd.DataFrame:

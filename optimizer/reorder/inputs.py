@@ -12,6 +12,7 @@ from forecasting.paths import DemandPaths
 from optimizer.reorder.position import Position, shelf_periods
 from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, NONE, JointRules, ReorderProblem
 from optimizer.reorder.rules import CapacityRow, Standing, joint_rules
+from optimizer.reorder.shelf import with_shelves
 from optimizer.reorder.supply import Supply
 from optimizer.reorder.supplying import supply_of
 from optimizer.reorder.terms import Terms
@@ -86,7 +87,14 @@ def problem_of(given: Given) -> ReorderProblem:
         joint=given.tied[0],
         supply=_supply(given),
     )
-    return _with_fixed(given, _with_stores(given, problem))
+    return _with_fixed(given, _with_stores(given, with_shelves(given.world, lines, _left_on_arrival(given), problem)))
+
+
+def _left_on_arrival(given: Given) -> FloatArray:
+    """Return the steps that mean demand leaves of each line when today's order comes, without it, shape (lines,)."""
+    lead = np.minimum(given.terms.lines["lead_periods"].to_numpy(np.int64), given.paths.steps.shape[2] - 1)
+    left = left_without_orders(given)[given.rows, lead]
+    return np.asarray(left / given.terms.lines["unit_step"].to_numpy(float))
 
 
 def _supply(given: Given) -> Supply:

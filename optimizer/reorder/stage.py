@@ -10,6 +10,7 @@ import pandas as pd
 
 from forecasting.paths import DemandPaths
 from optimizer.executor import RunAll
+from optimizer.plan.closing import closing_times
 from optimizer.plan.costs import purchase_costs, stock_costs, transfer_costs
 from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, shortages
 from optimizer.plan.figures import key_figures
@@ -169,6 +170,7 @@ def _exceptions(given: Given, decision: Decision, projection: pd.DataFrame, cost
         rows.append(
             ExceptionRow("unit cost", "assumed", f"{assumed:,} pairs have no unit cost: 1 is taken", {"pairs": assumed})
         )
+    rows += closing_times(world, decision.lines.orders)
     joint = joint_text(given, decision)
     if joint:
         rows.append(ExceptionRow("joint rules", "joint", joint, {}))

@@ -19,7 +19,7 @@ from scenarios.demo.streets import streets_and_deliveries
 from scenarios.periods import WEEKDAYS
 
 TRUTH = "truth"
-_STORE_ROOM_DAYS, _DC_ROOM_DAYS = 12, 21
+_STORE_ROOM_DAYS, _DC_ROOM_DAYS = 10, 21
 _TRUCK_FILL, _MOST_TRUCKS, _TRUCK_COST_PER_LITRE = 0.6, 4, 0.06
 # Of what a usual week of produce costs, so much may be spent: a budget that binds.
 _PRODUCE_SHARE = 0.9
@@ -82,6 +82,7 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
         "assortment": _assortment(company),
         "sources": _sources(company),
         "suppliers": _suppliers(company),
+        "supplier_calendar": _calendar(company),
         "price_breaks": _price_breaks(company),
         "open_orders": pd.concat([orders, _moves(company, history)], ignore_index=True),
         "receipts": receipts,
@@ -92,7 +93,7 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
 
 
 def _locations(company: Company) -> pd.DataFrame:
-    """Return the places; a store has room for twelve usual days, the dc for three weeks."""
+    """Return the places; a store has room for ten usual days, the dc for three weeks."""
     litres = company.items.set_index("item_id")["volume_l"].reindex(company.pairs["item_id"]).to_numpy()
     daily = pd.Series(company.mean[:, : company.size.days].mean(axis=1) * litres)
     by_store = daily.groupby(company.pairs["location_id"].to_numpy()).sum()
@@ -139,6 +140,13 @@ def _assortment(company: Company) -> pd.DataFrame:
     pairs = pd.concat([company.pairs, items[["item_id"]].assign(location_id="DC1")], ignore_index=True)
     pairs = pairs.assign(status=pairs["item_id"].map(status), service_level=pairs["item_id"].map(level))
     pairs["shortage_cost"] = pairs["item_id"].map(shortage)
+    # Every third item shows at least two of it in each store; a shelf takes ten usual days.
+    number = pairs.groupby("location_id").cumcount().to_numpy()
+    weekly = np.append(_weekly(company), np.full(len(items), np.nan))
+    weighed = pairs["item_id"].map(items.set_index("item_id")["unit_step"]).to_numpy() < 1
+    at_dc = (pairs["location_id"] == "DC1").to_numpy()
+    pairs["presentation_min"] = np.where(~at_dc & (number % 3 == 0) & ~weighed, 2.0, 0.0)
+    pairs["shelf_capacity"] = np.ceil(weekly * 10 / 7) + 12
     return pairs.sort_values(["item_id", "location_id"], kind="stable")
 
 
@@ -156,6 +164,7 @@ def _sources(company: Company) -> pd.DataFrame:
             "moq": dc_pack,
             "pack_size": dc_pack,
             "order_cost": 0.4,
+            "layer_size": np.where(supplier_numbers(company.items) == 0, 4 * dc_pack, np.nan),
         }
     )
     by_item = pd.Series(store_pack, index=company.items["item_id"])
@@ -193,6 +202,13 @@ def _item_of(company: Company) -> npt.NDArray[np.int64]:
 def _weekly(company: Company) -> npt.NDArray[np.float64]:
     """Return what is usually wanted of each pair in a week, units."""
     return np.asarray(company.mean[:, : company.size.days].mean(axis=1) * 7)
+
+
+def _calendar(company: Company) -> pd.DataFrame:
+    """Return until when each supplier takes orders on the days after the history."""
+    days = [(company.plan_date + timedelta(days=n)).isoformat() for n in range(14)]
+    rows = [(s.name, "DC1", day, f"{10 + n}:00") for n, s in enumerate(SUPPLIERS) for day in days]
+    return pd.DataFrame(rows, columns=["source_id", "location_id", "date", "cutoff_time"])
 
 
 def _price_breaks(company: Company) -> pd.DataFrame:
