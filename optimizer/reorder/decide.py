@@ -10,6 +10,7 @@ import numpy as np
 from optimizer.reorder import kernels
 from optimizer.reorder.columns import (
     Array,
+    Columns,
     RunAll,
     Settings,
     as_lines,
@@ -19,6 +20,7 @@ from optimizer.reorder.columns import (
     unfitted_policy,
 )
 from optimizer.reorder.joint import Joint, solve_joint
+from optimizer.reorder.prices import hull_of
 from optimizer.reorder.problem import NONE, ReorderProblem
 from solvers.outcome import Limit, Outcome, Status, relative_gap
 
@@ -26,6 +28,23 @@ FREE: Final = ""
 BUDGET: Final = "budget"
 MINIMUM: Final = "supplier minimum"
 CAPACITY: Final = "capacity"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps between the corners of each line's cost: the cheapest way up to what is ordered, or would be best alone.
+
+    Attributes
+    ----------
+    line : whose step it is, shape (K,); the savings per unit of a line never rise.
+    begin, end : quantity before and after the step, shape (K,).
+    saving : money saved by the step, shape (K,).
+    """
+
+    line: Array
+    begin: Array
+    end: Array
+    saving: Array
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,7 @@ class ReorderPlan:
     ordering : whether a group orders today, shape (J,).
     z, cap : fitted policy of the later orders, shape (N,).
     enumerated : whether the bound of a line rests on every quantity, or on a relaxation, shape (N,).
+    steps : what each next pack of a line is worth.
     """
 
     quantity: Array
@@ -65,6 +85,7 @@ class ReorderPlan:
     z: Array
     cap: Array
     enumerated: Array
+    steps: Steps
 
 
 @dataclass(frozen=True)
@@ -148,7 +169,19 @@ def _read_back(problem: ReorderProblem, joint: Joint) -> ReorderPlan:
         z=columns.z,
         cap=columns.cap,
         enumerated=columns.enumerated,
+        steps=_steps(columns, np.maximum(quantity, free)),
     )
+
+
+def _steps(columns: Columns, upto: Array) -> Steps:
+    """Give the steps of each line that begin below `upto`, shape (N,)."""
+    hull = hull_of(columns)
+    corner = hull.columns
+    inside = np.flatnonzero(corner.line[1:] == corner.line[:-1])
+    begin, end = corner.quantity[inside], corner.quantity[inside + 1]
+    kept = begin < upto[hull.line]
+    saving = -(hull.slope * hull.size)[kept]
+    return Steps(hull.line[kept], begin[kept], end[kept], saving)
 
 
 def _binding(problem: ReorderProblem, joint: Joint, quantity: Array, free: Array) -> Array:
