@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from optimizer.reorder.columns import Array, Columns, Settings, extended, multiples_allowed
+from optimizer.reorder.core import may_improve
 from optimizer.reorder.group_bound import SHARES, group_bound
 from optimizer.reorder.mix import mixed
 from optimizer.reorder.model import joint_model
@@ -24,6 +25,7 @@ from optimizer.reorder.prices import (
     dual,
     evaluate,
     hull_of,
+    outer_rows,
     price_rows,
 )
 from optimizer.reorder.problem import NONE, JointRules, ReorderProblem
@@ -34,6 +36,10 @@ from solvers.outcome import Limit, Limits, relative_gap
 
 _EXTENSIONS: Final = 12
 _STARTS: Final = 3
+_FLIPS: Final = 5
+_NODE_WORK: Final = 400_000
+_FEWEST_NODES: Final = 20
+_FLIP_WORK: Final = 300_000
 _WIDER: Final = 4
 _WIDE_GAP: Final = 2e-3
 _ROUNDING: Final = 1e-9
@@ -210,7 +216,7 @@ def _listed(problem: ReorderProblem, columns: Columns, ends: tuple[Array, int], 
             break
         more = np.minimum(2 * columns.listed[longer] + 1, last[longer])
         columns = extended(problem, columns, longer, more, most)
-        view = _viewed(problem, columns, last, view.priced.prices.budget)
+        view = _viewed(problem, columns, last, view.priced.prices)
     return columns, view
 
 
@@ -220,7 +226,7 @@ def _growing(columns: Columns, ends: tuple[Array, int]) -> Array:
     return np.asarray((columns.listed < np.minimum(last, most - 1)) & columns.enumerated)
 
 
-def _viewed(problem: ReorderProblem, columns: Columns, last: Array, near: float = 0.0) -> _View:
+def _viewed(problem: ReorderProblem, columns: Columns, last: Array, near: Prices | None = None) -> _View:
     part = _part(columns, problem.joint)
     hull = hull_of(part.columns)
     tried = dual(hull, part.rules, near)
@@ -313,11 +319,40 @@ def _plan(view: _View, nodes: int) -> Array:
     if tied and (rules.supplier != NONE).any():
         mix = mixed(columns, view.hull, rules, best, nodes)
         plans += [] if mix is None else [_feasible(columns, rules, mix)]
+    if outer_rows(rules).any():
+        plans += [_with_groups(view, opened) for opened in _group_sets(view)]
     return min(plans, key=view.part.total)
 
 
+def _group_sets(view: _View) -> list[Array]:
+    """Give sets of groups to open: those that open at the prices, and each with one doubtful group changed.
+
+    In large parts the groups are many, so that no single one matters, and the work would be long.
+    """
+    opens, opening = view.priced.opens, view.priced.opening
+    if not opens.size:
+        return []
+    count = min(_FLIPS, _FLIP_WORK // max(view.part.columns.cost.size, 1))
+    doubtful = np.argsort(np.abs(opening), kind="stable")[:count]
+    return [opens, *(opens ^ (np.arange(opens.size) == group) for group in doubtful)] if count else []
+
+
+def _with_groups(view: _View, opened: Array) -> Array:
+    """Give a plan in which these groups order, if they can, and no other."""
+    columns, rules = view.part.columns, view.part.rules
+    closed = (rules.supplier != NONE) & ~np.append(opened, True)[rules.supplier]
+    keep = (columns.quantity == 0) | ~closed[columns.line]
+    core, ordered = _subset(columns, np.arange(columns.lines), keep), replace(rules, opened=opened)
+    best = dual(hull_of(core), ordered, view.priced.prices)[-1]
+    return np.flatnonzero(keep)[_feasible(core, ordered, evaluate(core, ordered, best).column)]
+
+
 def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
-    return improved(columns, rules, repaired(columns, rules, column))
+    """Give the better of the plans that close groups below their minimum, and that fill them up."""
+    plans = [improved(columns, rules, repaired(columns, rules, column))]
+    if (rules.row != NONE).any() and (rules.supplier != NONE).any():
+        plans.append(improved(columns, rules, repaired(columns, rules, column, refill=True)))
+    return min(plans, key=_Part(np.zeros(0, int), np.zeros(0, int), columns, rules).total)
 
 
 def _polished(
@@ -330,12 +365,13 @@ def _polished(
     gap = relative_gap(objective, bound)
     if gap <= settings.gap:
         return plan, bound, "none"
-    keep = _may_improve(columns, rules, priced, objective - priced.bound)
+    keep = may_improve(columns, rules, priced, objective - priced.bound)
     keep[plan] = True
     if keep.sum() > settings.model_columns * (_WIDER if gap > _WIDE_GAP else 1):
         return plan, bound, "other"
     core = _subset(columns, np.arange(columns.lines), keep)
-    outcome = solve(joint_model(core, rules), Limits(nodes=settings.nodes, gap=settings.gap / 10))
+    nodes = min(settings.nodes, max(_NODE_WORK // core.cost.size, _FEWEST_NODES))
+    outcome = solve(joint_model(core, rules), Limits(nodes=nodes, gap=settings.gap / 10))
     if outcome.plan is not None and outcome.objective < objective:
         taken = np.flatnonzero(outcome.plan.values[: core.cost.size] > 0.5)
         plan = _feasible(columns, rules, np.flatnonzero(keep)[taken])
@@ -344,31 +380,3 @@ def _polished(
     closed = relative_gap(objective, bound) <= settings.gap
     stopped: Limit = outcome.limit if outcome.limit != "none" else "other"
     return plan, bound, "none" if closed else stopped
-
-
-def _may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: float) -> Array:
-    """Columns whose priced cost is within `slack` of their line's best, with the cost of opening or closing a group."""
-    line, (tax, reward, ceiling) = columns.line, price_rows(rules, priced.prices)
-    value = columns.cost + tax[line] * columns.quantity - np.minimum(reward[line] * columns.quantity, ceiling[line])
-    opening = np.append(priced.opening, 0.0)[rules.supplier]
-    extra = value - priced.reduced[line] + np.maximum(opening, 0.0)[line] - _spared(rules, priced)[line]
-    none_ordered = (rules.supplier != NONE)[line] & (columns.quantity == 0)
-    extra = np.where(none_ordered, np.minimum(extra, np.maximum(-opening, 0.0)[line]), extra)
-    return np.asarray((extra <= slack * (1 + _ROUNDING) + _ROUNDING) & _fits(columns, rules))
-
-
-def _spared(rules: JointRules, priced: Priced) -> Array:
-    """Give what a group may save on trucks where a line orders otherwise: all beyond its first one, shape (N,)."""
-    if rules.trucks is None:
-        return np.zeros(rules.supplier.size)
-    return np.append(np.maximum(priced.by_trucks - rules.trucks.cost, 0.0), 0.0)[rules.supplier]
-
-
-def _fits(columns: Columns, rules: JointRules) -> Array:
-    """Columns that do not break the budget or a capacity row alone."""
-    room, line = np.append(rules.capacity, np.inf), columns.line
-    taken = columns.quantity[:, None] * rules.use[line]
-    fits = np.asarray((taken <= room[rules.row[line]] * (1 + _ROUNDING)).all(axis=1))
-    if rules.budget is not None:
-        fits &= columns.quantity * rules.spend[line] <= rules.budget
-    return fits

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from optimizer.reorder.columns import Array, Columns
-from optimizer.reorder.prices import Hull, Prices, best_inner, cheapest, price_rows
+from optimizer.reorder.prices import Hull, Prices, best_inner, cheapest, outer_rows, price_rows
 from optimizer.reorder.problem import NONE, JointRules
 from optimizer.reorder.repair import broken, improved, repaired
 from solvers.engines import solve
@@ -57,12 +57,13 @@ def group_plans(columns: Columns, hull: Hull, rules: JointRules, prices: Prices)
     """Order nothing, and for each price of the budget the columns with which every group opens that can."""
     closed = columns.start[:-1].copy()
     plans = [closed]
-    unlimited = replace(rules, budget=None)
+    unlimited = replace(rules, budget=None, row=rules.row[:, :0], use=rules.use[:, :0])
     for share in _SHARES:
-        at = best_inner(hull, rules, replace(prices, budget=share * prices.budget))
+        outer = np.where(outer_rows(rules), share, 1.0) * prices.row
+        at = best_inner(hull, rules, replace(prices, budget=share * prices.budget, row=outer))
         rows = price_rows(rules, at)
         column, _ = cheapest(columns.start, columns.quantity, columns.cost, rows)
-        taxed = replace(columns, cost=columns.cost + at.budget * rules.spend[columns.line] * columns.quantity)
+        taxed = replace(columns, cost=columns.cost + rows[0][columns.line] * columns.quantity)
         plans.append(improved(taxed, unlimited, repaired(taxed, unlimited, column)))
     return plans
 

@@ -16,7 +16,8 @@ open_j is at least mu_j M_j + min_k max_g [F_j k - g k + sum_{n in j} (r_n with 
 
 A column counts at most M_j towards its minimum, for one line alone may reach it. L is a bound for any prices
 (Geoffrion 1974, doi 10.1007/BFb0120690). They are found on the lower convex hull of each line's columns, where a
-minimum or a row alone is met by taking the cheapest slopes first; the budget's price is bisected around that.
+minimum or a row alone is met by taking the cheapest slopes first; the budget's price is bisected around that, or, where
+rows share lines, climbs with theirs (see `bundle`).
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from typing import Final
 
 import numpy as np
 
+from optimizer.reorder.bundle import Cut, climbed
 from optimizer.reorder.columns import Array, Columns
 from optimizer.reorder.lines import compiled
 from optimizer.reorder.problem import NONE, JointRules
 
 _HALVINGS: Final = 30
-_SWEEPS: Final = 3
 _TINY_PRICE: Final = 1e-6
 _AROUND: Final = (1.1, 0.9)
 _MARGIN: Final = 1e-12
@@ -122,12 +123,12 @@ def evaluate(columns: Columns, rules: JointRules, prices: Prices, unlisted: Arra
     if rules.trucks is not None and rules.trucks.cost.any():
         by_trucks, column, reduced = _with_trucks(columns, rules, prices, (column, reduced, unlisted))
         opening = opening + by_trucks
-    opens = opening < 0
+    opens = opening < 0 if rules.opened is None else (opening < 0) | rules.opened
     closed = member & ~_gathered(opens, rules.supplier).astype(bool)
     column = np.where(closed, columns.start[:-1], column)
     fixed = prices.budget * (rules.budget or 0) + float(prices.row @ rules.capacity)
     alone = float(reduced[~member].sum())
-    bound = alone + float(zero[member].sum() + np.minimum(opening, 0.0).sum() - fixed)
+    bound = alone + float(zero[member].sum() + opening[opens].sum() - fixed)
     return Priced(prices, column, reduced, opens, opening, by_trucks, alone, bound)
 
 
@@ -209,29 +210,67 @@ def hull_of(columns: Columns) -> Hull:
     return Hull(corners, line[inside], size, np.diff(corners.cost)[inside] / size)
 
 
-def dual(hull: Hull, rules: JointRules, near: float = 0.0) -> list[Prices]:
-    """Prices tried on the way to the best bound, the last of which meets every rule as far as prices can.
+def dual(hull: Hull, rules: JointRules, near: Prices | None = None) -> list[Prices]:
+    """Prices tried on the way to the best bound; `near` is a guess that saves work."""
+    outer = outer_rows(rules)
+    start = best_inner(hull, rules, Prices.zero(rules))
+    free = evaluate(hull.columns, rules, start)
+    if outer.any():
+        return [start, *_bundled(hull, rules, outer, near or start)]
+    if rules.budget is None or _spent(hull.columns, rules, free) <= rules.budget:
+        return [start]
+    return _bisected(hull, rules, start, 0.0 if near is None else near.budget)
 
-    `near` is a guess of the budget's price, which saves halvings.
-    """
-    tried = [best_inner(hull, rules, Prices.zero(rules))]
-    if rules.budget is None or _spent(hull.columns, rules, tried[0]) <= rules.budget:
-        return tried
+
+def _bisected(hull: Hull, rules: JointRules, start: Prices, near: float) -> list[Prices]:
+    """Halve the budget's price; the last prices tried meet every rule as far as prices can."""
+    tried, budget = [start], float(rules.budget or 0)
     low, high = 0.0, _dear(hull.columns, rules)
     guesses = [share * near for share in _AROUND if 0.0 < share * near < high]
     for _ in range(_HALVINGS):
         middle = guesses.pop() if guesses else (low + high) / 2.0
         tried.append(best_inner(hull, rules, replace(tried[-1], budget=middle)))
-        over = _spent(hull.columns, rules, tried[-1]) > rules.budget
+        over = _spent(hull.columns, rules, evaluate(hull.columns, rules, tried[-1])) > budget
         low, high = (max(low, middle), high) if over else (low, min(high, middle))
         if high - low <= _TINY_PRICE * high:
             break
     return [*tried, best_inner(hull, rules, replace(tried[-1], budget=high))]
 
 
-def _spent(columns: Columns, rules: JointRules, prices: Prices) -> float:
-    column = evaluate(columns, rules, prices).column
-    return float(rules.spend @ columns.quantity[column])
+def _bundled(hull: Hull, rules: JointRules, outer: Array, near: Prices) -> list[Prices]:
+    """Climb in the prices of the budget and the outer rows, everything else being priced exactly in each step."""
+    numbers, budget = np.flatnonzero(outer), rules.budget
+    room = rules.capacity[numbers] if budget is None else np.append(rules.capacity[numbers], float(budget))
+
+    def prices_at(at: Array) -> Prices:
+        row = near.row.copy()
+        row[numbers] = at[: numbers.size]
+        return best_inner(hull, rules, replace(near, row=row, budget=0.0 if budget is None else float(at[-1])))
+
+    def oracle(at: Array) -> Cut:
+        priced = evaluate(hull.columns, rules, prices_at(at))
+        quantity = hull.columns.quantity[priced.column]
+        used = rules.drawn(quantity)[numbers]
+        used = used if budget is None else np.append(used, rules.spend @ quantity)
+        return Cut(at, priced.bound, used - room)
+
+    begin = near.row[numbers] if budget is None else np.append(near.row[numbers], near.budget)
+    return [prices_at(at) for at in climbed(oracle, begin, np.maximum(room, 1.0))]
+
+
+def outer_rows(rules: JointRules) -> Array:
+    """Whether a capacity row shares a line with a group or with a row before it, shape (P,)."""
+    outer = np.zeros(rules.capacity.size, dtype=bool)
+    if not rules.row.shape[1]:
+        return outer
+    first = rules.row[:, 0]
+    outer[first[(rules.supplier != NONE) & (first != NONE)]] = True
+    outer[rules.row[:, 1:][rules.row[:, 1:] != NONE]] = True
+    return outer
+
+
+def _spent(columns: Columns, rules: JointRules, priced: Priced) -> float:
+    return float(rules.spend @ columns.quantity[priced.column])
 
 
 def _dear(columns: Columns, rules: JointRules) -> float:
@@ -250,13 +289,10 @@ def best_minimum(hull: Hull, rules: JointRules, prices: Prices) -> Prices:
 
 
 def best_inner(hull: Hull, rules: JointRules, prices: Prices) -> Prices:
-    """Best prices of minima and rows at a budget price, one kind at a time; exact where no line has two of them."""
-    tied = (rules.supplier != NONE).astype(int) + (rules.row != NONE).sum(axis=1)
-    for _ in range(_SWEEPS if (tied > 1).any() else 1):
-        prices = best_minimum(hull, rules, prices)
-        for slot in range(rules.row.shape[1]):
-            prices = replace(prices, row=_row_prices(hull, rules, prices, slot))
-    return prices
+    """Best prices of minima and of rows that share no line with another rule, at the prices of the others."""
+    prices = best_minimum(hull, rules, prices)
+    inner = ~outer_rows(rules)
+    return replace(prices, row=_row_prices(hull, rules, prices, inner)) if inner.any() else prices
 
 
 def _minimum_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
@@ -279,20 +315,20 @@ def _minimum_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
     return price * (1.0 + _NUDGE)
 
 
-def _row_prices(hull: Hull, rules: JointRules, prices: Prices, slot: int) -> Array:
-    """Give the saving per unit of the first step, the best taken first, no room for which is in its row, (P,)."""
-    row, use, capacity = rules.row[:, slot], rules.use[:, slot], rules.capacity
+def _row_prices(hull: Hull, rules: JointRules, prices: Prices, inner: Array) -> Array:
+    """Give the saving per unit of the first step that an inner row has no room for, the best taken first, (P,)."""
+    if not rules.row.shape[1]:
+        return prices.row
+    row, use, capacity = rules.row[:, 0], rules.use[:, 0], rules.capacity
     tax, reward, _ = price_rows(rules, prices)
     tax = tax - _gathered(prices.row, row) * use
-    member = (row[hull.line] != NONE) & (use[hull.line] > 0)
+    member = np.append(inner, False)[row][hull.line] & (use[hull.line] > 0)
     line = hull.line[member]
     slope = (hull.slope[member] + (tax - reward)[line]) / use[line]
     size = hull.size[member] * use[line]
     worth = -_marginal(slope, size, row[line], capacity + _MARGIN * np.maximum(1.0, capacity))
     scarce = np.bincount(row[line], size, minlength=capacity.size) > capacity
-    here = np.zeros(capacity.size, dtype=bool)
-    here[row[row != NONE]] = True
-    return np.where(here, np.where(scarce, np.maximum(worth, 0.0), 0.0) * (1.0 + _NUDGE), prices.row)
+    return np.where(inner, np.where(scarce, np.maximum(worth, 0.0), 0.0) * (1.0 + _NUDGE), prices.row)
 
 
 def _marginal(slope: Array, size: Array, group: Array, needed: Array) -> Array:

@@ -49,6 +49,7 @@ class JointRules:
     use : what one step takes from the row in that slot [u], in the unit of the row, shape (N, R), not negative.
     capacity : how much of each row there is today [A], shape (P,).
     trucks : what the trucks of each group cost and take, None where they do not matter.
+    opened : groups that order in any case, shape (J,), None for none.
     """
 
     supplier: IntArray
@@ -60,6 +61,7 @@ class JointRules:
     use: FloatArray
     capacity: FloatArray
     trucks: Trucks | None = None
+    opened: BoolArray | None = None
 
     @classmethod
     def none(cls, lines: int) -> JointRules:

@@ -13,6 +13,7 @@ from optimizer.reorder.problem import NONE, JointRules
 _PASSES: Final = 40
 _SLACK: Final = 1e-9
 _WORTHWHILE: Final = 1e-9
+_REFILLS: Final = 12
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,16 @@ def meets(rules: JointRules, quantity: Array) -> bool:
     return not (over or short.any() or drawn.any())
 
 
-def repaired(columns: Columns, rules: JointRules, column: Array) -> Array:
+def repaired(columns: Columns, rules: JointRules, column: Array, refill: bool = False) -> Array:
     """Lower quantities until every rule is met: cheapest loss per unit first; a group below its minimum orders nothing.
 
-    Ordering nothing meets every rule, so this ends with a plan.
+    With `refill` rows and budget come first, and a group that is then below its minimum takes more where there is room,
+    before it orders nothing. Ordering nothing meets every rule, so this ends with a plan.
     """
-    first = columns.start[:-1]
     while True:
         over, short, drawn = broken(rules, columns.quantity[column])
-        if short.any():
-            fuller = _fewer_trucks(columns, rules, column)
-            column = np.where(_flags(short, rules.supplier), first, column) if fuller is None else fuller
+        if short.any() and not (refill and (over or drawn.any())):
+            column = _reaching(columns, rules, column, short, refill)
         elif drawn.any():
             row = int(np.argmax(drawn))
             excess = rules.drawn(columns.quantity[column])[row] - rules.capacity[row]
@@ -82,6 +82,64 @@ def repaired(columns: Columns, rules: JointRules, column: Array) -> Array:
             column = _lowered(columns, column, rules.spend, excess)
         else:
             return column
+
+
+def _reaching(columns: Columns, rules: JointRules, column: Array, short: Array, refill: bool) -> Array:
+    """Fill up the groups that are short, or close them."""
+    fuller = _fewer_trucks(columns, rules, column)
+    if fuller is not None:
+        return fuller
+    if refill:
+        for group in np.flatnonzero(short):
+            more = _refilled(columns, rules, column, int(group))
+            column = np.where(rules.supplier == group, columns.start[:-1], column) if more is None else more
+        return column
+    return np.where(_flags(short, rules.supplier), columns.start[:-1], column)
+
+
+def _refilled(columns: Columns, rules: JointRules, column: Array, group: int) -> Array | None:
+    """Raise lines of a group, least cost per weight first, until its minimum is reached; None where room is lacking."""
+    cells = np.flatnonzero((rules.supplier == group)[columns.line])
+    line = columns.line[cells]
+    for _ in range(_REFILLS):
+        quantity = columns.quantity[column]
+        used = usage(rules, quantity)
+        missing = float(rules.supplier_minimum[group] - used.weight[group])
+        if missing <= rules.supplier_minimum[group] * _SLACK and not used.empty[group]:
+            return column
+        step = columns.quantity[cells] - quantity[line]
+        gain = np.minimum(step * rules.minimum_weight[line], max(missing, 0.0))
+        ratio = np.full(columns.quantity.size, np.inf)
+        better = (step > 0) & (gain > 0)
+        ratio[cells[better]] = (columns.cost[cells] - columns.cost[column][line])[better] / gain[better]
+        raised = _raised(columns, rules, column, (ratio, missing))
+        if raised is None:
+            return None
+        column = raised
+    return None
+
+
+def _raised(columns: Columns, rules: JointRules, column: Array, search: tuple[Array, float]) -> Array | None:
+    """Make the moves of least ratio that fit budget and rows, one a line, until nothing is missing; None for none."""
+    ratio, missing = search
+    room = np.append(rules.capacity - rules.drawn(columns.quantity[column]), np.inf)
+    left = np.inf if rules.budget is None else rules.budget - float(rules.spend @ columns.quantity[column])
+    fits = np.isfinite(ratio)
+    step = columns.quantity - columns.quantity[column][columns.line]
+    fits[fits] = (step[fits, None] * rules.use[columns.line[fits]] <= room[rules.row[columns.line[fits]]]).all(axis=1)
+    pick = _least_per_line(columns, np.where(fits, ratio, np.inf))
+    pick = pick[fits[pick]]
+    raised, moves = column.copy(), 0
+    for k in pick[np.argsort(ratio[pick], kind="stable")].tolist():
+        n = int(columns.line[k])
+        rows, taken = rules.row[n], step[k] * rules.use[n]
+        if missing <= 0 or step[k] * rules.spend[n] > left or (taken > room[rows]).any():
+            continue
+        raised[n], moves = k, moves + 1
+        left -= step[k] * rules.spend[n]
+        room[rows] -= taken
+        missing -= step[k] * rules.minimum_weight[n]
+    return raised if moves else None
 
 
 def _fewer_trucks(columns: Columns, rules: JointRules, column: Array) -> Array | None:

@@ -19,7 +19,8 @@ from scenarios.demo.streets import streets_and_deliveries
 from scenarios.periods import WEEKDAYS
 
 TRUTH = "truth"
-_STORE_ROOM_DAYS, _DC_ROOM_DAYS = 10, 21
+# Days of usual demand for which there is room beyond the stock of the plan date.
+_STORE_ROOM_DAYS, _DC_ROOM_DAYS = 1.0, 14
 _TRUCK_FILL, _MOST_TRUCKS, _TRUCK_COST_PER_LITRE = 0.6, 4, 0.06
 # Of what a usual week of produce costs, so much may be spent: a budget that binds.
 _PRODUCE_SHARE = 0.9
@@ -76,7 +77,7 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
     orders, receipts = _supplier_orders(company, history)
     return {
         "items": company.items.drop(columns=_TRUE_COLUMNS).astype({"shelf_life_days": "Int64"}),
-        "locations": _locations(company),
+        "locations": _locations(company, history),
         "sales": _sales(company, history, web),
         "stock": _stock(company, history),
         "assortment": _assortment(company),
@@ -92,15 +93,15 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
     }
 
 
-def _locations(company: Company) -> pd.DataFrame:
-    """Return the places; a store has room for ten usual days, the dc for three weeks."""
-    litres = company.items.set_index("item_id")["volume_l"].reindex(company.pairs["item_id"]).to_numpy()
-    daily = pd.Series(company.mean[:, : company.size.days].mean(axis=1) * litres)
-    by_store = daily.groupby(company.pairs["location_id"].to_numpy()).sum()
-    is_dc = company.locations["kind"] == "dc"
-    room = company.locations["location_id"].map(by_store * _STORE_ROOM_DAYS)
-    room = room.where(~is_dc, by_store.sum() * _DC_ROOM_DAYS)
-    return company.locations.drop(columns=["scale"]).assign(storage_l=room.round(-1))
+def _locations(company: Company, history: History) -> pd.DataFrame:
+    """Return the places; there is room for what is there and for what some usual days take."""
+    litres = company.items.set_index("item_id")["volume_l"]
+    stock, daily = _stock(company, history), company.pairs.assign(units=_weekly(company) / 7)
+    held = (stock["on_hand"] * stock["item_id"].map(litres)).groupby(stock["location_id"]).sum()
+    taken = (daily["units"] * daily["item_id"].map(litres)).groupby(daily["location_id"]).sum()
+    room = held.add(taken * _STORE_ROOM_DAYS, fill_value=taken.sum() * _DC_ROOM_DAYS)
+    places = company.locations.drop(columns=["scale"])
+    return places.assign(storage_l=np.ceil(places["location_id"].map(room)))
 
 
 def _sales(company: Company, history: History, web: CustomerOrders) -> pd.DataFrame:
