@@ -3,11 +3,11 @@ Roll the reorder decision over days that it has not seen, beside the usual rules
 
     python -m benchmarks.simulation [intermittent | demo] [--series N] [--days D] [--paths S]
 
-`intermittent`: made-up negative-binomial demand of slow movers with a weekly season. `demo`: what is wanted in the stores
-of the built-in company. Orders every day, three days of lead, demand not served is lost. All rules see the same
-estimates: a mean, a variance and a weekday profile of the last 26 weeks; those that have a figure to set have it set on
-the six weeks before. Perfect foresight orders what will be wanted. A unit left costs 1 a day, a unit lost what makes the
-critical ratio.
+`intermittent`: made-up negative-binomial demand of slow movers with a weekly season. `demo`: what is wanted in the
+stores of the built-in company. Orders every day, three days of lead, demand not served is lost. All rules see the same
+estimates: a mean, a variance and a weekday profile of the last 26 weeks; those that have a figure to set have it set
+on the six weeks before. Perfect foresight orders what will be wanted. A unit left costs 1 a day, a unit lost what makes
+the critical ratio.
 """
 
 import argparse
