@@ -99,47 +99,55 @@ def _reaching(columns: Columns, rules: JointRules, column: Array, short: Array, 
 
 def _refilled(columns: Columns, rules: JointRules, column: Array, group: int) -> Array | None:
     """Raise lines of a group, least cost per weight first, until its minimum is reached; None where room is lacking."""
-    cells = np.flatnonzero((rules.supplier == group)[columns.line])
-    line = columns.line[cells]
+    members = np.flatnonzero(rules.supplier == group)
+    sizes = columns.start[members + 1] - columns.start[members]
+    begins = np.cumsum(sizes) - sizes
+    cells = np.repeat(columns.start[members] - begins, sizes) + np.arange(int(sizes.sum()))
+    line = np.repeat(members, sizes)
     for _ in range(_REFILLS):
         quantity = columns.quantity[column]
-        used = usage(rules, quantity)
-        missing = float(rules.supplier_minimum[group] - used.weight[group])
-        if missing <= rules.supplier_minimum[group] * _SLACK and not used.empty[group]:
+        weight = float(rules.minimum_weight[members] @ quantity[members])
+        missing = float(rules.supplier_minimum[group]) - weight
+        if missing <= rules.supplier_minimum[group] * _SLACK:
             return column
         step = columns.quantity[cells] - quantity[line]
-        gain = np.minimum(step * rules.minimum_weight[line], max(missing, 0.0))
-        ratio = np.full(columns.quantity.size, np.inf)
+        gain = np.minimum(step * rules.minimum_weight[line], missing)
+        ratio = np.full(cells.size, np.inf)
         better = (step > 0) & (gain > 0)
-        ratio[cells[better]] = (columns.cost[cells] - columns.cost[column][line])[better] / gain[better]
-        raised = _raised(columns, rules, column, (ratio, missing))
+        ratio[better] = (columns.cost[cells] - columns.cost[column][line])[better] / gain[better]
+        raised = _raised(rules, (column, quantity, step), (cells, line, ratio, begins), missing)
         if raised is None:
             return None
         column = raised
     return None
 
 
-def _raised(columns: Columns, rules: JointRules, column: Array, search: tuple[Array, float]) -> Array | None:
-    """Make the moves of least ratio that fit budget and rows, one a line, until nothing is missing; None for none."""
-    ratio, missing = search
-    room = np.append(rules.capacity - rules.drawn(columns.quantity[column]), np.inf)
-    left = np.inf if rules.budget is None else rules.budget - float(rules.spend @ columns.quantity[column])
-    fits = np.isfinite(ratio)
-    step = columns.quantity - columns.quantity[column][columns.line]
-    fits[fits] = (step[fits, None] * rules.use[columns.line[fits]] <= room[rules.row[columns.line[fits]]]).all(axis=1)
-    pick = _least_per_line(columns, np.where(fits, ratio, np.inf))
-    pick = pick[fits[pick]]
-    raised, moves = column.copy(), 0
-    for k in pick[np.argsort(ratio[pick], kind="stable")].tolist():
-        n = int(columns.line[k])
-        rows, taken = rules.row[n], step[k] * rules.use[n]
-        if missing <= 0 or step[k] * rules.spend[n] > left or (taken > room[rows]).any():
+def _raised(
+    rules: JointRules, plan: tuple[Array, Array, Array], moves: tuple[Array, Array, Array, Array], missing: float
+) -> Array | None:
+    """Make the moves of least ratio that fit budget and rows, one a line, until nothing is missing; None for none.
+
+    `plan` is column and quantity (N,) and the step of each move; `moves` go to the columns `cells` of `line` at
+    `ratio`, each line from `begins` on.
+    """
+    (column, quantity, _), (cells, line, ratio, begins) = plan, moves
+    room = np.append(rules.capacity - rules.drawn(quantity), np.inf)
+    left = np.inf if rules.budget is None else rules.budget - float(rules.spend @ quantity)
+    made, raised, done = 0, column.copy(), set[int]()
+    for place in np.argsort(ratio, kind="stable")[: int(np.isfinite(ratio).sum())].tolist():
+        n, k = int(line[place]), int(cells[place])
+        if missing <= 0 or made >= begins.size:
+            break
+        step = plan[2][place]
+        rows, taken = rules.row[n], step * rules.use[n]
+        if n in done or step * rules.spend[n] > left or (taken > room[rows]).any():
             continue
-        raised[n], moves = k, moves + 1
-        left -= step[k] * rules.spend[n]
+        done.add(n)
+        raised[n], made = k, made + 1
+        left -= step * rules.spend[n]
         room[rows] -= taken
-        missing -= step[k] * rules.minimum_weight[n]
-    return raised if moves else None
+        missing -= step * rules.minimum_weight[n]
+    return raised if made else None
 
 
 def _fewer_trucks(columns: Columns, rules: JointRules, column: Array) -> Array | None:

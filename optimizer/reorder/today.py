@@ -88,14 +88,15 @@ def _dc_stock(given: Given, problem: ReorderProblem) -> DcStock:
     count = len(numbers)
     feeds, receipts = np.full(count, NONE), np.zeros((count, problem.periods))
     place = {(row.item_id, row.location_id): n for n, row in enumerate(rows_of(given.pairs))}
+    arrivals, usable = given.position.arrivals, given.position.usable
     own = {(row.item_id, row.location_id): n for n, row in enumerate(rows_of(lines))}
     for number, line in zip(pool, rows_of(lines), strict=True):
         key = (line.item_id, line.source_id)
         if number == NONE or key not in place:
             continue
         feeds[number] = own.get(key, NONE)
-        receipts[number] = given.position.arrivals[place[key]] / line.unit_step
-        receipts[number, 0] += given.position.usable[place[key]] / line.unit_step
+        receipts[number] = arrivals[place[key]] / line.unit_step
+        receipts[number, 0] += usable[place[key]] / line.unit_step
     return DcStock(pool, feeds, receipts)
 
 
