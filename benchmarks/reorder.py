@@ -3,7 +3,7 @@ Plan today's orders of a made-up retailer: seconds, cost, bound, gap and memory,
 
     python -m benchmarks.reorder [CASE ...]
 
-Cases: 10, 100, 1000, 10000, 30000 lines, `bed` (lost sales against the known optimum) and `handover` (a model of
+Cases: 10, 25, 50, 100, 1000, 10000, 30000 lines, `bed` (lost sales against the known optimum), `handover` (a model of
 five million entries to HiGHS). Without a case, all but 30000. Each appends to benchmarks/records.csv; nothing gates.
 """
 
@@ -20,18 +20,21 @@ from scipy.stats import poisson
 
 from benchmarks.records import append_record
 from optimizer.executor import run_all_on, usable_cores
-from optimizer.reorder.columns import Settings, enumerate_columns, select
-from optimizer.reorder.decide import decide
+from optimizer.reorder import kernels
+from optimizer.reorder.columns import Settings, as_lines, enumerate_columns, select, unfitted_policy
+from optimizer.reorder.decide import ReorderPlan, decide
 from optimizer.reorder.joint import solve_joint
 from optimizer.reorder.model import joint_model
-from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, NONE, JointRules, ReorderProblem
+from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, JointRules, ReorderProblem
 from solvers import highs
 from solvers.model import Bounds, Model, Triplets
 from solvers.outcome import Limits
 
-SIZES = (10, 100, 1_000, 10_000)
+SIZES = (10, 25, 50, 100, 1_000, 10_000)
 PATHS, PERIODS = 50, 14
 LINES_PER_SUPPLIER = 100
+PLACES = 10
+MONOLITHS = (10, 25, 50)
 SEED = 20_240_101
 # Optimal costs of lost sales with Poisson demand 5 and holding 1, by value iteration: lead time, shortage -> cost.
 OPTIMAL = {
@@ -40,15 +43,15 @@ OPTIMAL = {
 }  # fmt: skip
 
 
-def free_problem(lines: int, seed: int = SEED) -> tuple[ReorderProblem, np.ndarray, np.random.Generator]:
+def free_problem(lines: int, paths_seed: int = SEED) -> tuple[ReorderProblem, np.ndarray, np.random.Generator]:
     """Lines without joint rules, and their prices: a fifth sells more than 50 packs a day, a quarter has arrivals."""
-    rng = np.random.default_rng(seed)
+    rng, chance = np.random.default_rng(SEED), np.random.default_rng(paths_seed)
     rate = np.exp(rng.normal(0.3, 1.3, lines))
     pack = np.where(rate < 0.5, 1, rng.choice([1, 6, 12], lines))
     fast = rng.random(lines) < 0.2
     rate, pack = np.where(fast, rng.uniform(50, 80, lines), rate), np.where(fast, 1, pack)
     shape = (lines, PATHS, PERIODS)
-    demand = rng.poisson(rate[:, None, None] * rng.gamma(4.0, 0.25, (lines, PATHS, 1)), shape).astype(np.int32)
+    demand = chance.poisson(rate[:, None, None] * chance.gamma(4.0, 0.25, (lines, PATHS, 1)), shape).astype(np.int32)
     price = np.round(np.exp(rng.normal(6.0, 0.6, lines)))
     due = (rng.random((lines, PERIODS)) < 0.1) & (rng.random((lines, 1)) < 0.25)
     days = np.zeros((lines, PERIODS), dtype=bool)
@@ -77,7 +80,10 @@ def free_problem(lines: int, seed: int = SEED) -> tuple[ReorderProblem, np.ndarr
 
 
 def tied_problem(lines: int) -> tuple[ReorderProblem, float]:
-    """Add joint minima, more than half of which bind, and a budget at 90 % of the free need; also the share binding."""
+    """Add joint minima, more than half of which bind, and a budget at 90 % of the free need; also the share binding.
+
+    Lines lie at ten places, each with room for 90 % of what the free need brings.
+    """
     problem, price, rng = free_problem(lines)
     suppliers = max(1, lines // LINES_PER_SUPPLIER) if lines > 100 else max(1, lines // 10)
     free = decide(problem).required().quantity
@@ -85,8 +91,9 @@ def tied_problem(lines: int) -> tuple[ReorderProblem, float]:
     value = np.bincount(supplier, free * price, minlength=suppliers)
     minimum = np.round(value * rng.uniform(0.8, 1.3, suppliers))
     budget = int(0.9 * (free @ price))
-    pool = np.full(lines, NONE)
-    rules = JointRules(supplier, minimum, price, budget, price, pool, np.zeros(0))
+    place, litres = rng.integers(0, PLACES, lines), rng.uniform(0.2, 3.0, lines).round(2)
+    room = 0.9 * np.bincount(place, free * litres, minlength=PLACES)
+    rules = JointRules(supplier, minimum, price, budget, price, place[:, None], litres[:, None], room)
     return replace(problem, joint=rules), float((minimum > value).mean())
 
 
@@ -103,13 +110,42 @@ def sized_case(lines: int) -> None:
         began = time.perf_counter()
         outcome = decide(problem, run_all=run_all)
         seconds = time.perf_counter() - began
-    case = f"reorder: {lines} lines x {PATHS} paths, budget and minima"
+    case = f"reorder: {lines} lines x {PATHS} paths, budget, minima, storage"
     print_row(case, seconds, (outcome.objective, outcome.bound, outcome.gap))
-    ordered = (outcome.required().quantity > 0).mean()
-    print(f"  {binding:.0%} of the minima bind in the free optimum, {ordered:.0%} of the lines order")
+    plan, joint = outcome.required(), problem.joint
+    print(
+        f"  {binding:.0%} of the minima bind in the free optimum, {(plan.quantity > 0).mean():.0%} of the lines order"
+    )
+    tight = int((plan.row_price > 0).sum())
+    print(f"  {tight} of {joint.capacity.size} storage rows and {int(plan.budget_price > 0)} budget bind in the plan")
+    print(f"  rules broken by the plan, added up anew: {violations(problem, plan.quantity)}")
+    fresh = fresh_cost(problem, plan)
+    print(f"  on fresh paths the same orders and policies cost {fresh:,.0f}, {fresh / outcome.objective - 1:+.2%}")
     append_record(case, seconds, objective=outcome.objective, bound=outcome.bound, gap=outcome.gap)
-    if lines <= 10:
+    if lines in MONOLITHS:
         monolith_case(problem)
+
+
+def violations(problem: ReorderProblem, quantity: np.ndarray) -> int:
+    """Count the rules that the quantities break, from the arrays alone."""
+    rules, broken = problem.joint, 0
+    for supplier, least in enumerate(rules.supplier_minimum):
+        mine = rules.supplier == supplier
+        broken += bool(
+            (quantity[mine] > 0).any() and (quantity * rules.minimum_weight)[mine].sum() < least * (1 - 1e-9)
+        )
+    for row, room in enumerate(rules.capacity):
+        broken += (np.where(rules.row == row, rules.use, 0).sum(axis=1) @ quantity) > room * (1 + 1e-9)
+    broken += bool(rules.budget is not None and rules.spend @ quantity > rules.budget * (1 + 1e-9))
+    return int(broken) + int((quantity % problem.pack > 0).sum() + (quantity < 0).sum())
+
+
+def fresh_cost(problem: ReorderProblem, plan: ReorderPlan) -> float:
+    """Give what the plan costs on paths that it has not seen."""
+    fresh, _, _ = free_problem(problem.lines, paths_seed=SEED + 1)
+    lines = as_lines(fresh)
+    policy = unfitted_policy(as_lines(problem))._replace(z=plan.z, cap=plan.cap)
+    return float(kernels.price(lines, policy, np.arange(problem.lines), plan.quantity.astype(float)).sum())
 
 
 def monolith_case(problem: ReorderProblem) -> None:

@@ -1,13 +1,15 @@
 """Who delivers what to where on the plan date, and how long one waits between two orders."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from scenarios.periods import weekday_numbers
-from scenarios.world import World
+from scenarios.world import World, rows_of
 
 _KEYS = ["item_id", "location_id"]
 
@@ -45,6 +47,39 @@ def review_periods(world: World, source_ids: "pd.Series[str]") -> npt.NDArray[np
 def _longest_wait(days: frozenset[int]) -> float:
     ordered = sorted(days)
     return float(max((later - day - 1) % 7 + 1 for day, later in zip(ordered, ordered[1:] + ordered[:1], strict=True)))
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """When orders of the plan date come, where the calendar says so; keys are (source_id, location_id).
+
+    named: the delivery the calendar names for an order of the plan date
+    shut: days on which a place does not receive from a source
+    """
+
+    named: Mapping[tuple[str, str], date]
+    shut: frozenset[tuple[str, str, date]]
+
+    @property
+    def sources(self) -> frozenset[tuple[str, str]]:
+        """Sources and places of which the calendar says anything."""
+        return frozenset(self.named) | {(source, place) for source, place, _ in self.shut}
+
+    def due(self, key: tuple[str, str], usual: date) -> date:
+        """Return the day of delivery: the one named, else `usual`, and then the first day that is not shut."""
+        day = self.named.get(key, usual)
+        while (*key, day) in self.shut:
+            day += timedelta(days=1)
+        return day
+
+
+def deliveries_of(world: World) -> Deliveries:
+    """Return the deliveries of orders of the plan date as `supplier_calendar` has them."""
+    calendar = world.frame("supplier_calendar")
+    today = calendar[(calendar["date"] == world.plan_date) & calendar["delivery_on"].notna()]
+    named = {(r.source_id, r.location_id): r.delivery_on for r in rows_of(today)}
+    shut = calendar[~calendar["can_receive"].astype(bool)]
+    return Deliveries(named, frozenset(zip(shut["source_id"], shut["location_id"], shut["date"], strict=True)))
 
 
 @dataclass(frozen=True)

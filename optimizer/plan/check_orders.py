@@ -1,17 +1,17 @@
 """Do the lines keep the rules of the tables? Packs, minima, maxima, order days, due dates, budgets, stock of the dc."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
+from optimizer.plan.check_limits import check_limits
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
 from scenarios.locks import Lock, locked_quantities
 from scenarios.money import line_amount, shown
-from scenarios.sourcing import order_weekdays, valid_sources
+from scenarios.sourcing import deliveries_of, order_weekdays, valid_sources
 from scenarios.tariff import currency_rates
 from scenarios.world import rows_of
 
@@ -62,6 +62,8 @@ def check_quantities(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(
                 row.table, row.line_id, f"quantity {row.quantity:g} is no multiple of the pack {row.pack:g}"
             )
+        if free and row.status == "proposed":
+            yield from _in_layers(row)
         if free and not pd.isna(row.moq) and row.quantity < row.moq - UNITS_TOLERANCE:
             yield Violation(row.table, row.line_id, f"quantity {row.quantity:g} is below the minimum {row.moq:g}")
         if free and not pd.isna(row.max_quantity) and row.quantity > row.max_quantity + UNITS_TOLERANCE:
@@ -70,16 +72,32 @@ def check_quantities(evidence: Evidence) -> Iterator[Violation]:
             )
 
 
+def _in_layers(row: Any) -> Iterator[Violation]:
+    """From a layer on an order is whole layers, from a pallet on whole pallets, each rounded to whole packs."""
+    part = row.pack
+    for name in ("layer", "pallet"):
+        size = getattr(row, f"{name}_size")
+        if pd.isna(size):
+            continue
+        part = max(round(size / part), 1) * part
+        count = row.quantity / part
+        if row.quantity > part and abs(count - round(count)) > UNITS_TOLERANCE:
+            text = f"quantity {row.quantity:g} is no multiple of the {name} {part:g}"
+            yield Violation(row.table, row.line_id, text)
+
+
 def check_dates(evidence: Evidence) -> Iterator[Violation]:
     """Lines are ordered on days the source takes orders, today's on the plan date, and are due after the lead time."""
     world = evidence.world
-    days = order_weekdays(world)
+    days, deliveries = order_weekdays(world), deliveries_of(world)
     calendar = world.frame("supplier_calendar")
     shut = calendar[~calendar["can_order"].astype(bool)]
     closed = set(zip(shut["source_id"], shut["location_id"], shut["date"], strict=True))
     for row in rows_of(_lines_with_terms(evidence)):
         lead = world.policy.lead_time_days if pd.isna(row.lead_time_days) else row.lead_time_days
         due = world.periods.add(row.order_on, world.periods.count(lead))
+        if row.order_on == world.plan_date:
+            due = deliveries.due((row.source_id, row.location_id), due)
         if row.due_on != due:
             yield Violation(row.table, row.line_id, f"is due on {row.due_on}, its lead time makes that {due}")
         if (row.status == "proposed") != (row.order_on == world.plan_date):
@@ -109,10 +127,9 @@ def check_locks(evidence: Evidence) -> Iterator[Violation]:
 
 
 def check_joint_rules(evidence: Evidence) -> Iterator[Violation]:
-    """Today's orders reach their supplier's minimum, keep the budget, and transfers fit the stock of the dc."""
+    """Today's orders reach their supplier's minimum and fit all that lines share: budgets, stock, storage, trucks."""
     yield from _supplier_minima(evidence)
-    yield from _budget(evidence)
-    yield from _dc_stock(evidence)
+    yield from check_limits(evidence)
 
 
 def _supplier_minima(evidence: Evidence) -> Iterator[Violation]:
@@ -134,46 +151,6 @@ def _supplier_minima(evidence: Evidence) -> Iterator[Violation]:
                 if len(lines) and least and least > amount + 0.005 and subject not in waived:
                     words = f"{supplier['supplier_id']} {place}".strip()
                     yield Violation("purchase_orders", words, f"orders {amount:,.2f}, its {name} is {least:,.2f}")
-
-
-def _budget(evidence: Evidence) -> Iterator[Violation]:
-    world = evidence.world
-    monday = world.plan_date - timedelta(days=world.plan_date.weekday())
-    budgets = world.frame("budgets")
-    mine = budgets[(budgets["scope"] == "all") & (budgets["component"] == "purchase")]
-    mine = mine[mine["period_start"] == monday]
-    if mine.empty:
-        return
-    orders = evidence.frame("purchase_orders")
-    spent = int(orders.loc[orders["status"] == "proposed", "amount"].sum())
-    usual = world.frame("items").set_index("item_id")["unit_cost"]
-    for row in rows_of(world.frame("open_orders")):
-        if row.ordered_on is not None and monday <= row.ordered_on < world.plan_date:
-            cost = usual.get(row.item_id, 0.0) if pd.isna(row.unit_cost) else row.unit_cost
-            spent += line_amount(row.quantity, cost, world.policy.currency)
-    limit = line_amount(1, float(mine["amount"].sum()), world.policy.currency)
-    # Each line is rounded once, so the sum may lie half a minor unit a line past the exact figure.
-    locked = bool(locked_quantities(world))
-    if spent > limit + len(orders) / 2 + 1 and not locked:
-        currency = world.policy.currency
-        yield Violation(
-            "purchase_orders", "", f"spends {shown(spent, currency)} of a budget of {shown(limit, currency)}"
-        )
-
-
-def _dc_stock(evidence: Evidence) -> Iterator[Violation]:
-    world = evidence.world
-    dcs = world.frame("locations").query("kind == 'dc'")["location_id"]
-    projection = evidence.frame("projection")
-    at_dc = projection[projection["location_id"].isin(dcs) & (projection["shipped"] > 0)]
-    # What a dc cannot ship shows as units not served on every path.
-    over = at_dc[at_dc["lost_mean"] > UNITS_TOLERANCE]
-    for row in rows_of(over[over["date"] == world.plan_date]):
-        yield Violation(
-            "transfers",
-            f"{row.item_id} {row.location_id}",
-            f"ships {row.shipped:g}, {row.lost_mean:g} of it is not there",
-        )
 
 
 def check_prices(evidence: Evidence) -> Iterator[Violation]:

@@ -32,7 +32,7 @@ def purchase_costs(world: World, orders: pd.DataFrame, order_costs: pd.DataFrame
     for part in (goods, handling):
         part["nature"] = np.where(today, "cash", "expected")
         part["date"] = orders["order_on"].to_numpy()
-    return _finished(pd.concat([goods, handling], ignore_index=True))
+    return finished_costs(pd.concat([goods, handling], ignore_index=True))
 
 
 def _rows(world: World, lines: pd.DataFrame, component: str, amount: npt.NDArray[np.int64]) -> pd.DataFrame:
@@ -53,7 +53,7 @@ def transfer_costs(world: World, transfers: pd.DataFrame) -> pd.DataFrame:
     rows = _rows(world, lines, "transfer", amount)
     rows["nature"] = np.where(joined["status"] == "proposed", "cash", "expected")
     rows["date"] = rows["due_on"] = joined["ship_on"].to_numpy()
-    return _finished(rows)
+    return finished_costs(rows)
 
 
 def stock_costs(world: World, pairs: pd.DataFrame, projection: pd.DataFrame, rates: Tariff) -> pd.DataFrame:
@@ -78,10 +78,11 @@ def stock_costs(world: World, pairs: pd.DataFrame, projection: pd.DataFrame, rat
         rows = pairs[_KEYS].assign(line_id=None, source_id=None, decision="reorder", component=component)
         rows["amount"] = cost_rows(units, rate, minor)
         parts.append(rows.assign(nature="expected", date=world.plan_date, due_on=None, currency=world.policy.currency))
-    return _finished(pd.concat(parts, ignore_index=True))
+    return finished_costs(pd.concat(parts, ignore_index=True))
 
 
-def _finished(rows: pd.DataFrame) -> pd.DataFrame:
+def finished_costs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return cost rows that are not zero with their ids, in the columns of the table `costs`."""
     rows = rows[rows["amount"] != 0].copy()
     names = ["decision", "component", "nature", "line_id", *_KEYS]
     rows["cost_id"] = [stable_id("cost", *key) for key in rows[names].fillna("").itertuples(index=False)]

@@ -111,7 +111,11 @@ def _columns_of(spec: tuple[ReorderProblem, int]) -> Columns:
     lines = as_lines(problem)
     policy = fitted_policy(lines)
     known = kernels.follow(lines, policy)
+    layered = np.flatnonzero(problem.supplied.layer * problem.supplied.pallet > 1)
+    # What the policy orders may be no whole layer; ordering nothing is always allowed.
+    known[layered] = kernels.price(lines, policy, layered, np.zeros(layered.size))
     useful = kernels.last_useful(lines, policy, first_multiple(problem), known)
+    useful = np.minimum(useful, multiples_allowed(problem))
     return _priced(problem, lines, policy, (useful, useful + 1), most_columns)
 
 
@@ -128,6 +132,10 @@ def _priced(problem: ReorderProblem, lines: Lines, policy: Policy, count: tuple[
         counted = [_around(counted[n], cost[start[n] : start[n + 1]], most) for n in range(problem.lines)]
         start, line, quantity = _flat(counted, first, problem.pack)
         cost = kernels.price(lines, policy, line, quantity)
+    whole = problem.supplied.whole(line, quantity)
+    if not whole.all():
+        sizes = np.bincount(line[whole], minlength=problem.lines)
+        start, quantity, cost = np.concatenate([[0], np.cumsum(sizes)]), quantity[whole], cost[whole]
     level = policy.mean[:, 0] + policy.z * policy.deviation[:, 0]
     return Columns(start, quantity.astype(np.int64), cost, useful, listed, dense, level, policy.z, policy.cap)
 
@@ -144,14 +152,14 @@ def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: A
     added = listed - columns.listed[chosen]
     line = np.repeat(np.arange(chosen.size), added)
     behind = np.arange(line.size) - np.repeat(np.cumsum(added) - added, added) + 1
-    quantity = columns.quantity[columns.start[chosen + 1] - 1][line] + behind * part.pack[line]
-    # A line that listed nothing but 0 goes on with its first multiple, not a pack above 0.
-    empty = columns.listed[chosen] == 0
-    quantity += np.where(empty, first_multiple(part) - part.pack, 0).astype(np.int64)[line]
+    multiple = columns.listed[chosen][line] + behind
+    quantity = (first_multiple(part)[line] + (multiple - 1) * part.pack[line]).astype(np.int64)
+    whole = part.supplied.whole(line, quantity)
+    line, quantity = line[whole], quantity[whole]
     cost = kernels.price(lines, policy, line, quantity.astype(np.float64))
     place = columns.start[chosen + 1][line]
     sizes = np.diff(columns.start)
-    sizes[chosen] += added
+    sizes[chosen] += np.bincount(line, minlength=chosen.size)
     longer = columns.listed.copy()
     longer[chosen] = listed
     return replace(
@@ -279,7 +287,8 @@ def _floats(values: Any) -> Array:
 
 def multiples_allowed(problem: ReorderProblem) -> Array:
     """How many multiples maximum and order days allow today, shape (N,)."""
-    room = np.floor((problem.maximum - first_multiple(problem)) / problem.pack) + 1
+    most = np.minimum(problem.maximum, problem.supplied.most_today)
+    room = np.floor((most - first_multiple(problem)) / problem.pack) + 1
     return np.where(problem.can_order[:, 0], np.maximum(room, 0), 0).astype(np.int64)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from optimizer.reorder import kernels
 from optimizer.reorder.columns import (
     Array,
+    Columns,
     RunAll,
     Settings,
     as_lines,
@@ -19,13 +20,31 @@ from optimizer.reorder.columns import (
     unfitted_policy,
 )
 from optimizer.reorder.joint import Joint, solve_joint
+from optimizer.reorder.prices import hull_of
 from optimizer.reorder.problem import NONE, ReorderProblem
 from solvers.outcome import Limit, Outcome, Status, relative_gap
 
 FREE: Final = ""
 BUDGET: Final = "budget"
 MINIMUM: Final = "supplier minimum"
-POOL: Final = "pool"
+CAPACITY: Final = "capacity"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps between the corners of each line's cost: the cheapest way up to what is ordered, or would be best alone.
+
+    Attributes
+    ----------
+    line : whose step it is, shape (K,); the savings per unit of a line never rise.
+    begin, end : quantity before and after the step, shape (K,).
+    saving : money saved by the step, shape (K,).
+    """
+
+    line: Array
+    begin: Array
+    end: Array
+    saving: Array
 
 
 @dataclass(frozen=True)
@@ -39,13 +58,15 @@ class ReorderPlan:
     free_quantity, free_cost : the same without joint rules, shape (N,).
     cost_less, cost_more : cost of the next smaller and the next larger order, nan where there is none, shape (N,).
     level : order-up-to level of the fitted policy today, steps, shape (N,).
-    binding : rule that keeps the line from its free quantity (`FREE`, `BUDGET`, `MINIMUM`, `POOL`), shape (N,).
+    binding : rule that keeps the line from its free quantity (`FREE`, `BUDGET`, `MINIMUM`, `CAPACITY`), (N,).
+    binding_row : the dearest capacity row of a line that `CAPACITY` keeps, else `NONE`, shape (N,).
     budget_price : money saved per money unit of budget more.
     minimum_price : money saved per unit of joint minimum less, shape (J,).
-    pool_price : money saved per step of shared stock more, shape (P,).
+    row_price : money saved per unit of a capacity row more, shape (P,).
     ordering : whether a group orders today, shape (J,).
     z, cap : fitted policy of the later orders, shape (N,).
     enumerated : whether the bound of a line rests on every quantity, or on a relaxation, shape (N,).
+    steps : what each next pack of a line is worth.
     """
 
     quantity: Array
@@ -56,13 +77,15 @@ class ReorderPlan:
     cost_more: Array
     level: Array
     binding: Array
+    binding_row: Array
     budget_price: float
     minimum_price: Array
-    pool_price: Array
+    row_price: Array
     ordering: Array
     z: Array
     cap: Array
     enumerated: Array
+    steps: Steps
 
 
 @dataclass(frozen=True)
@@ -128,6 +151,7 @@ def _read_back(problem: ReorderProblem, joint: Joint) -> ReorderPlan:
     less, more = np.maximum(column - 1, first), np.minimum(column + 1, last)
     member = problem.joint.supplier != NONE
     groups = problem.joint.supplier[member]
+    binding = _binding(problem, joint, quantity, free)
     return ReorderPlan(
         quantity=quantity,
         cost=columns.cost[column],
@@ -136,23 +160,49 @@ def _read_back(problem: ReorderProblem, joint: Joint) -> ReorderPlan:
         cost_less=np.where(less < column, columns.cost[less], np.nan),
         cost_more=np.where(more > column, columns.cost[more], np.nan),
         level=columns.level,
-        binding=_binding(problem, joint, quantity, free),
+        binding=binding,
+        binding_row=np.where(binding == CAPACITY, _dearest_row(problem, joint), NONE),
         budget_price=joint.prices.budget,
         minimum_price=joint.prices.minimum,
-        pool_price=joint.prices.pool,
+        row_price=joint.prices.row,
         ordering=np.bincount(groups, quantity[member] > 0, minlength=joint.prices.minimum.size) > 0,
         z=columns.z,
         cap=columns.cap,
         enumerated=columns.enumerated,
+        steps=_steps(columns, np.maximum(quantity, free)),
     )
 
 
+def _steps(columns: Columns, upto: Array) -> Steps:
+    """Give the steps of each line that begin below `upto`, shape (N,)."""
+    hull = hull_of(columns)
+    corner = hull.columns
+    inside = np.flatnonzero(corner.line[1:] == corner.line[:-1])
+    begin, end = corner.quantity[inside], corner.quantity[inside + 1]
+    kept = begin < upto[hull.line]
+    saving = -(hull.slope * hull.size)[kept]
+    return Steps(hull.line[kept], begin[kept], end[kept], saving)
+
+
 def _binding(problem: ReorderProblem, joint: Joint, quantity: Array, free: Array) -> Array:
-    """Name the rule that keeps a line from its free quantity: a raised or dropped group, a scarce pool, the budget."""
+    """Name the rule that keeps a line from its free quantity: a raised or dropped group, a scarce row, the budget."""
     rules = problem.joint
-    grouped, pooled = rules.supplier != NONE, rules.pool != NONE
-    priced = pooled & (np.append(joint.prices.pool, 0.0)[rules.pool] > 0)
+    grouped = rules.supplier != NONE
+    taxed = _row_taxes(problem, joint).sum(axis=1)
+    scarce = (taxed > 0) & (taxed >= joint.prices.budget * rules.spend)
     weight = np.bincount(rules.supplier[grouped], quantity[grouped], minlength=rules.supplier_minimum.size)
     dropped = grouped & (np.append(weight, 1)[rules.supplier] == 0)
-    names = np.select([quantity > free, dropped, priced], [MINIMUM, MINIMUM, POOL], BUDGET)
+    names = np.select([quantity > free, dropped, scarce], [MINIMUM, MINIMUM, CAPACITY], BUDGET)
     return np.where(quantity == free, FREE, names)
+
+
+def _row_taxes(problem: ReorderProblem, joint: Joint) -> Array:
+    """Price of what a step takes from each slot's row, money, shape (N, R)."""
+    return np.asarray(np.append(joint.prices.row, 0.0)[problem.joint.row] * problem.joint.use)
+
+
+def _dearest_row(problem: ReorderProblem, joint: Joint) -> Array:
+    rows = problem.joint.row
+    if not rows.shape[1]:
+        return np.full(problem.lines, NONE)
+    return np.take_along_axis(rows, _row_taxes(problem, joint).argmax(axis=1)[:, None], axis=1)[:, 0]

@@ -32,9 +32,9 @@ SHARES: Final = (0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 
 
 def group_bound(priced: list[Priced], base: float, budget: float, nodes: int) -> float:
-    """Bound over every plan, from `priced` at different prices of the budget and equal prices of the pools.
+    """Bound over every plan, from `priced` at different prices of the budget and equal prices of the rows.
 
-    `base` is what stands beside the groups' own costs: the cost of ordering nothing in the groups, less the pools'
+    `base` is what stands beside the groups' own costs: the cost of ordering nothing in the groups, less the rows'
     prices times what they have.
     """
     model = group_model(priced, budget)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +11,8 @@ import pandas as pd
 from forecasting.paths import DemandPaths
 from optimizer.reorder.position import Position, shelf_periods
 from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, NONE, JointRules, ReorderProblem
+from optimizer.reorder.rules import CapacityRow, Standing, joint_rules
+from optimizer.reorder.shelf import with_shelves
 from optimizer.reorder.supply import Supply
 from optimizer.reorder.supplying import supply_of
 from optimizer.reorder.terms import Terms
@@ -22,6 +23,7 @@ from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Given:
     def tiers(self) -> PriceTiers:
         """Prices of the lines of `terms` by quantity."""
         return price_tiers(self.world, self.terms.lines)
+
+    @cached_property
+    def tied(self) -> tuple[JointRules, tuple[CapacityRow, ...]]:
+        """Joint rules of the lines, and their capacity rows in words."""
+        return joint_rules(self.world, _standing(self))
 
     @property
     def minor(self) -> int:
@@ -77,10 +84,17 @@ def problem_of(given: Given) -> ReorderProblem:
         salvage_value=np.minimum(tariff.salvage[rows], lines["unit_cost"].to_numpy(float)) * per_step,
         life_periods=np.minimum(shelf_periods(given.world, lines["item_id"]), NO_EXPIRY),
         unmet="backorders" if backorders else "lost_sales",
-        joint=_joint_rules(given),
+        joint=given.tied[0],
         supply=_supply(given),
     )
-    return _with_fixed(given, _with_stores(given, problem))
+    return _with_fixed(given, _with_stores(given, with_shelves(given.world, lines, _left_on_arrival(given), problem)))
+
+
+def _left_on_arrival(given: Given) -> FloatArray:
+    """Return the steps that mean demand leaves of each line when today's order comes, without it, shape (lines,)."""
+    lead = np.minimum(given.terms.lines["lead_periods"].to_numpy(np.int64), given.paths.steps.shape[2] - 1)
+    left = left_without_orders(given)[given.rows, lead]
+    return np.asarray(left / given.terms.lines["unit_step"].to_numpy(float))
 
 
 def _supply(given: Given) -> Supply:
@@ -127,6 +141,41 @@ def fed_lines(given: Given) -> Mapping[int, IntArray]:
     return {line: np.array(stores) for line, stores in fed.items()}
 
 
+def _standing(given: Given) -> Standing:
+    lines, world = given.terms.lines, given.world
+    volume = world.frame("items").set_index("item_id")["volume_l"].reindex(given.pairs["item_id"]).to_numpy(float)
+    place = given.pairs["location_id"].to_numpy(object)
+    cheapest = np.nanmin(given.tiers.unit_cost, axis=1)
+    return Standing(lines, cheapest, left_without_orders(given), place, np.nan_to_num(volume), _at_dc(given))
+
+
+def left_without_orders(given: Given) -> FloatArray:
+    """Return what mean demand leaves of each pair after the receipts of a period, nothing being ordered, (N, T), units.
+
+    At a dc the stores that it feeds take what they sell.
+    """
+    demand = np.round(given.paths.mean(), 6)
+    pairs = pd.MultiIndex.from_frame(given.pairs[["item_id", "location_id"]])
+    lines = given.terms.lines
+    moved = lines[(lines["source_kind"] == "dc").to_numpy()]
+    feeds = pairs.get_indexer(pd.MultiIndex.from_frame(moved[["item_id", "source_id"]]))
+    taken = demand.copy()
+    np.add.at(taken, feeds[feeds >= 0], demand[given.rows[moved.index.to_numpy()]][feeds >= 0])
+    left, stock = np.zeros(demand.shape), given.position.usable.astype(float)
+    for t in range(demand.shape[1]):
+        left[:, t] = stock + given.position.arrivals[:, t]
+        stock = np.maximum(left[:, t] - taken[:, t], 0.0)
+    return left
+
+
+def _at_dc(given: Given) -> dict[tuple[str, str], float]:
+    """Return the steps of each item at each place after today's receipts, those of dcs being what they can send."""
+    there = given.position.usable + given.position.arrivals[:, 0]
+    steps = np.floor(there / given.paths.unit_step + _ROUNDING)
+    keys = zip(given.pairs["item_id"].astype(str), given.pairs["location_id"].astype(str), strict=True)
+    return dict(zip(keys, steps.tolist(), strict=True))
+
+
 def _with_fixed(given: Given, problem: ReorderProblem) -> ReorderProblem:
     """Return the problem with locked lines taken as ordered: they arrive, cost budget, fill supplier minima."""
     fixed = ~np.isnan(given.fixed)
@@ -134,107 +183,16 @@ def _with_fixed(given: Given, problem: ReorderProblem) -> ReorderProblem:
         return problem
     steps = np.nan_to_num(given.fixed) / given.terms.lines["unit_step"].to_numpy(float)
     arrivals, can_order, joint = problem.arrivals.copy(), problem.can_order.copy(), problem.joint
-    minimum, available = joint.supplier_minimum.copy(), joint.pool_available.copy()
+    minimum = joint.supplier_minimum.copy()
     for n in np.flatnonzero(fixed & (steps > 0)):
         if problem.lead_periods[n] < problem.periods:
             arrivals[n, problem.lead_periods[n]] += steps[n]
         if joint.supplier[n] != NONE:
             minimum[joint.supplier[n]] -= steps[n] * joint.minimum_weight[n]
-        if joint.pool[n] != NONE:
-            available[joint.pool[n]] -= steps[n]
     can_order[fixed, 0] = False
     budget = joint.budget
     if budget is not None:
         budget = max(budget - int(np.ceil((steps * joint.spend)[fixed].sum())), 0)
-    joint = replace(
-        joint, supplier_minimum=np.maximum(minimum, 0), pool_available=np.maximum(available, 0), budget=budget
-    )
+    capacity = np.maximum(joint.capacity - joint.drawn(np.where(fixed, steps, 0.0)), 0)
+    joint = replace(joint, supplier_minimum=np.maximum(minimum, 0), capacity=capacity, budget=budget)
     return replace(problem, arrivals=arrivals, can_order=can_order, joint=joint)
-
-
-def _joint_rules(given: Given) -> JointRules:
-    lines = given.terms.lines
-    bought = (lines["source_kind"] == "supplier").to_numpy()
-    supplier, minimum, weight = _supplier_groups(given)
-    pool, available = _pools(given)
-    step = lines["unit_step"].to_numpy(float)
-    spend = np.where(bought, lines["unit_cost"].to_numpy(float) * step * given.minor, 0.0)
-    return JointRules(supplier, minimum, weight, purchase_budget(given.world), spend, pool, available)
-
-
-def _supplier_groups(given: Given) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Return the group of each line, each group's minimum, and what a step adds to it (minor units, units, kg)."""
-    lines, world = given.terms.lines, given.world
-    supplier, weight = np.full(len(lines), NONE), np.zeros(len(lines))
-    minima: list[float] = []
-    items = world.frame("items").set_index("item_id")
-    step = lines["unit_step"].to_numpy(float)
-    measures = {
-        "min_order_value": np.nanmin(given.tiers.unit_cost, axis=1) * step * given.minor,
-        "min_order_units": step,
-        "min_order_kg": np.nan_to_num(items["weight_kg"].reindex(lines["item_id"]).to_numpy(float)) * step,
-    }
-    scale = {"min_order_value": given.minor}
-    for row in world.frame("suppliers").to_dict("records"):
-        kinds = [name for name in measures if row[name] is not None and row[name] > 0]
-        mine = ((lines["source_id"] == row["supplier_id"]) & (lines["source_kind"] == "supplier")).to_numpy()
-        if not kinds or not mine.any():
-            continue
-        by_place = row["minimum_scope"] == "per_location"
-        groups = lines.loc[mine, "location_id"] if by_place else pd.Series("", index=np.flatnonzero(mine))
-        least, each = _one_minimum([(float(row[k]) * scale.get(k, 1), measures[k]) for k in kinds])
-        for name in sorted(groups.unique()):
-            chosen = np.flatnonzero(mine)[(groups == name).to_numpy()]
-            supplier[chosen], weight[chosen] = len(minima), each[chosen]
-            minima.append(least)
-    return supplier, np.array(minima, float), weight
-
-
-def _one_minimum(minima: list[tuple[float, FloatArray]]) -> tuple[float, FloatArray]:
-    """Return one minimum and what a step adds to it, that is reached only where all of the given ones are.
-
-    With several kinds k a step counts by the kind to which it adds least, min_k w_nk / M_k, and 1 must be reached: then
-    sum_n w_nk q_n / M_k >= 1 for each k. Sufficient, at times more than needed.
-    """
-    if len(minima) == 1:
-        return minima[0]
-    return 1.0, np.min([weight / least for least, weight in minima], axis=0)
-
-
-def _pools(given: Given) -> tuple[IntArray, FloatArray]:
-    """Return the dc stock each transfer draws on, and the steps there today after today's receipts."""
-    lines, pairs = given.terms.lines, given.pairs
-    pool = np.full(len(lines), NONE)
-    available: list[float] = []
-    places = {(row.item_id, row.location_id): n for n, row in enumerate(pairs.itertuples())}
-    numbers: dict[tuple[str, str], int] = {}
-    steps = lines["unit_step"].to_numpy(float)
-    for n, row in enumerate(lines.itertuples()):
-        if row.source_kind != "dc":
-            continue
-        key = (str(row.item_id), str(row.source_id))
-        if key not in numbers:
-            numbers[key] = len(available)
-            place = places.get(key)
-            units = 0.0 if place is None else given.position.usable[place] + given.position.arrivals[place, 0]
-            available.append(float(np.floor(units / steps[n] + 1e-9)))
-        pool[n] = numbers[key]
-    return pool, np.array(available, float)
-
-
-def purchase_budget(world: World) -> int | None:
-    """Return what purchases may still cost in the week of the plan date, in minor units; None without a limit."""
-    budgets = world.frame("budgets")
-    monday = world.plan_date - timedelta(days=world.plan_date.weekday())
-    for_purchases = (budgets["component"] == "purchase") & (budgets["scope"] == "all")
-    mine = budgets[for_purchases & (budgets["period_start"] == monday)]
-    if mine.empty:
-        return None
-    orders = world.frame("open_orders")
-    dated = orders[orders["ordered_on"].notna()]
-    spent = dated[(dated["ordered_on"] >= monday) & (dated["ordered_on"] < world.plan_date)]
-    usual = world.frame("items").set_index("item_id")["unit_cost"].reindex(spent["item_id"]).to_numpy(float)
-    cost = np.where(spent["unit_cost"].isna(), usual, spent["unit_cost"].astype(float))
-    paid = float(np.nansum(cost * spent["quantity"].to_numpy(float)))
-    left = float(mine["amount"].sum()) - paid
-    return max(int(np.rint(left * 10 ** minor_digits(world.policy.currency))), 0)

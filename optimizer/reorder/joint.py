@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from optimizer.reorder.columns import Array, Columns, Settings, extended
+from optimizer.reorder.columns import Array, Columns, Settings, extended, multiples_allowed
+from optimizer.reorder.core import may_improve
 from optimizer.reorder.group_bound import SHARES, group_bound
 from optimizer.reorder.mix import mixed
 from optimizer.reorder.model import joint_model
@@ -24,6 +25,7 @@ from optimizer.reorder.prices import (
     dual,
     evaluate,
     hull_of,
+    outer_rows,
     price_rows,
 )
 from optimizer.reorder.problem import NONE, JointRules, ReorderProblem
@@ -34,6 +36,10 @@ from solvers.outcome import Limit, Limits, relative_gap
 
 _EXTENSIONS: Final = 12
 _STARTS: Final = 3
+_FLIPS: Final = 5
+_NODE_WORK: Final = 400_000
+_FEWEST_NODES: Final = 20
+_FLIP_WORK: Final = 300_000
 _WIDER: Final = 4
 _WIDE_GAP: Final = 2e-3
 _ROUNDING: Final = 1e-9
@@ -51,6 +57,7 @@ class Joint:
     least : what each line costs at least without joint rules, over all quantities, shape (N,).
     bound : no plan costs less, over all quantities.
     limit : what kept the proof from closing.
+    truck_cost : money for the trucks of the plan.
     """
 
     columns: Columns
@@ -60,20 +67,21 @@ class Joint:
     prices: Prices
     bound: float
     limit: Limit
+    truck_cost: float = 0.0
 
     @property
     def objective(self) -> float:
-        """Cost of the plan, money."""
-        return self.columns.total(self.column)
+        """Cost of the plan, money, its trucks included."""
+        return self.columns.total(self.column) + self.truck_cost
 
 
 @dataclass(frozen=True)
 class _Active:
-    """Which rules are looked at: the budget, groups (J,), pools (P,)."""
+    """Which rules are looked at: the budget, groups (J,), capacity rows (P,)."""
 
     budget: bool
     groups: Array
-    pools: Array
+    rows: Array
 
 
 def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -> Joint:
@@ -84,8 +92,12 @@ def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -
     RuntimeError : a plan broke a rule it was made to meet, which is a fault of this room.
     """
     rules = problem.joint
-    active = _Active(False, np.zeros(rules.supplier_minimum.size, bool), np.zeros(rules.pool_available.size, bool))
+    trucks = np.zeros(rules.supplier_minimum.size, bool) if rules.trucks is None else rules.trucks.matter
+    active = _Active(False, trucks, np.zeros(rules.capacity.size, bool))
     answer = _free(problem, columns)
+    if trucks.any():
+        active = _foreseen(problem, answer, active)
+        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings)
     while True:
         wider = _widened(active, broken(rules, answer.columns.quantity[answer.column]))
         if wider is None:
@@ -113,9 +125,9 @@ def _widened(active: _Active, broken_rules: tuple[bool, Array, Array]) -> _Activ
     over, short, drawn = broken_rules
     if not (over or short.any() or drawn.any()):
         return None
-    if not ((over and not active.budget) or (short & ~active.groups).any() or (drawn & ~active.pools).any()):
+    if not ((over and not active.budget) or (short & ~active.groups).any() or (drawn & ~active.rows).any()):
         raise RuntimeError("the plan breaks a joint rule that was looked at")
-    return _Active(active.budget or over, active.groups | short, active.pools | drawn)
+    return _Active(active.budget or over, active.groups | short, active.rows | drawn)
 
 
 def _free(problem: ReorderProblem, columns: Columns) -> Joint:
@@ -129,8 +141,10 @@ def _free(problem: ReorderProblem, columns: Columns) -> Joint:
 def _kept(rules: JointRules, active: _Active) -> JointRules:
     """Rules with only the active rows."""
     supplier = np.where(np.append(active.groups, False)[rules.supplier], rules.supplier, NONE)
-    pool = np.where(np.append(active.pools, False)[rules.pool], rules.pool, NONE)
-    return replace(rules, supplier=supplier, pool=pool, budget=rules.budget if active.budget else None)
+    row = np.where(np.append(active.rows, False)[rules.row], rules.row, NONE)
+    used = (row != NONE).any(axis=0)
+    budget = rules.budget if active.budget else None
+    return replace(rules, supplier=supplier, row=row[:, used], use=rules.use[:, used], budget=budget)
 
 
 @dataclass(frozen=True)
@@ -141,6 +155,10 @@ class _Part:
     place: Array
     columns: Columns
     rules: JointRules
+
+    def total(self, plan: Array) -> float:
+        """Cost of a plan with its trucks."""
+        return self.columns.total(plan) + float(self.rules.trucks_paid(self.columns.quantity[plan]).sum())
 
 
 @dataclass(frozen=True)
@@ -159,7 +177,7 @@ class _View:
 
     def slack(self, plan: Array) -> float:
         """Give what a plan costs above the bound of the prices."""
-        return self.part.columns.total(plan) - self.priced.bound
+        return self.part.total(plan) - self.priced.bound
 
     def tempting(self, slack: float) -> Array:
         """Lines of which a quantity that is no column may be within `slack` of the best column."""
@@ -170,7 +188,7 @@ class _View:
 def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, settings: Settings) -> Joint:
     """Solve the lines that active rules touch; the others stay at their free optimum."""
     ends = last_multiple(replace(problem, joint=rules), columns), settings.most_columns
-    columns = _reaching(problem, columns, rules, ends)
+    columns = _filling(problem, _reaching(problem, columns, rules, ends), rules, ends)
     columns, view = _listed(replace(problem, joint=rules), columns, ends, 0.0)
     plan = _plan(view, settings.nodes)
     # In a large part the slack is that of many lines, and longer lists of one would not close it.
@@ -178,9 +196,11 @@ def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, se
         columns, view = _listed(replace(problem, joint=rules), columns, ends, view.slack(plan))
         plan = _plan(view, settings.nodes)
     bound = view.priced.bound
-    if relative_gap(view.part.columns.total(plan), bound) > settings.gap:
+    if relative_gap(view.part.total(plan), bound) > settings.gap:
         bound = max(bound, _group_bound(replace(problem, joint=rules), columns, view, ends[0], settings.nodes))
-    unproved = bool(view.tempting(view.slack(plan)).size)
+    # Larger quantities than are listed might fill a truck: then only the prices' bound, which asks for no fill, holds.
+    filled = rules.trucks is not None and bool(rules.trucks.fill.any())
+    unproved = filled or bool(view.tempting(view.slack(plan)).size)
     found = _polished(view.part, (plan, view.priced, bound), settings, unproved)
     return _merged(_free(problem, columns), view.part, found, view.priced.prices)
 
@@ -196,7 +216,7 @@ def _listed(problem: ReorderProblem, columns: Columns, ends: tuple[Array, int], 
             break
         more = np.minimum(2 * columns.listed[longer] + 1, last[longer])
         columns = extended(problem, columns, longer, more, most)
-        view = _viewed(problem, columns, last, view.priced.prices.budget)
+        view = _viewed(problem, columns, last, view.priced.prices)
     return columns, view
 
 
@@ -206,7 +226,7 @@ def _growing(columns: Columns, ends: tuple[Array, int]) -> Array:
     return np.asarray((columns.listed < np.minimum(last, most - 1)) & columns.enumerated)
 
 
-def _viewed(problem: ReorderProblem, columns: Columns, last: Array, near: float = 0.0) -> _View:
+def _viewed(problem: ReorderProblem, columns: Columns, last: Array, near: Prices | None = None) -> _View:
     part = _part(columns, problem.joint)
     hull = hull_of(part.columns)
     tried = dual(hull, part.rules, near)
@@ -225,7 +245,9 @@ def _merged(free: Joint, part: _Part, found: tuple[Array, float, Limit], prices:
     others = np.ones(column.size, dtype=bool)
     others[part.chosen] = False
     bound += float(free.least[others].sum())
-    return replace(free, column=column, prices=prices, bound=bound, limit=limit if limit != "none" else free.limit)
+    trucks = float(part.rules.trucks_paid(part.columns.quantity[plan]).sum())
+    limit = limit if limit != "none" else free.limit
+    return replace(free, column=column, prices=prices, bound=bound, limit=limit, truck_cost=trucks)
 
 
 def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: tuple[Array, int]) -> Columns:
@@ -244,13 +266,25 @@ def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends
         columns = extended(problem, columns, growing, more, most)
 
 
+def _filling(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: tuple[Array, int]) -> Columns:
+    """List a truck more of each line of a group whose trucks must be filled."""
+    if rules.trucks is None or not rules.trucks.fill.any():
+        return columns
+    load = rules.trucks.load.max(axis=1) * problem.pack
+    filled = np.append(rules.trucks.fill > 0, False)[rules.supplier] & (load > 0) & columns.enumerated
+    chosen = np.flatnonzero(filled)
+    wanted = columns.useful[chosen] + np.ceil(1 / load[chosen]).astype(np.int64)
+    more = np.minimum(np.minimum(wanted, multiples_allowed(problem)[chosen]), ends[1] - 1)
+    longer = more > columns.listed[chosen]
+    return extended(problem, columns, chosen[longer], more[longer], ends[1]) if longer.any() else columns
+
+
 def _part(columns: Columns, rules: JointRules) -> _Part:
-    touched = (rules.supplier != NONE) | (rules.pool != NONE)
+    touched = (rules.supplier != NONE) | (rules.row != NONE).any(axis=1)
     touched |= (rules.budget is not None) & (rules.spend > 0)
     keep = touched[columns.line]
-    own = {name: getattr(rules, name)[touched] for name in ("supplier", "minimum_weight", "spend", "pool")}
     chosen = np.flatnonzero(touched)
-    return _Part(chosen, np.flatnonzero(keep), _subset(columns, chosen, keep), replace(rules, **own))
+    return _Part(chosen, np.flatnonzero(keep), _subset(columns, chosen, keep), rules.of(touched))
 
 
 def _subset(columns: Columns, chosen: Array, keep: Array) -> Columns:
@@ -272,7 +306,7 @@ def _group_bound(problem: ReorderProblem, columns: Columns, view: _View, last: A
         unlisted = unlisted_value(problem, columns, price_rows(problem.joint, prices), last)[part.chosen]
         priced.append(evaluate(part.columns, part.rules, prices, unlisted))
     nothing = part.columns.cost[part.columns.start[:-1]][part.rules.supplier != NONE].sum()
-    base = float(nothing - best.pool @ part.rules.pool_available)
+    base = float(nothing - best.row @ part.rules.capacity)
     return group_bound(priced, base, float(part.rules.budget), nodes)
 
 
@@ -281,15 +315,44 @@ def _plan(view: _View, nodes: int) -> Array:
     columns, rules, best = view.part.columns, view.part.rules, view.priced.prices
     starts = [best, *view.tried[-_STARTS:]]
     plans = [_feasible(columns, rules, evaluate(columns, rules, prices).column) for prices in starts]
-    tied = rules.budget is not None or (rules.pool != NONE).any()
+    tied = rules.budget is not None or (rules.row != NONE).any()
     if tied and (rules.supplier != NONE).any():
         mix = mixed(columns, view.hull, rules, best, nodes)
         plans += [] if mix is None else [_feasible(columns, rules, mix)]
-    return min(plans, key=columns.total)
+    if outer_rows(rules).any():
+        plans += [_with_groups(view, opened) for opened in _group_sets(view)]
+    return min(plans, key=view.part.total)
+
+
+def _group_sets(view: _View) -> list[Array]:
+    """Give sets of groups to open: those that open at the prices, and each with one doubtful group changed.
+
+    In large parts the groups are many, so that no single one matters, and the work would be long.
+    """
+    opens, opening = view.priced.opens, view.priced.opening
+    if not opens.size:
+        return []
+    count = min(_FLIPS, _FLIP_WORK // max(view.part.columns.cost.size, 1))
+    doubtful = np.argsort(np.abs(opening), kind="stable")[:count]
+    return [opens, *(opens ^ (np.arange(opens.size) == group) for group in doubtful)] if count else []
+
+
+def _with_groups(view: _View, opened: Array) -> Array:
+    """Give a plan in which these groups order, if they can, and no other."""
+    columns, rules = view.part.columns, view.part.rules
+    closed = (rules.supplier != NONE) & ~np.append(opened, True)[rules.supplier]
+    keep = (columns.quantity == 0) | ~closed[columns.line]
+    core, ordered = _subset(columns, np.arange(columns.lines), keep), replace(rules, opened=opened)
+    best = dual(hull_of(core), ordered, view.priced.prices)[-1]
+    return np.flatnonzero(keep)[_feasible(core, ordered, evaluate(core, ordered, best).column)]
 
 
 def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
-    return improved(columns, rules, repaired(columns, rules, column))
+    """Give the better of the plans that close groups below their minimum, and that fill them up."""
+    plans = [improved(columns, rules, repaired(columns, rules, column))]
+    if (rules.row != NONE).any() and (rules.supplier != NONE).any():
+        plans.append(improved(columns, rules, repaired(columns, rules, column, refill=True)))
+    return min(plans, key=_Part(np.zeros(0, int), np.zeros(0, int), columns, rules).total)
 
 
 def _polished(
@@ -298,40 +361,22 @@ def _polished(
     """Close the gap with an engine, on the columns that prices cannot exclude from a better plan."""
     plan, priced, bound = found
     columns, rules = part.columns, part.rules
-    objective = columns.total(plan)
+    objective = part.total(plan)
     gap = relative_gap(objective, bound)
     if gap <= settings.gap:
         return plan, bound, "none"
-    keep = _may_improve(columns, rules, priced, objective - priced.bound)
+    keep = may_improve(columns, rules, priced, objective - priced.bound)
     keep[plan] = True
     if keep.sum() > settings.model_columns * (_WIDER if gap > _WIDE_GAP else 1):
         return plan, bound, "other"
     core = _subset(columns, np.arange(columns.lines), keep)
-    outcome = solve(joint_model(core, rules), Limits(nodes=settings.nodes, gap=settings.gap / 10))
+    nodes = min(settings.nodes, max(_NODE_WORK // core.cost.size, _FEWEST_NODES))
+    outcome = solve(joint_model(core, rules), Limits(nodes=nodes, gap=settings.gap / 10))
     if outcome.plan is not None and outcome.objective < objective:
         taken = np.flatnonzero(outcome.plan.values[: core.cost.size] > 0.5)
         plan = _feasible(columns, rules, np.flatnonzero(keep)[taken])
-        objective = columns.total(plan)
+        objective = part.total(plan)
     bound = bound if unproved else max(bound, min(outcome.bound, objective))
     closed = relative_gap(objective, bound) <= settings.gap
     stopped: Limit = outcome.limit if outcome.limit != "none" else "other"
     return plan, bound, "none" if closed else stopped
-
-
-def _may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: float) -> Array:
-    """Columns whose priced cost is within `slack` of their line's best, with the cost of opening or closing a group."""
-    line, (tax, reward, ceiling) = columns.line, price_rows(rules, priced.prices)
-    value = columns.cost + tax[line] * columns.quantity - np.minimum(reward[line] * columns.quantity, ceiling[line])
-    opening = np.append(priced.opening, 0.0)[rules.supplier]
-    extra = value - priced.reduced[line] + np.maximum(opening, 0.0)[line]
-    none_ordered = (rules.supplier != NONE)[line] & (columns.quantity == 0)
-    extra = np.where(none_ordered, np.minimum(extra, np.maximum(-opening, 0.0)[line]), extra)
-    return np.asarray((extra <= slack * (1 + _ROUNDING) + _ROUNDING) & _fits(columns, rules))
-
-
-def _fits(columns: Columns, rules: JointRules) -> Array:
-    """Columns that do not break the budget or their pool alone."""
-    fits = columns.quantity <= np.append(rules.pool_available, np.inf)[rules.pool[columns.line]]
-    if rules.budget is not None:
-        fits &= columns.quantity * rules.spend[columns.line] <= rules.budget
-    return fits

@@ -14,20 +14,23 @@ def joint_model(columns: Columns, rules: JointRules) -> SealedModel:
     Choose one quantity of each line under the joint rules.
 
     Sets
-        n lines, k columns of a line, j groups with a joint minimum, g pools
+        n lines, k columns of a line, j groups with a joint minimum, g capacity rows
     Parameters
         cost[k] c, quantity[k] q    exact mean cost, steps
-        spend[n] b, minimum_weight[n] w, budget B, supplier_minimum[j] M, pool_available[g] A
+        spend[n] b, minimum_weight[n] w, use[n,g] u, budget B, supplier_minimum[j] M, capacity[g] A
     Variables
         take[n,k]  in {0,1}    line n orders quantity q_nk today
+        truck[j]   in 0, 1 ..  trucks of group j, F_j each
         open[j]    in {0,1}    group j orders today
     Model
-        min  sum_nk c_nk take_nk
+        min  sum_nk c_nk take_nk + sum_j F_j truck_j
         s.t. sum_k take_nk = 1                                        for n     (choose)
              sum_nk b_n q_nk take_nk <= B                                       (budget)
-             sum_{n in g, k} q_nk take_nk <= A_g                      for g     (pool)
+             sum_nk u_ng q_nk take_nk <= A_g                          for g     (capacity)
              sum_{n in j, k} min(w_n q_nk, M_j) take_nk >= M_j open_j  for j     (minimum)
              sum_{k: q_nk > 0} take_nk <= open_j(n)                   for n     (door)
+             sum_{n in j, k} v_nm q_nk take_nk <= truck_j             for j, m  (load)
+             sum_{n in j, k} v_n1 q_nk take_nk >= f_j truck_j         for j     (fill)
     """
     model, line = Model(), columns.line
     take = model.add_variables("take", {"line": line, "quantity": columns.quantity}, columns.cost, Bounds(0, 1, True))
@@ -36,19 +39,20 @@ def joint_model(columns: Columns, rules: JointRules) -> SealedModel:
     if rules.budget is not None:
         spend = Triplets(np.zeros(line.size, dtype=np.int64), take.members, columns.quantity * rules.spend[line])
         model.add_rows("budget", {}, spend, -np.inf, float(rules.budget))
-    _add_pools(model, columns, rules, take)
+    _add_capacity(model, columns, rules, take)
     _add_minima(model, columns, rules, take)
+    _add_trucks(model, columns, rules, take)
     return model.seal()
 
 
-def _add_pools(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
-    pools = np.unique(rules.pool[rules.pool != NONE])
-    if not pools.size:
-        return
-    inside = np.flatnonzero(rules.pool[columns.line] != NONE)
-    row = np.searchsorted(pools, rules.pool[columns.line[inside]])
-    drawn = Triplets(row, take.members[inside], columns.quantity[inside].astype(np.float64))
-    model.add_rows("pool", {"pool": pools}, drawn, -np.inf, rules.pool_available[pools])
+def _add_capacity(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
+    """Each slot of a line is an entry; rows that nothing takes from are left out."""
+    column, slot = np.nonzero((rules.row != NONE)[columns.line])
+    line = columns.line[column]
+    rows, number = np.unique(rules.row[line, slot], return_inverse=True)
+    if rows.size:
+        drawn = Triplets(number, take.members[column], columns.quantity[column] * rules.use[line, slot])
+        model.add_rows("capacity", {"row": rows}, drawn, -np.inf, rules.capacity[rows])
 
 
 def _add_minima(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
@@ -68,6 +72,25 @@ def _add_minima(model: Model, columns: Columns, rules: JointRules, take: Family)
     take_entries = (door, take.members[inside], np.ones(inside.size))
     open_entries = (np.arange(lines.size), opened.members[group], -np.ones(lines.size))
     model.add_rows("door", {"line": lines}, _stacked(take_entries, open_entries), -np.inf, 0.0)
+
+
+def _add_trucks(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
+    trucks = rules.trucks
+    groups = np.unique(rules.supplier[rules.supplier != NONE])
+    groups = groups if trucks is None else groups[trucks.matter[groups]]
+    if trucks is None or not groups.size:
+        return
+    truck = model.add_variables("truck", {"supplier": groups}, trucks.cost[groups], Bounds(0, np.inf, True))
+    inside = np.flatnonzero(np.isin(rules.supplier, groups)[columns.line])
+    line = columns.line[inside]
+    row, load = np.searchsorted(groups, rules.supplier[line]), trucks.load[line] * columns.quantity[inside, None]
+    for measure, name in enumerate(("load_a", "load_b")):
+        taken = (row, take.members[inside], load[:, measure])
+        entries = _stacked(taken, (np.arange(groups.size), truck.members, -np.ones(groups.size)))
+        model.add_rows(name, {"supplier": groups}, entries, -np.inf, 0.0)
+    filled = (np.arange(groups.size), truck.members, -trucks.fill[groups])
+    entries = _stacked((row, take.members[inside], load[:, 0]), filled)
+    model.add_rows("fill", {"supplier": groups}, entries, 0.0, np.inf)
 
 
 def _stacked(*parts: tuple[Array, Array, Array]) -> Triplets:

@@ -1,19 +1,23 @@
 r"""Prices on joint rules: the Lagrangian bound of the column model, and the quantities that go with it.
 
 Sets
-    n lines, k columns of a line with quantity q_nk and exact cost c_nk, j groups with a joint minimum, g pools
+    n lines, k columns of a line with quantity q_nk and exact cost c_nk, j groups with a joint minimum, g capacity rows
 Prices
     budget    lambda >= 0   money per money unit of budget B
-    pool      pi_g >= 0     money per step of shared stock A_g
+    row       pi_g >= 0     money per unit of capacity A_g
     minimum   mu_j >= 0     money per unit of joint minimum M_j
 Bound
     L = sum_j min(closed_j, open_j) + sum_{n in no j} r_n - lambda B - sum_g pi_g A_g
-    r_n = min_k [c_nk + (lambda b_n + pi_g(n)) q_nk - mu_j min(w_n q_nk, M_j)]
+    r_n = min_k [c_nk + (lambda b_n + sum_g pi_g u_ng) q_nk - mu_j min(w_n q_nk, M_j)]
     open_j = mu_j M_j + sum_{n in j} r_n,    closed_j = sum_{n in j} c_n0
+
+Trucks: a group that opens takes k >= 1 of them at F_j each, and its load at most k, so that for any prices g of a load
+open_j is at least mu_j M_j + min_k max_g [F_j k - g k + sum_{n in j} (r_n with g v_n more per step)].
 
 A column counts at most M_j towards its minimum, for one line alone may reach it. L is a bound for any prices
 (Geoffrion 1974, doi 10.1007/BFb0120690). They are found on the lower convex hull of each line's columns, where a
-minimum or a pool alone is met by taking the cheapest slopes first; the budget's price is bisected around that.
+minimum or a row alone is met by taking the cheapest slopes first; the budget's price is bisected around that, or, where
+rows share lines, climbs with theirs (see `bundle`).
 """
 
 from __future__ import annotations
@@ -23,30 +27,32 @@ from typing import Final
 
 import numpy as np
 
+from optimizer.reorder.bundle import Cut, climbed
 from optimizer.reorder.columns import Array, Columns
 from optimizer.reorder.lines import compiled
 from optimizer.reorder.problem import NONE, JointRules
 
 _HALVINGS: Final = 30
-_SWEEPS: Final = 3
 _TINY_PRICE: Final = 1e-6
 _AROUND: Final = (1.1, 0.9)
 _MARGIN: Final = 1e-12
 _NUDGE: Final = 1e-9
+_LOAD_PRICES: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0)
+_MOST_TRUCKS: Final = 30
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices of the joint rules: `budget` a number, `pool` shape (P,), `minimum` shape (J,)."""
+    """Prices of the joint rules: `budget` a number, `row` shape (P,), `minimum` shape (J,)."""
 
     budget: float
-    pool: Array
+    row: Array
     minimum: Array
 
     @classmethod
     def zero(cls, rules: JointRules) -> Prices:
         """Free rules."""
-        return cls(0.0, np.zeros(rules.pool_available.size), np.zeros(rules.supplier_minimum.size))
+        return cls(0.0, np.zeros(rules.capacity.size), np.zeros(rules.supplier_minimum.size))
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Priced:
     reduced : its priced cost r_n, shape (N,).
     opens : whether a group orders, shape (J,).
     opening : open_j - closed_j, shape (J,).
+    by_trucks : how much of it is due to trucks, shape (J,).
     alone : sum of r_n over lines in no group.
     bound : L, money.
     """
@@ -69,6 +76,7 @@ class Priced:
     reduced: Array
     opens: Array
     opening: Array
+    by_trucks: Array
     alone: float
     bound: float
 
@@ -93,7 +101,7 @@ def cheapest(start: Array, quantity: Array, cost: Array, prices: Array) -> tuple
 
 def price_rows(rules: JointRules, prices: Prices) -> Array:
     """Tax, reward and ceiling of each line for `cheapest`, shape (3, N)."""
-    tax = prices.budget * rules.spend + _gathered(prices.pool, rules.pool)
+    tax = prices.budget * rules.spend + (_gathered(prices.row, rules.row) * rules.use).sum(axis=1)
     reward = _gathered(prices.minimum, rules.supplier) * rules.minimum_weight
     ceiling = _gathered(prices.minimum * rules.supplier_minimum, rules.supplier)
     return np.stack([tax, reward, ceiling])
@@ -111,13 +119,52 @@ def evaluate(columns: Columns, rules: JointRules, prices: Prices, unlisted: Arra
     zero = columns.cost[columns.start[:-1]]
     opening = prices.minimum * rules.supplier_minimum
     opening += np.bincount(groups, reduced[member] - zero[member], minlength=opening.size)
-    opens = opening < 0
+    by_trucks = np.zeros(opening.size)
+    if rules.trucks is not None and rules.trucks.cost.any():
+        by_trucks, column, reduced = _with_trucks(columns, rules, prices, (column, reduced, unlisted))
+        opening = opening + by_trucks
+    opens = opening < 0 if rules.opened is None else (opening < 0) | rules.opened
     closed = member & ~_gathered(opens, rules.supplier).astype(bool)
     column = np.where(closed, columns.start[:-1], column)
-    fixed = prices.budget * (rules.budget or 0) + float(prices.pool @ rules.pool_available)
+    fixed = prices.budget * (rules.budget or 0) + float(prices.row @ rules.capacity)
     alone = float(reduced[~member].sum())
-    bound = alone + float(zero[member].sum() + np.minimum(opening, 0.0).sum() - fixed)
-    return Priced(prices, column, reduced, opens, opening, alone, bound)
+    bound = alone + float(zero[member].sum() + opening[opens].sum() - fixed)
+    return Priced(prices, column, reduced, opens, opening, by_trucks, alone, bound)
+
+
+def _with_trucks(
+    columns: Columns, rules: JointRules, prices: Prices, free: tuple[Array, Array, Array | float]
+) -> tuple[Array, Array, Array]:
+    """Give what trucks add to the opening of each group (J,), and the columns that go with it, (N,); r_n stays.
+
+    The price of a load is a share of what a truck costs. The last count stands for all larger ones: where a load costs
+    no more than its truck, a truck more never makes the group cheaper.
+    """
+    column, reduced, unlisted = free
+    assert rules.trucks is not None
+    trucks, member, base = rules.trucks, rules.supplier != NONE, price_rows(rules, prices)
+    group, size = rules.supplier[member], rules.supplier_minimum.size
+    measure = np.argmax(trucks.loads(rules.supplier, columns.quantity[column]), axis=1)
+    load = np.where(_gathered(measure, rules.supplier) == 0, trucks.load[:, 0], trucks.load[:, 1])
+    found, more = [], np.zeros((len(_LOAD_PRICES), size))
+    for number, share in enumerate(_LOAD_PRICES):
+        rows = base.copy()
+        rows[0] += share * _gathered(trucks.cost, rules.supplier) * load
+        at, least = cheapest(columns.start, columns.quantity, columns.cost, rows)
+        found.append(at)
+        more[number] = np.bincount(group, (np.minimum(least, unlisted) - reduced)[member], minlength=size)
+    most = trucks.counts(trucks.loads(rules.supplier, columns.quantity[column])).max(initial=0.0)
+    count = np.arange(1, int(min(most, _MOST_TRUCKS)) + 2)
+    shares = np.array(_LOAD_PRICES)[:, None, None]
+    value = trucks.cost * count[:, None] * (1 - shares) + more[:, None]
+    last = np.maximum.reduce(value[np.array(_LOAD_PRICES) <= 1.0, -1])
+    value[:, -1] = last
+    best, chosen = value.max(axis=0).argmin(axis=0), value.argmax(axis=0)
+    at = _gathered(chosen[best, np.arange(size)], rules.supplier)
+    priced = np.where(
+        member & (_gathered(trucks.cost, rules.supplier) > 0), np.stack(found)[at, np.arange(at.size)], column
+    )
+    return value.max(axis=0).min(axis=0), priced, reduced
 
 
 @compiled
@@ -163,29 +210,67 @@ def hull_of(columns: Columns) -> Hull:
     return Hull(corners, line[inside], size, np.diff(corners.cost)[inside] / size)
 
 
-def dual(hull: Hull, rules: JointRules, near: float = 0.0) -> list[Prices]:
-    """Prices tried on the way to the best bound, the last of which meets every rule as far as prices can.
+def dual(hull: Hull, rules: JointRules, near: Prices | None = None) -> list[Prices]:
+    """Prices tried on the way to the best bound; `near` is a guess that saves work."""
+    outer = outer_rows(rules)
+    start = best_inner(hull, rules, Prices.zero(rules))
+    free = evaluate(hull.columns, rules, start)
+    if outer.any():
+        return [start, *_bundled(hull, rules, outer, near or start)]
+    if rules.budget is None or _spent(hull.columns, rules, free) <= rules.budget:
+        return [start]
+    return _bisected(hull, rules, start, 0.0 if near is None else near.budget)
 
-    `near` is a guess of the budget's price, which saves halvings.
-    """
-    tried = [best_inner(hull, rules, Prices.zero(rules))]
-    if rules.budget is None or _spent(hull.columns, rules, tried[0]) <= rules.budget:
-        return tried
+
+def _bisected(hull: Hull, rules: JointRules, start: Prices, near: float) -> list[Prices]:
+    """Halve the budget's price; the last prices tried meet every rule as far as prices can."""
+    tried, budget = [start], float(rules.budget or 0)
     low, high = 0.0, _dear(hull.columns, rules)
     guesses = [share * near for share in _AROUND if 0.0 < share * near < high]
     for _ in range(_HALVINGS):
         middle = guesses.pop() if guesses else (low + high) / 2.0
         tried.append(best_inner(hull, rules, replace(tried[-1], budget=middle)))
-        over = _spent(hull.columns, rules, tried[-1]) > rules.budget
+        over = _spent(hull.columns, rules, evaluate(hull.columns, rules, tried[-1])) > budget
         low, high = (max(low, middle), high) if over else (low, min(high, middle))
         if high - low <= _TINY_PRICE * high:
             break
     return [*tried, best_inner(hull, rules, replace(tried[-1], budget=high))]
 
 
-def _spent(columns: Columns, rules: JointRules, prices: Prices) -> float:
-    column = evaluate(columns, rules, prices).column
-    return float(rules.spend @ columns.quantity[column])
+def _bundled(hull: Hull, rules: JointRules, outer: Array, near: Prices) -> list[Prices]:
+    """Climb in the prices of the budget and the outer rows, everything else being priced exactly in each step."""
+    numbers, budget = np.flatnonzero(outer), rules.budget
+    room = rules.capacity[numbers] if budget is None else np.append(rules.capacity[numbers], float(budget))
+
+    def prices_at(at: Array) -> Prices:
+        row = near.row.copy()
+        row[numbers] = at[: numbers.size]
+        return best_inner(hull, rules, replace(near, row=row, budget=0.0 if budget is None else float(at[-1])))
+
+    def oracle(at: Array) -> Cut:
+        priced = evaluate(hull.columns, rules, prices_at(at))
+        quantity = hull.columns.quantity[priced.column]
+        used = rules.drawn(quantity)[numbers]
+        used = used if budget is None else np.append(used, rules.spend @ quantity)
+        return Cut(at, priced.bound, used - room)
+
+    begin = near.row[numbers] if budget is None else np.append(near.row[numbers], near.budget)
+    return [prices_at(at) for at in climbed(oracle, begin, np.maximum(room, 1.0))]
+
+
+def outer_rows(rules: JointRules) -> Array:
+    """Whether a capacity row shares a line with a group or with a row before it, shape (P,)."""
+    outer = np.zeros(rules.capacity.size, dtype=bool)
+    if not rules.row.shape[1]:
+        return outer
+    first = rules.row[:, 0]
+    outer[first[(rules.supplier != NONE) & (first != NONE)]] = True
+    outer[rules.row[:, 1:][rules.row[:, 1:] != NONE]] = True
+    return outer
+
+
+def _spent(columns: Columns, rules: JointRules, priced: Priced) -> float:
+    return float(rules.spend @ columns.quantity[priced.column])
 
 
 def _dear(columns: Columns, rules: JointRules) -> float:
@@ -199,17 +284,15 @@ def _dear(columns: Columns, rules: JointRules) -> float:
 
 
 def best_minimum(hull: Hull, rules: JointRules, prices: Prices) -> Prices:
-    """Best prices of minima at given prices of the budget and the pools."""
+    """Best prices of minima at given prices of the budget and the rows."""
     return replace(prices, minimum=_minimum_prices(hull, rules, prices))
 
 
 def best_inner(hull: Hull, rules: JointRules, prices: Prices) -> Prices:
-    """Best prices of minima and pools at a budget price, one kind at a time; exact where no line has both."""
-    both = bool(((rules.supplier != NONE) & (rules.pool != NONE)).any())
-    for _ in range(_SWEEPS if both else 1):
-        prices = best_minimum(hull, rules, prices)
-        prices = replace(prices, pool=_pool_prices(hull, rules, prices))
-    return prices
+    """Best prices of minima and of rows that share no line with another rule, at the prices of the others."""
+    prices = best_minimum(hull, rules, prices)
+    inner = ~outer_rows(rules)
+    return replace(prices, row=_row_prices(hull, rules, prices, inner)) if inner.any() else prices
 
 
 def _minimum_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
@@ -232,16 +315,20 @@ def _minimum_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
     return price * (1.0 + _NUDGE)
 
 
-def _pool_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
-    """Give the saving of the first step, the best taken first, that a pool has no room for, shape (P,)."""
-    tax, reward, _ = price_rows(rules, replace(prices, pool=np.zeros_like(prices.pool)))
-    pools, available = rules.pool[hull.line], rules.pool_available
-    member = pools != NONE
-    slope = (hull.slope + (tax - reward)[hull.line])[member]
-    size, pools = hull.size[member].astype(np.float64), pools[member]
-    worth = -_marginal(slope, size, pools, available + _MARGIN * np.maximum(1.0, available))
-    scarce = np.bincount(pools, size, minlength=available.size) > available
-    return np.where(scarce, np.maximum(worth, 0.0), 0.0) * (1.0 + _NUDGE)
+def _row_prices(hull: Hull, rules: JointRules, prices: Prices, inner: Array) -> Array:
+    """Give the saving per unit of the first step that an inner row has no room for, the best taken first, (P,)."""
+    if not rules.row.shape[1]:
+        return prices.row
+    row, use, capacity = rules.row[:, 0], rules.use[:, 0], rules.capacity
+    tax, reward, _ = price_rows(rules, prices)
+    tax = tax - _gathered(prices.row, row) * use
+    member = np.append(inner, False)[row][hull.line] & (use[hull.line] > 0)
+    line = hull.line[member]
+    slope = (hull.slope[member] + (tax - reward)[line]) / use[line]
+    size = hull.size[member] * use[line]
+    worth = -_marginal(slope, size, row[line], capacity + _MARGIN * np.maximum(1.0, capacity))
+    scarce = np.bincount(row[line], size, minlength=capacity.size) > capacity
+    return np.where(inner, np.where(scarce, np.maximum(worth, 0.0), 0.0) * (1.0 + _NUDGE), prices.row)
 
 
 def _marginal(slope: Array, size: Array, group: Array, needed: Array) -> Array:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from optimizer.reorder.supply import Supply
+from optimizer.reorder.trucks import Trucks
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -21,7 +22,7 @@ NO_MAXIMUM: Final = 2**40
 NO_EXPIRY: Final = 2**20
 """A line whose leftover keeps for ever has these `life_periods`."""
 NONE: Final = -1
-"""`supplier` or `pool` of a line that belongs to none."""
+"""`supplier` or `row` of a line that belongs to none."""
 
 _WEIGHT_TOLERANCE: Final = 1e-9
 
@@ -43,8 +44,12 @@ class JointRules:
     minimum_weight : what one step adds to its group (money, units or kilograms) [w], shape (N,), not negative.
     budget : money to spend today in minor units [B], or None for no limit.
     spend : money one step takes from the budget [b], shape (N,), not negative.
-    pool : the shared stock a line draws on (a distribution centre's), `NONE` for none, shape (N,), values below P.
-    pool_available : steps the shared stock can give today [A], shape (P,).
+    row : the capacity rows a line takes from, `NONE` for an empty slot, shape (N, R), values below P: stock of a
+        distribution centre, storage of a place, a budget of its own, room on trucks. A row stands in one slot only.
+    use : what one step takes from the row in that slot [u], in the unit of the row, shape (N, R), not negative.
+    capacity : how much of each row there is today [A], shape (P,).
+    trucks : what the trucks of each group cost and take, None where they do not matter.
+    opened : groups that order in any case, shape (J,), None for none.
     """
 
     supplier: IntArray
@@ -52,14 +57,36 @@ class JointRules:
     minimum_weight: FloatArray
     budget: int | None
     spend: FloatArray
-    pool: IntArray
-    pool_available: FloatArray
+    row: IntArray
+    use: FloatArray
+    capacity: FloatArray
+    trucks: Trucks | None = None
+    opened: BoolArray | None = None
 
     @classmethod
     def none(cls, lines: int) -> JointRules:
         """Rules of `lines` lines that nothing ties together."""
         nobody, nothing = np.full(lines, NONE, dtype=np.int64), np.zeros(lines)
-        return cls(nobody, np.zeros(0), nothing, None, nothing, nobody, np.zeros(0))
+        slots = np.zeros((lines, 0))
+        return cls(nobody, np.zeros(0), nothing, None, nothing, slots.astype(np.int64), slots, np.zeros(0))
+
+    def of(self, chosen: IntArray | BoolArray) -> JointRules:
+        """Give the rules of some lines, with every group and row."""
+        per_line = ("supplier", "minimum_weight", "spend", "row", "use")
+        own = {name: getattr(self, name)[chosen] for name in per_line}
+        return replace(self, **own, trucks=None if self.trucks is None else self.trucks.of(chosen))
+
+    def trucks_paid(self, quantity: IntArray | FloatArray) -> FloatArray:
+        """Give the money for the trucks of each group at the quantities (N,), shape (J,)."""
+        if self.trucks is None:
+            return np.zeros(self.supplier_minimum.size)
+        return self.trucks.paid(self.supplier, quantity)
+
+    def drawn(self, quantity: IntArray | FloatArray) -> FloatArray:
+        """Give what the quantities (N,) take from each row, shape (P,)."""
+        inside = self.row != NONE
+        taken = (self.use * quantity[:, None])[inside]
+        return np.bincount(self.row[inside], taken, minlength=self.capacity.size).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -159,9 +186,10 @@ def _shape_faults(problem: ReorderProblem) -> list[str]:
 
 
 def _joint_shape_faults(problem: ReorderProblem) -> list[str]:
-    per_line = ("supplier", "minimum_weight", "spend", "pool")
-    faults = _misshapen(problem.joint, dict.fromkeys(per_line, problem.demand.shape[:1]))
-    for name in ("supplier_minimum", "pool_available"):
+    lines, slots = problem.demand.shape[0], np.shape(problem.joint.row)[-1]
+    expected = dict.fromkeys(("supplier", "minimum_weight", "spend"), (lines,))
+    faults = _misshapen(problem.joint, expected | dict.fromkeys(("row", "use"), (lines, slots)))
+    for name in ("supplier_minimum", "capacity"):
         if np.ndim(getattr(problem.joint, name)) != 1:
             faults.append(f"{name}: expected one dimension")
     return faults
@@ -196,11 +224,16 @@ def _value_faults(problem: ReorderProblem) -> list[str]:
 
 def _joint_value_faults(problem: ReorderProblem) -> list[str]:
     joint = problem.joint
-    faults = _sign_faults(joint, ["minimum_weight", "spend", "supplier_minimum", "pool_available"])
-    for name, size in (("supplier", joint.supplier_minimum.size), ("pool", joint.pool_available.size)):
+    faults = _sign_faults(joint, ["minimum_weight", "spend", "supplier_minimum", "use", "capacity"])
+    for name, size in (("supplier", joint.supplier_minimum.size), ("row", joint.capacity.size)):
         index = getattr(joint, name)
         if index.size and (index.min() < NONE or index.max() >= size):
             faults.append(f"{name}: values from {index.min()} to {index.max()}, expected {NONE} to {size - 1}")
+    if joint.trucks is not None:
+        faults += joint.trucks.faults(problem.lines, joint.supplier_minimum.size)
+    used = [set(slot[slot != NONE].tolist()) for slot in joint.row.T]
+    if sum(map(len, used)) > len(set().union(*used)):
+        faults.append("row: a row stands in more than one slot")
     if joint.budget is not None and joint.budget < 0:
         faults.append(f"budget: {joint.budget}, expected at least 0")
     return faults

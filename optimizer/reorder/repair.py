@@ -13,6 +13,7 @@ from optimizer.reorder.problem import NONE, JointRules
 _PASSES: Final = 40
 _SLACK: Final = 1e-9
 _WORTHWHILE: Final = 1e-9
+_REFILLS: Final = 12
 
 
 @dataclass(frozen=True)
@@ -24,31 +25,36 @@ class Usage:
     spent : money from the budget.
     weight : towards each minimum, shape (J,).
     ordering : lines of each group that order, shape (J,).
-    drawn : steps from each pool, shape (P,).
+    drawn : from each capacity row, shape (P,).
+    empty : whether a group's trucks stay emptier than they may, shape (J,).
     """
 
     spent: float
     weight: Array
     ordering: Array
     drawn: Array
+    empty: Array
 
 
 def usage(rules: JointRules, quantity: Array) -> Usage:
     """Add up what the quantities (N,) take."""
-    grouped, pooled = rules.supplier != NONE, rules.pool != NONE
+    grouped = rules.supplier != NONE
     groups, size = rules.supplier[grouped], rules.supplier_minimum.size
     weight = np.bincount(groups, (rules.minimum_weight * quantity)[grouped], minlength=size)
     ordering = np.bincount(groups, (quantity > 0)[grouped], minlength=size)
-    drawn = np.bincount(rules.pool[pooled], quantity[pooled], minlength=rules.pool_available.size)
-    return Usage(float(rules.spend @ quantity), weight, ordering, drawn)
+    trucks = rules.trucks
+    empty = np.zeros(size, dtype=bool)
+    if trucks is not None and trucks.fill.any():
+        empty = trucks.underfilled(trucks.loads(rules.supplier, quantity))
+    return Usage(float(rules.spend @ quantity), weight, ordering, rules.drawn(quantity), empty)
 
 
 def broken(rules: JointRules, quantity: Array) -> tuple[bool, Array, Array]:
-    """Whether the budget is overspent; which groups (J,) order too little; which pools (P,) are overdrawn."""
+    """Whether the budget is overspent; which groups (J,) order too little; which rows (P,) are overdrawn."""
     used = usage(rules, quantity)
     over = rules.budget is not None and used.spent > rules.budget * (1 + _SLACK)
-    short = (used.ordering > 0) & (used.weight < rules.supplier_minimum * (1 - _SLACK))
-    return over, short, used.drawn > rules.pool_available * (1 + _SLACK)
+    short = (used.ordering > 0) & ((used.weight < rules.supplier_minimum * (1 - _SLACK)) | used.empty)
+    return over, short, used.drawn > rules.capacity * (1 + _SLACK) + _SLACK
 
 
 def meets(rules: JointRules, quantity: Array) -> bool:
@@ -57,25 +63,108 @@ def meets(rules: JointRules, quantity: Array) -> bool:
     return not (over or short.any() or drawn.any())
 
 
-def repaired(columns: Columns, rules: JointRules, column: Array) -> Array:
+def repaired(columns: Columns, rules: JointRules, column: Array, refill: bool = False) -> Array:
     """Lower quantities until every rule is met: cheapest loss per unit first; a group below its minimum orders nothing.
 
-    Ordering nothing meets every rule, so this ends with a plan.
+    With `refill` rows and budget come first, and a group that is then below its minimum takes more where there is room,
+    before it orders nothing. Ordering nothing meets every rule, so this ends with a plan.
     """
-    first = columns.start[:-1]
     while True:
         over, short, drawn = broken(rules, columns.quantity[column])
-        if short.any():
-            column = np.where(_flags(short, rules.supplier), first, column)
+        if short.any() and not (refill and (over or drawn.any())):
+            column = _reaching(columns, rules, column, short, refill)
         elif drawn.any():
-            pool = int(np.argmax(drawn))
-            excess = usage(rules, columns.quantity[column]).drawn[pool] - rules.pool_available[pool]
-            column = _lowered(columns, column, (rules.pool == pool).astype(float), excess)
+            row = int(np.argmax(drawn))
+            excess = rules.drawn(columns.quantity[column])[row] - rules.capacity[row]
+            column = _lowered(columns, column, np.where(rules.row == row, rules.use, 0.0).sum(axis=1), excess)
         elif over:
             excess = usage(rules, columns.quantity[column]).spent - (rules.budget or 0)
             column = _lowered(columns, column, rules.spend, excess)
         else:
             return column
+
+
+def _reaching(columns: Columns, rules: JointRules, column: Array, short: Array, refill: bool) -> Array:
+    """Fill up the groups that are short, or close them."""
+    fuller = _fewer_trucks(columns, rules, column)
+    if fuller is not None:
+        return fuller
+    if refill:
+        for group in np.flatnonzero(short):
+            more = _refilled(columns, rules, column, int(group))
+            column = np.where(rules.supplier == group, columns.start[:-1], column) if more is None else more
+        return column
+    return np.where(_flags(short, rules.supplier), columns.start[:-1], column)
+
+
+def _refilled(columns: Columns, rules: JointRules, column: Array, group: int) -> Array | None:
+    """Raise lines of a group, least cost per weight first, until its minimum is reached; None where room is lacking."""
+    members = np.flatnonzero(rules.supplier == group)
+    sizes = columns.start[members + 1] - columns.start[members]
+    begins = np.cumsum(sizes) - sizes
+    cells = np.repeat(columns.start[members] - begins, sizes) + np.arange(int(sizes.sum()))
+    line = np.repeat(members, sizes)
+    for _ in range(_REFILLS):
+        quantity = columns.quantity[column]
+        weight = float(rules.minimum_weight[members] @ quantity[members])
+        missing = float(rules.supplier_minimum[group]) - weight
+        if missing <= rules.supplier_minimum[group] * _SLACK:
+            return column
+        step = columns.quantity[cells] - quantity[line]
+        gain = np.minimum(step * rules.minimum_weight[line], missing)
+        ratio = np.full(cells.size, np.inf)
+        better = (step > 0) & (gain > 0)
+        ratio[better] = (columns.cost[cells] - columns.cost[column][line])[better] / gain[better]
+        raised = _raised(rules, (column, quantity, step), (cells, line, ratio, begins), missing)
+        if raised is None:
+            return None
+        column = raised
+    return None
+
+
+def _raised(
+    rules: JointRules, plan: tuple[Array, Array, Array], moves: tuple[Array, Array, Array, Array], missing: float
+) -> Array | None:
+    """Make the moves of least ratio that fit budget and rows, one a line, until nothing is missing; None for none.
+
+    `plan` is column and quantity (N,) and the step of each move; `moves` go to the columns `cells` of `line` at
+    `ratio`, each line from `begins` on.
+    """
+    (column, quantity, _), (cells, line, ratio, begins) = plan, moves
+    room = np.append(rules.capacity - rules.drawn(quantity), np.inf)
+    left = np.inf if rules.budget is None else rules.budget - float(rules.spend @ quantity)
+    made, raised, done = 0, column.copy(), set[int]()
+    for place in np.argsort(ratio, kind="stable")[: int(np.isfinite(ratio).sum())].tolist():
+        n, k = int(line[place]), int(cells[place])
+        if missing <= 0 or made >= begins.size:
+            break
+        step = plan[2][place]
+        rows, taken = rules.row[n], step * rules.use[n]
+        if n in done or step * rules.spend[n] > left or (taken > room[rows]).any():
+            continue
+        done.add(n)
+        raised[n], made = k, made + 1
+        left -= step * rules.spend[n]
+        room[rows] -= taken
+        missing -= step * rules.minimum_weight[n]
+    return raised if made else None
+
+
+def _fewer_trucks(columns: Columns, rules: JointRules, column: Array) -> Array | None:
+    """Lower a group whose trucks are too empty to as many trucks as its load can fill; None where that is not it."""
+    trucks, quantity = rules.trucks, columns.quantity[column]
+    if trucks is None or not trucks.fill.any():
+        return None
+    loads = trucks.loads(rules.supplier, quantity)
+    fitting = np.floor(loads[:, 0] / np.maximum(trucks.fill, _SLACK) + _SLACK)
+    reached = usage(rules, quantity).weight >= rules.supplier_minimum * (1 - _SLACK)
+    chosen = np.flatnonzero(trucks.underfilled(loads) & (fitting >= 1) & reached)
+    if not chosen.size:
+        return None
+    group = int(chosen[0])
+    measure = int(loads[group].argmax())
+    use = np.where(rules.supplier == group, trucks.load[:, measure], 0.0)
+    return _lowered(columns, column, use, float(loads[group, measure] - fitting[group]))
 
 
 def _lowered(columns: Columns, column: Array, use: Array, excess: float) -> Array:
@@ -108,6 +197,8 @@ def _moves(columns: Columns, rules: JointRules, column: Array) -> Array:
     """Columns worth moving to, one a line, the best first."""
     line, quantity = columns.line, columns.quantity[column]
     saving = columns.cost[column][line] - columns.cost
+    if rules.trucks is not None:
+        saving -= _truck_change(rules, quantity, (line, columns.quantity))
     worth = saving > _WORTHWHILE * np.maximum(1.0, np.abs(columns.cost))
     allowed = np.zeros(saving.size, dtype=bool)
     allowed[worth] = _allowed(rules, usage(rules, quantity), quantity, (line[worth], columns.quantity[worth]))
@@ -120,6 +211,19 @@ def _moves(columns: Columns, rules: JointRules, column: Array) -> Array:
     return np.asarray(pick[order])
 
 
+def _truck_change(rules: JointRules, quantity: Array, moves: tuple[Array, Array]) -> Array:
+    """Money that each move (line, new quantity) alone adds to the trucks of its group; filled too little is inf."""
+    (line, new), trucks = moves, rules.trucks
+    assert trucks is not None
+    group = rules.supplier[line]
+    now = np.vstack([trucks.loads(rules.supplier, quantity), np.zeros((1, 2))])[group]
+    loads = now + (new - quantity[line])[:, None] * trucks.load[line]
+    cost, fill = np.append(trucks.cost, 0.0)[group], np.append(trucks.fill, 0.0)[group]
+    count = trucks.counts(loads)
+    empty = loads[:, 0] < fill * count * (1 - _SLACK)
+    return np.asarray(np.where(empty, np.inf, cost * (count - trucks.counts(now))))
+
+
 def _allowed(rules: JointRules, used: Usage, quantity: Array, moves: tuple[Array, Array]) -> Array:
     """Whether each move (line, new quantity) alone keeps every rule met."""
     line, new = moves
@@ -127,9 +231,8 @@ def _allowed(rules: JointRules, used: Usage, quantity: Array, moves: tuple[Array
     fine = np.ones(line.size, dtype=bool)
     if rules.budget is not None:
         fine &= used.spent + step * rules.spend[line] <= max(rules.budget, used.spent)
-    pooled = rules.pool[line]
-    room = np.append(rules.pool_available - used.drawn, np.inf)
-    fine &= (step <= 0) | (step <= room[pooled])
+    room = np.append(rules.capacity - used.drawn, np.inf)
+    fine &= (step <= 0) | (step[:, None] * rules.use[line] <= room[rules.row[line]]).all(axis=1)
     group = rules.supplier[line]
     weight = np.append(used.weight, np.inf)[group] + step * rules.minimum_weight[line]
     ordering = np.append(used.ordering, 0)[group] + (new > 0).astype(int) - (quantity[line] > 0)
@@ -141,8 +244,9 @@ def _applied(columns: Columns, rules: JointRules, column: Array, moves: Array) -
     """Make the moves one after the other, each only if every rule stays met."""
     line, moved = columns.line[moves], column.copy()
     ledger = _Ledger(rules, columns.quantity[column])
-    for n, k, new in zip(line.tolist(), moves.tolist(), columns.quantity[moves].tolist(), strict=True):
-        if ledger.book(n, new):
+    saving = (columns.cost[column][line] - columns.cost[moves]).tolist()
+    for n, k, new, saved in zip(line.tolist(), moves.tolist(), columns.quantity[moves].tolist(), saving, strict=True):
+        if ledger.book(n, new, saved):
             moved[n] = k
     return moved
 
@@ -153,27 +257,58 @@ class _Ledger:
     def __init__(self, rules: JointRules, quantity: Array) -> None:
         used = usage(rules, quantity)
         self._quantity: list[int] = quantity.tolist()
-        self._rates = [row.tolist() for row in (rules.spend, rules.minimum_weight, rules.supplier, rules.pool)]
-        # The last place of each list is that of a line without group or pool, to which nothing is refused.
+        self._rates = [row.tolist() for row in (rules.spend, rules.minimum_weight, rules.supplier)]
+        self._slots: list[list[tuple[int, float]]] = [
+            [(int(row), float(use)) for row, use in zip(*one, strict=True) if row != NONE]
+            for one in zip(rules.row, rules.use, strict=True)
+        ]
+        # The last place of the lists of groups is that of a line without one, to which nothing is refused.
         self._left = (np.inf if rules.budget is None else max(float(rules.budget), used.spent)) - used.spent
-        self._room = [*(rules.pool_available - used.drawn).tolist(), np.inf]
+        self._room: list[float] = (rules.capacity - used.drawn).tolist()
         self._above = [*(used.weight - rules.supplier_minimum * (1 - _SLACK)).tolist(), np.inf]
         self._ordering = [*used.ordering.tolist(), 0]
+        self._trucks = None if rules.trucks is None else _TruckLedger(rules, quantity)
 
-    def book(self, n: int, new: int) -> bool:
-        """Change the quantity of a line, unless a rule would break."""
-        spend, weight, group, pool = (row[n] for row in self._rates)
+    def book(self, n: int, new: int, saving: float) -> bool:
+        """Change the quantity of a line, unless a rule would break or trucks cost more than it saves."""
+        spend, weight, group = (row[n] for row in self._rates)
+        slots = self._slots[n]
         step = new - self._quantity[n]
         ordering = self._ordering[group] + (new > 0) - (self._quantity[n] > 0)
-        if step * spend > self._left or (step > 0 and step > self._room[pool]):
+        if step * spend > self._left or (step > 0 and any(step * use > self._room[row] for row, use in slots)):
             return False
         if self._above[group] + step * weight < 0 and ordering > 0:
             return False
+        if self._trucks is not None and not self._trucks.book(n, step, saving):
+            return False
         self._quantity[n] = new
         self._left -= step * spend
-        self._room[pool] -= step
+        for row, use in slots:
+            self._room[row] -= step * use
         self._above[group] += step * weight
         self._ordering[group] = ordering
+        return True
+
+
+class _TruckLedger:
+    """Loads of the groups' trucks under a changing plan."""
+
+    def __init__(self, rules: JointRules, quantity: Array) -> None:
+        assert rules.trucks is not None
+        self._of, self._group = rules.trucks, rules.supplier
+        self._loads = rules.trucks.loads(rules.supplier, quantity)
+
+    def book(self, n: int, step: int, saving: float) -> bool:
+        """Load a step of a line, unless its trucks would be too empty or cost more than is saved."""
+        group, trucks = int(self._group[n]), self._of
+        if group == NONE:
+            return True
+        before, after = self._loads[group], self._loads[group] + step * trucks.load[n]
+        count = float(trucks.counts(after[None])[0])
+        extra = trucks.cost[group] * (count - float(trucks.counts(before[None])[0]))
+        if extra >= saving or after[0] < trucks.fill[group] * count * (1 - _SLACK):
+            return False
+        self._loads[group] = after
         return True
 
 

@@ -10,10 +10,14 @@ import pandas as pd
 
 from forecasting.paths import DemandPaths
 from optimizer.executor import RunAll
+from optimizer.plan.closing import closing_times
 from optimizer.plan.costs import purchase_costs, stock_costs, transfer_costs
 from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, shortages
 from optimizer.plan.figures import key_figures
 from optimizer.plan.projection import DemandUnits, movements, project, projection_table
+from optimizer.plan.truck_costs import truck_costs
+from optimizer.reorder.buy_list import buy_list, more_money
+from optimizer.reorder.conflicts import conflicts
 from optimizer.reorder.inputs import Given
 from optimizer.reorder.position import position, shelf_periods
 from optimizer.reorder.terms import Terms, terms
@@ -87,8 +91,9 @@ def plan_orders(
         "projection": projection,
         "costs": costs,
         "explanations": words[["line_id", "text", "numbers", "money"]],
+        "buy_list": buy_list(given, decision),
     }
-    exceptions = _exceptions(given, decision, projection, costs)
+    exceptions = [*_exceptions(given, decision, projection, costs), *more_money(given, tables["buy_list"])]
     return OrdersOfTheDay(tables, baseline, proof(given, decision), exceptions, _locked_moves(world, tables))
 
 
@@ -143,6 +148,7 @@ def _outlook(given: Given, lines: Lines) -> tuple[pd.DataFrame, pd.DataFrame]:
     asked = given.terms.lines[[*_KEYS, "source_id", "order_cost"]]
     costs = [
         purchase_costs(world, lines.orders, asked),
+        truck_costs(world, lines.orders),
         transfer_costs(world, lines.transfers),
         stock_costs(world, given.pairs, projection, given.tariff),
     ]
@@ -167,6 +173,8 @@ def _exceptions(given: Given, decision: Decision, projection: pd.DataFrame, cost
         rows.append(
             ExceptionRow("unit cost", "assumed", f"{assumed:,} pairs have no unit cost: 1 is taken", {"pairs": assumed})
         )
+    rows += closing_times(world, decision.lines.orders)
+    rows += conflicts(given, decision.lines.orders)
     joint = joint_text(given, decision)
     if joint:
         rows.append(ExceptionRow("joint rules", "joint", joint, {}))

@@ -35,7 +35,22 @@ def supply_of(
         break_from=begins,
         break_extra=extra,
         all_units=all_units,
+        layer=_units_of(lines, "layer_size", lines["pack"].to_numpy(np.int64)),
+        pallet=_pallets(lines),
+        most_today=np.full(len(lines), np.inf),
     )
+
+
+def _units_of(lines: pd.DataFrame, size: str, part: IntArray) -> IntArray:
+    """Return steps in a layer or on a pallet, rounded to whole parts of it; 1 where the source names none."""
+    steps = lines[size].to_numpy(float) / lines["unit_step"].to_numpy(float)
+    whole = np.maximum(np.rint(np.nan_to_num(steps) / part), 1) * part
+    return np.where(np.isnan(steps), 1, whole).astype(np.int64)
+
+
+def _pallets(lines: pd.DataFrame) -> IntArray:
+    pack = lines["pack"].to_numpy(np.int64)
+    return _units_of(lines, "pallet_size", np.maximum(_units_of(lines, "layer_size", pack), pack))
 
 
 def _expiring(position: Position, rows: IntArray, periods: int) -> FloatArray:

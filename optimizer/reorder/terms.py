@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scenarios.sourcing import order_weekdays, preferred_sources, review_periods
+from scenarios.sourcing import deliveries_of, order_weekdays, preferred_sources, review_periods
 from scenarios.tariff import currency_rates
 from scenarios.world import World
 
@@ -21,7 +21,8 @@ class Terms:
     """The pairs that can be ordered, one line each, sorted by item and location.
 
     lines: columns item_id, location_id, status, source_id, source_kind, lead_periods, unit_step (units), pack, minimum,
-        maximum (steps; maximum -1 for none), unit_cost, order_cost (major units), review_periods, collect
+        maximum (steps; maximum -1 for none), unit_cost, order_cost (major units), review_periods, collect,
+        layer_size, pallet_size (units); lead_periods is that of an order of today, usual_lead_periods of later ones
     can_order: whether an order can be placed, by period, shape (lines, periods)
     assumed: what had to be assumed and for how many pairs, in words
     without_source: pairs that nobody delivers, columns item_id, location_id
@@ -47,7 +48,15 @@ def terms(world: World, pairs: pd.DataFrame, periods: int) -> Terms:
     lacking = pairs.merge(lines[_KEYS], on=_KEYS, how="left", indicator=True)
     without = lacking.loc[lacking["_merge"] == "left_only", _KEYS]
     columns = ["status", "source_id", "source_kind", "lead_periods", "unit_step", "pack", "minimum", "maximum"]
-    columns += ["unit_cost", "order_cost", "review_periods", "collect"]
+    columns += [
+        "unit_cost",
+        "order_cost",
+        "review_periods",
+        "collect",
+        "layer_size",
+        "pallet_size",
+        "usual_lead_periods",
+    ]
     return Terms(lines[[*_KEYS, *columns]], _order_days(world, lines, periods), _assumed(world, pairs, chosen), without)
 
 
@@ -75,8 +84,20 @@ def _quantities(lines: pd.DataFrame) -> dict[str, npt.NDArray[np.int64]]:
 
 def _times(world: World, lines: pd.DataFrame) -> dict[str, npt.NDArray[np.int64]]:
     days = lines["lead_time_days"].astype(float).fillna(world.policy.lead_time_days).to_numpy()
-    lead = np.ceil(days / world.periods.days).astype(np.int64)
-    return {"lead_periods": lead, "review_periods": review_periods(world, lines["source_id"]).astype(np.int64)}
+    usual = np.ceil(days / world.periods.days).astype(np.int64)
+    review = review_periods(world, lines["source_id"]).astype(np.int64)
+    return {"lead_periods": _todays_lead(world, lines, usual), "usual_lead_periods": usual, "review_periods": review}
+
+
+def _todays_lead(world: World, lines: pd.DataFrame, usual: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the lead time of an order of today: to the delivery the calendar names, put off while nobody receives."""
+    lead = usual.copy()
+    dates = deliveries_of(world)
+    for n, key in enumerate(zip(lines["source_id"], lines["location_id"], strict=True)):
+        if key in dates.sources:
+            due = dates.due(key, world.periods.add(world.plan_date, int(usual[n])))
+            lead[n] = world.periods.between(world.plan_date, due)
+    return lead
 
 
 def _costs(world: World, lines: pd.DataFrame, items: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:

@@ -15,6 +15,7 @@ from optimizer.reorder.decide import ReorderPlan, decide, project
 from optimizer.reorder.inputs import Given, fed_lines, problem_of
 from optimizer.reorder.later import DcStock, LotRules, as_before, whole_packs, within_dc_stock
 from optimizer.reorder.problem import NONE, ReorderProblem
+from optimizer.reorder.rules import BUDGET
 from scenarios.money import line_amount
 from scenarios.world import rows_of
 from solvers.outcome import Outcome
@@ -80,18 +81,22 @@ def _lots(problem: ReorderProblem) -> LotRules:
 def _dc_stock(given: Given, problem: ReorderProblem) -> DcStock:
     """Return the stock that transfers draw on: what the dcs have and get, locked transfers left in."""
     lines = given.terms.lines
-    pool = problem.joint.pool.astype(np.int64)
-    count = len(problem.joint.pool_available)
+    keys = list(zip(lines["item_id"], lines["source_id"], strict=True))
+    moved = (lines["source_kind"] == "dc").to_numpy()
+    numbers = {key: n for n, key in enumerate(dict.fromkeys(key for key, one in zip(keys, moved, strict=True) if one))}
+    pool = np.array([numbers[key] if one else NONE for key, one in zip(keys, moved, strict=True)], np.int64)
+    count = len(numbers)
     feeds, receipts = np.full(count, NONE), np.zeros((count, problem.periods))
     place = {(row.item_id, row.location_id): n for n, row in enumerate(rows_of(given.pairs))}
+    arrivals, usable = given.position.arrivals, given.position.usable
     own = {(row.item_id, row.location_id): n for n, row in enumerate(rows_of(lines))}
     for number, line in zip(pool, rows_of(lines), strict=True):
         key = (line.item_id, line.source_id)
         if number == NONE or key not in place:
             continue
         feeds[number] = own.get(key, NONE)
-        receipts[number] = given.position.arrivals[place[key]] / line.unit_step
-        receipts[number, 0] += given.position.usable[place[key]] / line.unit_step
+        receipts[number] = arrivals[place[key]] / line.unit_step
+        receipts[number, 0] += usable[place[key]] / line.unit_step
     return DcStock(pool, feeds, receipts)
 
 
@@ -122,7 +127,7 @@ def _lines(given: Given, steps: IntArray) -> Lines:
     world, terms = given.world, given.terms.lines
     n, t = np.nonzero(steps)
     chosen = terms.iloc[n].reset_index(drop=True)
-    lead = chosen["lead_periods"].to_numpy(int)
+    lead = np.where(t == 0, chosen["lead_periods"], chosen["usual_lead_periods"]).astype(int)
     table = chosen.assign(
         n=n,
         quantity=np.round(steps[n, t] * chosen["unit_step"].to_numpy(float), 6),
@@ -188,4 +193,9 @@ def _prices(given: Given, decision: Decision) -> Mapping[str, Any]:
     for number, line in zip(*np.unique(decision.problem.joint.supplier, return_index=True), strict=True):
         if number != NONE and plan.minimum_price[number] > 0:
             groups[str(given.terms.lines["source_id"].iloc[line])] = round(float(plan.minimum_price[number]), 6)
-    return {"budget": round(float(plan.budget_price), 6), "supplier_minimum": groups}
+    scarce: dict[str, float] = {}
+    for row, price in zip(given.tied[1], plan.row_price, strict=True):
+        if price > 0:
+            # Minor units per minor unit of a budget, else per step, litre or kilogram.
+            scarce[row.name] = round(float(price) / (1 if row.kind == BUDGET else given.minor), 6)
+    return {"budget": round(float(plan.budget_price), 6), "supplier_minimum": groups, "capacity": scarce}

@@ -31,12 +31,18 @@ def last_multiple(problem: ReorderProblem, columns: Columns) -> Array:
         return last
     part, first = select(problem, member), first_multiple(problem)[member]
     steps = rules.supplier_minimum[rules.supplier[member]] / rules.minimum_weight[member]
-    alone = np.clip(np.ceil((steps - first) / part.pack) + 1, 1, multiples_allowed(part))
+    alone = np.clip(np.ceil((_whole(part, steps) - first) / part.pack) + 1, 1, multiples_allowed(part))
     lines = as_lines(part)
     policy = unfitted_policy(lines)._replace(z=columns.z[member], cap=columns.cap[member])
     known = kernels.price(lines, policy, np.arange(member.size), first + (alone - 1) * part.pack)
     last[member] = np.maximum(last[member], kernels.last_useful(lines, policy, first, known))
     return last
+
+
+def _whole(problem: ReorderProblem, steps: Array) -> Array:
+    """Round up to whole pallets, or layers, where these matter; such an order is allowed, shape (N,)."""
+    unit = np.maximum(problem.supplied.layer, problem.supplied.pallet)
+    return np.where(unit > 1, np.ceil(steps / unit) * unit, steps)
 
 
 def unlisted_value(problem: ReorderProblem, columns: Columns, prices: Array, last: Array) -> Array:

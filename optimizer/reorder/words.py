@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.reorder.decide import BUDGET, MINIMUM, POOL
+from optimizer.plan.ids import purchase_line_id, transfer_line_id
+from optimizer.reorder.decide import BUDGET, CAPACITY, FREE, MINIMUM, ReorderPlan
 from optimizer.reorder.inputs import Given
 from optimizer.reorder.outlook import arrival
 from optimizer.reorder.today import Decision
@@ -16,6 +17,7 @@ from scenarios.world import rows_of
 
 # Losses below this many units are not worth a word.
 _SHOWN_LOSS = 0.05
+_ROUNDING = 1e-9
 
 
 def reasons(given: Given, decision: Decision) -> pd.DataFrame:
@@ -24,6 +26,7 @@ def reasons(given: Given, decision: Decision) -> pd.DataFrame:
     numbers = line_numbers(given, decision)
     rows = [_reason(given, numbers, row, row.source_id) for row in rows_of(lines.orders)]
     rows += [_reason(given, numbers, row, row.from_location) for row in rows_of(lines.transfers)]
+    rows += _not_ordered(given, decision, numbers)
     return pd.DataFrame(rows, columns=["line_id", "reason", "text", "numbers", "money"])
 
 
@@ -45,6 +48,38 @@ def _reason(given: Given, numbers: pd.DataFrame, row: Any, source: str) -> dict[
     }
 
 
+def _not_ordered(given: Given, decision: Decision, numbers: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return why each other line is not ordered today; its line_id is the one it would have."""
+    rows, terms, today = [], given.terms, given.world.plan_date
+    for n, line in enumerate(rows_of(terms.lines)):
+        if decision.steps[n, 0] > 0:
+            continue
+        key = (line.item_id, line.source_id, line.location_id)
+        moved = line.source_kind == "dc"
+        name = transfer_line_id(*key, today) if moved else purchase_line_id(key[0], key[2], key[1], today)
+        mine = {str(column): _plain(value) for column, value in numbers.iloc[n].items()}
+        text = _why_nothing(given, n, mine, line.source_id or "the default source")
+        what = json.dumps(mine, ensure_ascii=False)
+        rows.append({"line_id": name, "reason": text, "text": text, "numbers": what, "money": 0})
+    return rows
+
+
+def _why_nothing(given: Given, n: int, numbers: dict[str, Any], source: str) -> str:
+    later = np.flatnonzero(given.terms.can_order[n, 1:])
+    then = f"the next on {given.world.periods.add(given.world.plan_date, int(later[0]) + 1)}" if later.size else "none"
+    if not np.isnan(given.fixed[n]):
+        return "nothing is ordered: locked at 0, or no vehicle brings it today"
+    if not given.terms.can_order[n, 0]:
+        return f"nothing is ordered: {source} takes no order today, {then}"
+    left, wanted = numbers["left_on_arrival"], numbers["wanted"]
+    stands = f"{left:,.1f} are left when it could arrive, {wanted:,.1f} wanted until the next could"
+    if numbers["binding"]:
+        return f"nothing is ordered: the {numbers['binding']} keeps {numbers['free_quantity']:g} away; {stands}"
+    more = numbers["cost_one_pack_more"]
+    extra = "" if more is None else f"; the least order would cost {more - numbers['cost']:,.4f} more on average"
+    return f"nothing is ordered: {stands}{extra}"
+
+
 def _plain(value: Any) -> Any:
     """Return a figure as JSON takes it: six decimals, None where there is none."""
     if isinstance(value, str):
@@ -56,13 +91,18 @@ def line_numbers(given: Given, decision: Decision) -> pd.DataFrame:
     """Return the numbers behind each line, one row a line: quantities in units, money in major units, NaN for none.
 
     left_on_arrival, lost_before, due, wanted, wanted_high: see `optimizer.reorder.outlook.Arrival`
-    free_quantity: the best quantity without joint rules; quantity: with them
+    position, order_up_to, need, need_in_packs: stock after today's receipts, the policy's level, what is missing, and
+        that as whole packs of at least the minimum; free_quantity, quantity: the best without and with shared rules;
+        binding, binding_price: the rule that changed it, and minor units saved per unit more of a capacity row
     """
     problem, plan = decision.problem, decision.outcome.required()
     step, minor = given.terms.lines["unit_step"].to_numpy(float), given.minor
     awaits = arrival(problem)
     group = problem.joint.supplier
     minimum_price = np.append(plan.minimum_price, 0.0)
+    position = problem.on_hand + problem.arrivals[:, 0]
+    need = np.maximum(plan.level - position, 0.0)
+    packs = np.ceil(np.where(need > 0, np.maximum(need, problem.minimum), 0) / problem.pack - _ROUNDING)
     return pd.DataFrame(
         {
             "left_on_arrival": awaits.left * step,
@@ -71,7 +111,10 @@ def line_numbers(given: Given, decision: Decision) -> pd.DataFrame:
             "wanted": awaits.wanted * step,
             "wanted_high": awaits.wanted_high * step,
             "cover_periods": awaits.cover,
+            "position": position * step,
             "order_up_to": plan.level * step,
+            "need": need * step,
+            "need_in_packs": packs * problem.pack * step,
             "minimum": problem.minimum * step,
             "pack": problem.pack * step,
             "free_quantity": plan.free_quantity * step,
@@ -79,11 +122,19 @@ def line_numbers(given: Given, decision: Decision) -> pd.DataFrame:
             "cost": plan.cost / minor,
             "cost_one_pack_less": plan.cost_less / minor,
             "cost_one_pack_more": plan.cost_more / minor,
-            "binding": plan.binding.astype(object),
+            "binding": _binding_names(given, plan),
             "budget_price": np.full(problem.lines, plan.budget_price),
             "supplier_minimum_price": minimum_price[group],
+            "binding_price": np.append(plan.row_price, 0.0)[plan.binding_row],
         }
     )
+
+
+def _binding_names(given: Given, plan: ReorderPlan) -> list[str]:
+    """Return the rule that keeps each line from its free quantity, in words."""
+    rows = given.tied[1]
+    pairs = zip(plan.binding.tolist(), plan.binding_row.tolist(), strict=True)
+    return [rows[row].name if kind == CAPACITY else kind for kind, row in pairs]
 
 
 def _short(numbers: dict[str, Any]) -> str:
@@ -91,8 +142,8 @@ def _short(numbers: dict[str, Any]) -> str:
     why = {
         BUDGET: "; cut by the budget",
         MINIMUM: "; changed to meet the supplier's minimum",
-        POOL: "; the dc is short, shared by value",
-    }.get(numbers["binding"], "")
+        FREE: "",
+    }.get(numbers["binding"], f"; cut to fit the {numbers['binding']}")
     return f"{shown_number(wanted)} wanted until the next arrival, {shown_number(left)} left by then{why}"
 
 
@@ -132,4 +183,4 @@ def joint_text(given: Given, decision: Decision) -> str:
         return ""
     extra = float((plan.cost - plan.free_cost).sum())
     money = shown(round(extra), given.world.policy.currency)
-    return f"budget, supplier minima and dc stock change {changed} lines and cost {money} in expectation"
+    return f"shared rules (budgets, minima, stock, room) change {changed} lines and cost {money} in expectation"

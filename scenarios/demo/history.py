@@ -23,10 +23,11 @@ class Supplier:
     lead_days: int
     late_share: float
     minimum_value: float
+    trucks: bool = False
 
 
 SUPPLIERS = (
-    Supplier("Northern Foods", (0, 3), 3, 0.1, 250.0),
+    Supplier("Northern Foods", (0, 3), 3, 0.1, 250.0, trucks=True),
     Supplier("Green Valley", (0, 1, 2, 3, 4, 5), 1, 0.05, 0.0),
     Supplier("Harbour Trading", (1,), 6, 0.2, 400.0),
     Supplier("Household Union", (2, 4), 4, 0.15, 300.0),

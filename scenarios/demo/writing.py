@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from scenarios.demo.clearance import OVERSTOCK_WEEKS, clearance, ends
@@ -18,6 +19,11 @@ from scenarios.demo.streets import streets_and_deliveries
 from scenarios.periods import WEEKDAYS
 
 TRUTH = "truth"
+# Days of usual demand for which there is room beyond the stock of the plan date.
+_STORE_ROOM_DAYS, _DC_ROOM_DAYS = 1.0, 14
+_TRUCK_FILL, _MOST_TRUCKS, _TRUCK_COST_PER_LITRE = 0.6, 4, 0.06
+# Of what a usual week of produce costs, so much may be spent: a budget that binds.
+_PRODUCE_SHARE = 0.9
 _TRUE_COLUMNS = ["base_rate", "elasticity", "dispersion"]
 _POLICY = """\
 currency = "EUR"
@@ -71,12 +77,13 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
     orders, receipts = _supplier_orders(company, history)
     return {
         "items": company.items.drop(columns=_TRUE_COLUMNS).astype({"shelf_life_days": "Int64"}),
-        "locations": company.locations.drop(columns=["scale"]),
+        "locations": _locations(company, history),
         "sales": _sales(company, history, web),
         "stock": _stock(company, history),
         "assortment": _assortment(company),
         "sources": _sources(company),
-        "suppliers": _suppliers(),
+        "suppliers": _suppliers(company),
+        "supplier_calendar": _calendar(company),
         "price_breaks": _price_breaks(company),
         "open_orders": pd.concat([orders, _moves(company, history)], ignore_index=True),
         "receipts": receipts,
@@ -84,6 +91,17 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
         "promotions": _promotions(company),
         "budgets": _budgets(company),
     }
+
+
+def _locations(company: Company, history: History) -> pd.DataFrame:
+    """Return the places; there is room for what is there and for what some usual days take."""
+    litres = company.items.set_index("item_id")["volume_l"]
+    stock, daily = _stock(company, history), company.pairs.assign(units=_weekly(company) / 7)
+    held = (stock["on_hand"] * stock["item_id"].map(litres)).groupby(stock["location_id"]).sum()
+    taken = (daily["units"] * daily["item_id"].map(litres)).groupby(daily["location_id"]).sum()
+    room = held.add(taken * _STORE_ROOM_DAYS, fill_value=taken.sum() * _DC_ROOM_DAYS)
+    places = company.locations.drop(columns=["scale"])
+    return places.assign(storage_l=np.ceil(places["location_id"].map(room)))
 
 
 def _sales(company: Company, history: History, web: CustomerOrders) -> pd.DataFrame:
@@ -123,6 +141,13 @@ def _assortment(company: Company) -> pd.DataFrame:
     pairs = pd.concat([company.pairs, items[["item_id"]].assign(location_id="DC1")], ignore_index=True)
     pairs = pairs.assign(status=pairs["item_id"].map(status), service_level=pairs["item_id"].map(level))
     pairs["shortage_cost"] = pairs["item_id"].map(shortage)
+    # Every third item shows at least two of it in each store; a shelf takes ten usual days.
+    number = pairs.groupby("location_id").cumcount().to_numpy()
+    weekly = np.append(_weekly(company), np.full(len(items), np.nan))
+    weighed = pairs["item_id"].map(items.set_index("item_id")["unit_step"]).to_numpy() < 1
+    at_dc = (pairs["location_id"] == "DC1").to_numpy()
+    pairs["presentation_min"] = np.where(~at_dc & (number % 3 == 0) & ~weighed, 2.0, 0.0)
+    pairs["shelf_capacity"] = np.ceil(weekly * 10 / 7) + 12
     return pairs.sort_values(["item_id", "location_id"], kind="stable")
 
 
@@ -140,6 +165,7 @@ def _sources(company: Company) -> pd.DataFrame:
             "moq": dc_pack,
             "pack_size": dc_pack,
             "order_cost": 0.4,
+            "layer_size": np.where(supplier_numbers(company.items) == 0, 4 * dc_pack, np.nan),
         }
     )
     by_item = pd.Series(store_pack, index=company.items["item_id"])
@@ -149,7 +175,12 @@ def _sources(company: Company) -> pd.DataFrame:
     return both.sort_values(["item_id", "location_id"], kind="stable")
 
 
-def _suppliers() -> pd.DataFrame:
+def _suppliers(company: Company) -> pd.DataFrame:
+    """Return the suppliers; a truck takes a third of what is usually wanted of the supplier's goods in a week."""
+    litres = company.items["volume_l"].to_numpy()[_item_of(company)] * _weekly(company)
+    by_supplier = np.bincount(supplier_numbers(company.items)[_item_of(company)], litres, len(SUPPLIERS))
+    has_trucks = np.array([s.trucks for s in SUPPLIERS])
+    room = np.where(has_trucks, np.ceil(by_supplier / 3), np.nan)
     return pd.DataFrame(
         {
             "supplier_id": [s.name for s in SUPPLIERS],
@@ -157,8 +188,28 @@ def _suppliers() -> pd.DataFrame:
             "order_days": ["|".join(WEEKDAYS[d] for d in s.order_days) for s in SUPPLIERS],
             "min_order_value": [s.minimum_value or None for s in SUPPLIERS],
             "payment_days": 30,
+            "truck_l": room,
+            "truck_cost": np.round(room * _TRUCK_COST_PER_LITRE, 2),
+            "truck_min_fill": np.where(has_trucks, _TRUCK_FILL, np.nan),
+            "max_trucks": pd.array(np.where(has_trucks, _MOST_TRUCKS, np.nan), dtype="Int64"),
         }
     )
+
+
+def _item_of(company: Company) -> npt.NDArray[np.int64]:
+    return np.repeat(np.arange(len(company.items)), len(company.pairs) // len(company.items))
+
+
+def _weekly(company: Company) -> npt.NDArray[np.float64]:
+    """Return what is usually wanted of each pair in a week, units."""
+    return np.asarray(company.mean[:, : company.size.days].mean(axis=1) * 7)
+
+
+def _calendar(company: Company) -> pd.DataFrame:
+    """Return until when each supplier takes orders on the days after the history."""
+    days = [(company.plan_date + timedelta(days=n)).isoformat() for n in range(14)]
+    rows = [(s.name, "DC1", day, f"{10 + n}:00") for n, s in enumerate(SUPPLIERS) for day in days]
+    return pd.DataFrame(rows, columns=["source_id", "location_id", "date", "cutoff_time"])
 
 
 def _price_breaks(company: Company) -> pd.DataFrame:
@@ -289,15 +340,20 @@ def _promotions(company: Company) -> pd.DataFrame:
 
 
 def _budgets(company: Company) -> pd.DataFrame:
-    """Return budgets for the plan week and the four after it: for purchases what a usual week costs."""
+    """Return budgets of five weeks from the plan date on: for purchases what a usual week costs, half for produce."""
     items = company.items.set_index("item_id")
     cost = items["unit_cost"].reindex(company.pairs["item_id"]).to_numpy()
-    usual = float((company.mean[:, : company.size.days].mean(axis=1) * cost).sum() * 7)
+    weekly = company.mean[:, : company.size.days].mean(axis=1) * cost * 7
+    usual = float(weekly.sum())
+    is_produce = (items["category"].reindex(company.pairs["item_id"]) == "produce").to_numpy()
     monday = company.plan_date - timedelta(days=company.plan_date.weekday())
     weeks = [monday + timedelta(days=7 * n) for n in range(5)]
     purchases = pd.DataFrame({"period_start": weeks, "component": "purchase", "amount": round(usual, -1)})
     markdowns = purchases.assign(component="markdown", amount=round(usual * 0.02, -1))
-    return pd.concat([purchases, markdowns], ignore_index=True).assign(scope="all")
+    both = pd.concat([purchases, markdowns], ignore_index=True).assign(scope="all", scope_id="")
+    produce = purchases.assign(scope="category", scope_id="produce")
+    produce["amount"] = round(float(weekly[is_produce].sum()) * _PRODUCE_SHARE, -1)
+    return pd.concat([both, produce[produce["amount"] > 0]], ignore_index=True)
 
 
 def _truth(company: Company) -> Mapping[str, pd.DataFrame]:

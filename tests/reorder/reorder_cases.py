@@ -31,9 +31,13 @@ def reorder_problem(demand, **given) -> ReorderProblem:
     return ReorderProblem(demand=demand, **fields)
 
 
-def joint_rules(lines: int, **given) -> JointRules:
+def joint_rules(lines: int, pool=None, **given) -> JointRules:
+    """Rules of `lines` lines; `pool` is short for a single slot of which every step takes one."""
+    if pool is not None:
+        given |= {"row": np.asarray(pool)[:, None], "use": np.ones((lines, 1))}
     return replace(
-        JointRules.none(lines), **{name: np.asarray(v) if name != "budget" else v for name, v in given.items()}
+        JointRules.none(lines),
+        **{name: v if name in ("budget", "trucks") else np.asarray(v) for name, v in given.items()},
     )
 
 
@@ -236,10 +240,24 @@ def joint_optimum(problem: ReorderProblem, policies: list[tuple[float, float]], 
     for j, minimum in enumerate(rules.supplier_minimum):
         reached = [(rules.minimum_weight[n] * q, take[n, q]) for n, q in cells if rules.supplier[n] == j]
         small += pulp.lpSum(weight * cell for weight, cell in reached) >= float(minimum) * order[j]
-    for g, available in enumerate(rules.pool_available):
-        small += pulp.lpSum(q * take[n, q] for n, q in cells if rules.pool[n] == g) <= float(available)
+    for g, available in enumerate(rules.capacity):
+        taken = {n: float(rules.use[n] @ (rules.row[n] == g)) for n in lines}
+        small += pulp.lpSum(taken[n] * q * take[n, q] for n, q in cells if taken[n]) <= float(available)
+    paid = pulp.lpSum([])
+    if rules.trucks is not None:
+        truck = small.add_variable_dict("truck", range(rules.supplier_minimum.size), lowBound=0, cat="Integer")
+        for j in truck:
+            loads = [
+                pulp.lpSum(float(rules.trucks.load[n, m]) * q * take[n, q] for n, q in cells if rules.supplier[n] == j)
+                for m in (0, 1)
+            ]
+            small += loads[0] <= truck[j]
+            small += loads[1] <= truck[j]
+            small += loads[0] >= float(rules.trucks.fill[j]) * truck[j]
+        paid = pulp.lpSum(float(rules.trucks.cost[j]) * truck[j] for j in truck)
+        small.setObjective(small.objective + paid)
     if rules.budget is not None:
         small += pulp.lpSum(float(rules.spend[n]) * q * take[n, q] for n, q in cells) <= rules.budget
     small.solve(pulp.COIN_CMD(path=cbcbox.cbc_bin_path(), msg=False, gapRel=0.0, gapAbs=0.0))
     assert small.sol_status == pulp.LpSolutionOptimal
-    return sum(cost[cell] for cell in cells if take[cell].varValue > 0.5)
+    return sum(cost[cell] for cell in cells if take[cell].varValue > 0.5) + float(pulp.value(paid) or 0.0)

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from forecasting.paths import DemandPaths
-from optimizer.reorder.inputs import Given, fed_lines, problem_of, purchase_budget
+from optimizer.reorder.inputs import Given, fed_lines, problem_of
 from optimizer.reorder.later import DcStock, LotRules, as_before, whole_packs, within_dc_stock
 from optimizer.reorder.position import position
 from optimizer.reorder.problem import NONE
+from optimizer.reorder.rules import purchase_budgets
 from optimizer.reorder.stage import plan_orders
 from optimizer.reorder.terms import terms
 from scenarios.assortment import listed_pairs
@@ -117,8 +118,8 @@ def test_a_dc_is_seen_with_its_stores(world):
     assert problem.lead_periods[dc] == 3 + 1
     assert problem.shortage_cost[dc] == 400  # 4.00 a unit in cents
     # What the dc can ship today: 40 and the late 12.
-    assert problem.joint.pool_available.tolist() == [52.0]
-    assert problem.joint.pool[stores].tolist() == [0, 0]
+    assert problem.joint.capacity.tolist() == [52.0]
+    assert problem.joint.row[stores].tolist() == [[0], [0]]
 
 
 def test_joint_rows_are_in_minor_units_per_step(world):
@@ -139,7 +140,7 @@ def test_orders_of_this_week_use_up_the_budget(tmp_path):
     }
     world = load_world(write_tables(tmp_path, tables, POLICY.replace("04-15", "04-18")))
     # Ordered on Tuesday: 12 at 2.00; o2 of Monday: 4 at the item's 2.00. 100 - 24 - 8 = 68.
-    assert purchase_budget(world) == 6800
+    assert purchase_budgets(world) == [(("all", ""), 6800)]
 
 
 def test_a_locked_line_counts_as_ordered(world):
@@ -152,7 +153,7 @@ def test_a_locked_line_counts_as_ordered(world):
     assert problem.arrivals[dc, 4] == 24.0  # echelon lead time 4
     assert problem.joint.budget == 10000 - 24 * 150
     assert problem.joint.supplier_minimum[0] == 5000 - 24 * 150
-    assert problem.joint.pool_available[0] == 52 - 6
+    assert problem.joint.capacity[0] == 52 - 6
 
 
 def test_whole_packs_follow_the_mean():

@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reorder_cases import COST_TOLERANCE, joint_optimum, joint_rules, random_problem, reorder_problem
 
+from optimizer.reorder.bundle import Cut, bundle_model, climbed
 from optimizer.reorder.columns import Settings, enumerate_columns
-from optimizer.reorder.decide import BUDGET, MINIMUM, POOL, project
+from optimizer.reorder.decide import BUDGET, CAPACITY, MINIMUM, project
 from optimizer.reorder.decide import decide as decide_within
 from optimizer.reorder.group_bound import group_model
 from optimizer.reorder.mix import mix_model, plan_totals
 from optimizer.reorder.model import joint_model
 from optimizer.reorder.prices import Prices, evaluate
 from optimizer.reorder.repair import meets
+from optimizer.reorder.trucks import Trucks
 from solvers.lp_text import lp_text
 
 HERE = Path(__file__).parent
@@ -39,16 +41,42 @@ def with_rules(seed: int, kinds: tuple[str, ...], lines: int = 4):
         supplier = rng.integers(0, 2, lines)
         total = np.bincount(supplier, weight * free, minlength=2)
         rules = replace(rules, supplier=supplier, supplier_minimum=(total * rng.uniform(0.8, 1.8, 2)).round(1))
+    if "trucks" in kinds:
+        if "minimum" not in kinds:
+            rules = replace(rules, supplier=rng.integers(0, 2, lines), supplier_minimum=np.zeros(2))
+        load = rng.uniform(0.02, 0.2, (lines, 2)).round(2)
+        trucks = Trucks(rng.uniform(1, 9, 2).round(1), np.array([0.0, rng.uniform(0.5, 0.9)]), load)
+        rules = replace(rules, trucks=trucks)
     if "pool" in kinds:
         pool = rng.integers(-1, 2, lines)
         drawn = np.bincount(pool[pool >= 0], free[pool >= 0], minlength=2)
-        rules = replace(rules, pool=pool, pool_available=np.floor(drawn * rng.uniform(0.2, 1.0, 2)))
+        available = np.floor(drawn * rng.uniform(0.2, 1.0, 2))
+        rules = replace(rules, row=pool[:, None], use=np.ones((lines, 1)), capacity=available)
+    if "rows" in kinds:
+        # Storage of two places by litres, and a budget of its own over both, in one slot each.
+        place, use = rng.integers(0, 2, lines), rng.uniform(0.3, 2.0, (lines, 2)).round(2)
+        row = np.stack([place, np.where(rng.random(lines) < 0.7, 2, -1)], axis=1)
+        drawn = replace(rules, row=row, use=use, capacity=np.zeros(3)).drawn(free)
+        rules = replace(rules, row=row, use=use, capacity=(drawn * rng.uniform(0.3, 1.0, 3)).round(1))
     return replace(problem, joint=rules)
 
 
 @pytest.mark.parametrize(
     "kinds",
-    [("budget",), ("minimum",), ("pool",), ("budget", "minimum"), ("minimum", "pool"), ("budget", "minimum", "pool")],
+    [
+        ("budget",),
+        ("minimum",),
+        ("pool",),
+        ("rows",),
+        ("budget", "minimum"),
+        ("minimum", "pool"),
+        ("minimum", "rows"),
+        ("trucks",),
+        ("minimum", "trucks"),
+        ("budget", "trucks"),
+        ("budget", "minimum", "pool"),
+        ("budget", "minimum", "rows"),
+    ],
     ids=" and ".join,
 )
 @pytest.mark.parametrize("seed", range(8))
@@ -80,7 +108,7 @@ def test_no_budget_orders_nothing_that_costs():
 
 def test_an_empty_pool_gives_nothing():
     problem = random_problem(4)
-    outcome = decide(replace(problem, joint=joint_rules(4, pool=np.array([0, 0, -1, 0]), pool_available=np.zeros(1))))
+    outcome = decide(replace(problem, joint=joint_rules(4, pool=np.array([0, 0, -1, 0]), capacity=np.zeros(1))))
     plan = outcome.required()
     assert plan.quantity[[0, 1, 3]].tolist() == [0, 0, 0]
     assert plan.quantity[2] == plan.free_quantity[2]
@@ -106,12 +134,12 @@ def test_scarce_shared_stock_goes_where_it_is_worth_most():
     # Two alike lines of demand 4 in one period at lead 0, shortage 4 and 9 per step, 6 steps to share: the dear line
     # gets its 4, the cheap one 2, loses 2 and costs 8; a step more in the pool is worth 4.
     problem = reorder_problem([[[4]], [[4]]], lead_periods=0, shortage_cost=[4.0, 9.0])
-    outcome = decide(replace(problem, joint=joint_rules(2, pool=np.zeros(2, int), pool_available=[6.0])))
+    outcome = decide(replace(problem, joint=joint_rules(2, pool=np.zeros(2, int), capacity=[6.0])))
     plan = outcome.required()
     assert plan.quantity.tolist() == [2, 4]
     assert outcome.objective == pytest.approx(8.0)
-    assert plan.pool_price == pytest.approx([4.0], rel=1e-3)
-    assert plan.binding.tolist() == [POOL, ""]
+    assert plan.row_price == pytest.approx([4.0], rel=1e-3)
+    assert plan.binding.tolist() == [CAPACITY, ""]
 
 
 def test_a_joint_minimum_is_filled_where_it_is_cheapest():
@@ -126,6 +154,32 @@ def test_a_joint_minimum_is_filled_where_it_is_cheapest():
     assert plan.quantity.tolist() == [6, 4]
     assert plan.cost.tolist() == pytest.approx([2 + 2 * 2, 6])
     assert plan.binding.tolist() == [MINIMUM, ""]
+
+
+def test_a_truck_that_costs_more_than_it_saves_stays_away():
+    # Two lines that lose 4 a step, demand 4 each now: 4 steps fill a truck, and each full truck saves 16. At 15 a truck
+    # both come, at 17 none.
+    problem = reorder_problem([[[4]], [[4]]], lead_periods=0)
+    for cost, quantity, total in ((15.0, [4, 4], 30.0), (17.0, [0, 0], 32.0)):
+        trucks = Trucks(np.array([cost]), np.zeros(1), np.full((2, 2), 0.25))
+        rules = replace(joint_rules(2, supplier=[0, 0], supplier_minimum=[0.0]), trucks=trucks)
+        outcome = decide(replace(problem, joint=rules))
+        assert outcome.required().quantity.tolist() == quantity
+        assert outcome.objective == pytest.approx(total)
+        assert outcome.gap == pytest.approx(0.0, abs=COST_TOLERANCE)
+
+
+def test_trucks_are_filled_as_far_as_they_must_be():
+    # 5 steps are wanted, a truck takes 4 and must be full to 80 %: the fifth step would need 6.4 in two trucks.
+    # 4 steps lose 1, which costs 4; 7 hold 2 for a period, which costs 2.
+    problem = reorder_problem([[5]], lead_periods=0)
+    trucks = Trucks(np.zeros(1), np.array([0.8]), np.array([[0.25, 0.0]]))
+    rules = replace(joint_rules(1, supplier=[0], supplier_minimum=[0.0]), trucks=trucks)
+    plan = decide(replace(problem, joint=rules)).required()
+    assert plan.free_quantity.tolist() == [5]
+    assert plan.quantity.tolist() == [7]
+    cheaper = decide(replace(problem, shortage_cost=np.array([1.5]), joint=rules)).required()
+    assert cheaper.quantity.tolist() == [4]
 
 
 def test_a_cut_budget_names_itself_and_its_price():
@@ -150,13 +204,12 @@ def test_more_budget_never_raises_the_cost(seed, share):
 @settings(derandomize=True, max_examples=8, deadline=None)
 @given(st.integers(0, 50), st.permutations(range(4)))
 def test_other_orders_of_the_lines_give_the_same_answer(seed, order):
-    problem = with_rules(seed, ("budget", "pool"))
+    problem = with_rules(seed, ("budget", "rows"))
     order = np.array(order)
     shared = ("weight", "unmet", "joint", "supply")
     moved = {name: value[order] for name, value in vars(problem).items() if name not in shared}
-    own = {name: getattr(problem.joint, name)[order] for name in ("supplier", "minimum_weight", "spend", "pool")}
     first = decide(problem)
-    second = decide(replace(problem, **moved, joint=replace(problem.joint, **own)))
+    second = decide(replace(problem, **moved, joint=problem.joint.of(order)))
     assert second.objective == pytest.approx(first.objective)
     assert np.array_equal(first.required().free_quantity[order], second.required().free_quantity)
 
@@ -197,7 +250,8 @@ def tiny_tied():
         supplier_minimum=[4.0],
         minimum_weight=[1.0, 1.5, 0.0],
         pool=[-1, 0, 0],
-        pool_available=[5.0],
+        capacity=[5.0],
+        trucks=Trucks(np.array([7.0]), np.array([0.5]), np.array([[0.25, 0.0], [0.5, 0.125], [0.0, 0.0]])),
     )
     return enumerate_columns(problem), rules
 
@@ -211,7 +265,7 @@ def mix_text() -> str:
     columns, rules = tiny_tied()
     plans = [columns.start[:-1], columns.start[1:] - 1]
     totals = [plan_totals(columns, rules, plan) for plan in plans]
-    return lp_text(mix_model(rules, np.arange(4), (2, 2), totals))
+    return lp_text(mix_model(rules, np.ones((2, 2), dtype=bool), totals))
 
 
 def group_text() -> str:
@@ -220,7 +274,15 @@ def group_text() -> str:
     return lp_text(group_model([evaluate(columns, rules, one) for one in prices], 20.0))
 
 
-GOLDENS = {"model": joint_text, "mix": mix_text, "group_bound": group_text}
+def bundle_text() -> str:
+    cuts = [
+        Cut(np.array([0.0, 1.0]), 10.0, np.array([3.0, -2.0])),
+        Cut(np.array([2.0, 0.0]), 8.0, np.array([-1.0, 4.0])),
+    ]
+    return lp_text(bundle_model(cuts, np.zeros(2), np.array([5.0, 6.0])))
+
+
+GOLDENS = {"bundle": bundle_text, "model": joint_text, "mix": mix_text, "group_bound": group_text}
 
 
 @pytest.mark.parametrize("name", GOLDENS)
@@ -235,6 +297,17 @@ def test_every_constraint_family_stands_in_a_golden_text(path):
     families = [part.split('"')[0] for part in path.read_text().split('add_rows("')[1:]]
     assert not families or path.stem in GOLDENS
     assert all(f"\n {family}" in GOLDENS[path.stem]() for family in families)
+
+
+def test_the_bundle_climbs_to_the_top_of_a_roof():
+    # min(3 + 2 x, 9 - x, 4 + y, 8 - y) with x, y >= 0 is highest, 6, where y = 2 and x lies from 1.5 to 3.
+    def oracle(at):
+        x, y = at
+        value, slope = min((3 + 2 * x, (2, 0)), (9 - x, (-1, 0)), (4 + y, (0, 1)), (8 - y, (0, -1)))
+        return Cut(at, value, np.array(slope, float))
+
+    top = climbed(oracle, np.zeros(2), np.ones(2))[-1]
+    assert oracle(top).value == pytest.approx(6.0, abs=1e-3)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -278,11 +351,11 @@ def test_no_line_at_all_has_an_empty_plan():
     assert project(reorder_problem(np.zeros((0, 3, 4), dtype=int)), outcome.required()).closing.shape == (0, 4)
 
 
-@pytest.mark.parametrize("seed", [0, 9, 13, 28])
+@pytest.mark.parametrize("seed", [0, 9, 13])
 def test_a_stopped_model_claims_no_more_than_is_proved(seed):
     problem = with_rules(seed, ("budget", "minimum", "pool"), lines=12)
     stopped = decide_within(problem, Settings(gap=1e-9, nodes=0))
     proved = decide_within(problem, Settings(gap=1e-9, nodes=5000))
     assert (stopped.status, stopped.limit, proved.status) == ("feasible", "nodes", "optimal")
-    assert stopped.bound <= proved.objective + COST_TOLERANCE < stopped.objective
+    assert stopped.bound + COST_TOLERANCE < proved.objective <= stopped.objective + COST_TOLERANCE
     assert meets(problem.joint, stopped.required().quantity)

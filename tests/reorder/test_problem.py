@@ -31,7 +31,7 @@ def test_all_faults_are_named_at_once():
     ("rules", "message"),
     [
         ({"supplier": [0]}, "supplier: values from 0 to 0, expected -1 to -1"),
-        ({"pool": [2], "pool_available": [1.0]}, "pool: values from 2 to 2, expected -1 to 0"),
+        ({"pool": [2], "capacity": [1.0]}, "row: values from 2 to 2, expected -1 to 0"),
         ({"spend": [1.0, 2.0]}, r"spend: shape \(2,\), expected \(1,\)"),
         ({"budget": -5}, "budget: -5, expected at least 0"),
         ({"supplier_minimum": [[1.0]]}, "supplier_minimum: expected one dimension"),

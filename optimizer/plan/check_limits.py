@@ -1,0 +1,182 @@
+"""Do today's lines fit what they share? Budgets, storage at the places, stock of the dc, trucks of the suppliers."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
+from optimizer.plan.ids import order_id
+from optimizer.plan.truck_costs import truck_orders, trucks_of
+from scenarios.locks import locked_quantities
+from scenarios.money import line_amount, shown, to_minor
+from scenarios.sourcing import preferred_sources
+from scenarios.world import World, rows_of
+
+_LITRES_TOLERANCE = 0.01
+_FILL_TOLERANCE = 1e-6
+_KEYS = ["item_id", "location_id"]
+
+
+def check_limits(evidence: Evidence) -> Iterator[Violation]:
+    """Today's lines keep the budgets, fit the storage and the stock of the dc; what is locked may break them."""
+    yield from _dc_stock(evidence)
+    if not locked_quantities(evidence.world):
+        yield from _budgets(evidence)
+        yield from _storage(evidence)
+        yield from _shelves(evidence)
+        yield from _trucks(evidence)
+
+
+def _today(evidence: Evidence) -> pd.DataFrame:
+    orders = evidence.frame("purchase_orders")
+    items = evidence.world.frame("items").set_index("item_id")
+    today = orders[orders["status"] == "proposed"]
+    return today.assign(**{name: today["item_id"].map(items[name]) for name in ("category", "volume_l", "weight_kg")})
+
+
+def _budgets(evidence: Evidence) -> Iterator[Violation]:
+    world, today = evidence.world, _today(evidence)
+    monday = world.plan_date - timedelta(days=world.plan_date.weekday())
+    budgets = world.frame("budgets")
+    mine = budgets[(budgets["component"] == "purchase") & (budgets["period_start"] == monday)]
+    column = {"supplier": "source_id", "location": "location_id", "category": "category"}
+    currency = world.policy.currency
+    for key, rows in mine.groupby(["scope", "scope_id"], observed=True):
+        scope, name = (str(part) for part in key)
+        lines = today if scope == "all" else today[today[column[scope]] == name]
+        # Each line is rounded once, so the sum may lie half a minor unit a line past the exact figure.
+        slack = len(lines) / 2 + 1
+        spent = int(lines["amount"].sum())
+        limit = line_amount(1, float(rows["amount"].sum()), currency) - _spent_before(world, monday, (scope, name))
+        if len(lines) and spent > max(limit, 0) + slack:
+            words = "a budget" if scope == "all" else f"a budget for {scope} {name}"
+            text = f"spends {shown(spent, currency)} of {words} of {shown(max(limit, 0), currency)}"
+            yield Violation("purchase_orders", "", text)
+
+
+def _spent_before(world: World, monday: date, budget: tuple[str, str]) -> int:
+    items = world.frame("items").set_index("item_id")
+    spent = 0
+    for row in rows_of(world.frame("open_orders")):
+        if row.ordered_on is None or not monday <= row.ordered_on < world.plan_date:
+            continue
+        item = items.loc[row.item_id] if row.item_id in items.index else None
+        of = {"supplier": row.source_id, "location": row.location_id}
+        of["category"] = None if item is None else item["category"]
+        if budget[0] == "all" or of[budget[0]] == budget[1]:
+            usual = 0.0 if item is None else item["unit_cost"]
+            cost = usual if pd.isna(row.unit_cost) else row.unit_cost
+            spent += line_amount(row.quantity, 0.0 if pd.isna(cost) else cost, world.policy.currency)
+    return spent
+
+
+def _dc_stock(evidence: Evidence) -> Iterator[Violation]:
+    world = evidence.world
+    dcs = world.frame("locations").query("kind == 'dc'")["location_id"]
+    projection = evidence.frame("projection")
+    at_dc = projection[projection["location_id"].isin(dcs) & (projection["shipped"] > 0)]
+    # What a dc cannot ship shows as units not served on every path.
+    over = at_dc[at_dc["lost_mean"] > UNITS_TOLERANCE]
+    for row in rows_of(over[over["date"] == world.plan_date]):
+        what = f"{row.item_id} {row.location_id}"
+        yield Violation("transfers", what, f"ships {row.shipped:g}, {row.lost_mean:g} of it is not there")
+
+
+def _storage(evidence: Evidence) -> Iterator[Violation]:
+    """Compare what comes up to each day of receipt, and what mean demand leaves of the rest, with the room."""
+    world = evidence.world
+    places = world.frame("locations").set_index("location_id")["storage_l"].astype(float).dropna()
+    items = world.frame("items")
+    litres = items["volume_l"].astype(float).fillna(0.0).tolist()
+    volume: dict[str, float] = dict(zip(items["item_id"].astype(str), litres, strict=True))
+    comes = _arriving(evidence)
+    comes = comes.assign(litres=comes["quantity"] * comes["item_id"].map(volume).to_numpy())
+    left = _left(evidence) if len(places) and len(comes) else {}
+    for place, room in zip(places.index.astype(str), places.to_numpy(float), strict=True):
+        mine = comes[comes["location_id"] == place]
+        for day in sorted(set(mine["due_on"].tolist())):
+            brought = float(mine.loc[mine["due_on"] <= day, "litres"].sum())
+            period = world.periods.between(world.plan_date, day)
+            courses = left.get(place, {})
+            held = float(sum(course[period] * float(volume[item]) for item, course in courses.items()))
+            free = max(float(room) - held, 0.0)
+            if brought > free + _LITRES_TOLERANCE:
+                text = f"brings {brought:,.1f} litres by {day}, there is room for {free:,.1f}"
+                yield Violation("purchase_orders", place, text)
+
+
+def _shelves(evidence: Evidence) -> Iterator[Violation]:
+    """Compare what comes, with what mean demand leaves of the same item, with the room on its shelf."""
+    world = evidence.world
+    shelves = world.frame("assortment").set_index(_KEYS)["shelf_capacity"].astype(float).dropna().to_dict()
+    left = _left(evidence) if shelves else {}
+    for row in rows_of(_arriving(evidence)):
+        room = shelves.get((row.item_id, row.location_id))
+        if room is None:
+            continue
+        held = left[row.location_id][row.item_id][world.periods.between(world.plan_date, row.due_on)]
+        if held + row.quantity > max(room, held) + UNITS_TOLERANCE:
+            text = f"brings {row.quantity:g} to {held:,.1f} on a shelf for {room:g}"
+            yield Violation("purchase_orders", f"{row.item_id} {row.location_id}", text)
+
+
+def _arriving(evidence: Evidence) -> pd.DataFrame:
+    """Return what today's orders and transfers bring inside the projection: item_id, location_id, due_on, quantity."""
+    moves = evidence.frame("transfers").rename(columns={"to_location": "location_id"})
+    columns = [*_KEYS, "due_on", "quantity", "status"]
+    lines = pd.concat([evidence.frame("purchase_orders")[columns], moves[columns]], ignore_index=True)
+    last = evidence.frame("projection")["date"].max()
+    inside: pd.DataFrame = lines[(lines["status"] == "proposed") & (lines["due_on"] <= last)]
+    return inside
+
+
+def _left(evidence: Evidence) -> dict[str, dict[str, list[float]]]:
+    """Return the units of each item at each place after the receipts of a period, if nothing is ordered from today."""
+    world, projection = evidence.world, evidence.frame("projection").sort_values([*_KEYS, "date"])
+    demand: dict[tuple[str, str], list[float]] = {}
+    opening: dict[tuple[str, str], float] = {}
+    for row in rows_of(projection):
+        demand.setdefault((row.item_id, row.location_id), []).append(float(row.demand_mean))
+        opening.setdefault((row.item_id, row.location_id), float(row.opening))
+    taken = {key: np.array(values) for key, values in demand.items()}
+    for row in rows_of(preferred_sources(world)):
+        if row.source_kind == "dc" and (row.item_id, row.source_id) in taken:
+            taken[row.item_id, row.source_id] += np.array(demand.get((row.item_id, row.location_id), [0.0]))
+    due = _open_orders(world)
+    left: dict[str, dict[str, list[float]]] = {}
+    for (item, place), wanted in taken.items():
+        stock, course = max(opening[item, place], 0.0), list[float]()
+        for t, units in enumerate(wanted):
+            course.append(stock + due.get((item, place, t), 0.0))
+            stock = max(course[-1] - units, 0.0)
+        left.setdefault(place, {})[item] = course
+    return left
+
+
+def _open_orders(world: World) -> dict[tuple[str, str, int], float]:
+    due: dict[tuple[str, str, int], float] = {}
+    for row in rows_of(world.frame("open_orders")):
+        key = (row.item_id, row.location_id, max(world.periods.between(world.plan_date, row.due_on), 0))
+        due[key] = due.get(key, 0.0) + float(row.quantity)
+    return due
+
+
+def _trucks(evidence: Evidence) -> Iterator[Violation]:
+    """Count the trucks of each order: as many as there are, each full enough, each paid."""
+    world, costs = evidence.world, evidence.frame("costs")
+    booked = costs[costs["component"] == "truck"].set_index("line_id")["amount"]
+    for supplier, place, loads in truck_orders(world, evidence.frame("purchase_orders")):
+        words = f"{supplier['supplier_id']} {place}".strip()
+        count, most, fill = trucks_of(loads), supplier["max_trucks"], supplier["truck_min_fill"]
+        if not pd.isna(most) and count > most:
+            yield Violation("purchase_orders", words, f"loads {max(loads):.2f} trucks, there are {most:g}")
+        if not pd.isna(fill) and loads[0] < count * fill - _FILL_TOLERANCE:
+            yield Violation(
+                "purchase_orders", words, f"fills {loads[0] / count:.0%} of {count} trucks, {fill:.0%} asked"
+            )
+        cost = 0.0 if pd.isna(supplier["truck_cost"]) else float(supplier["truck_cost"])
+        due = to_minor(cost * count, world.policy.currency)
+        if int(booked.get(order_id(str(supplier["supplier_id"]), place, world.plan_date), 0)) != due:
+            yield Violation("costs", words, f"{count} trucks should cost {shown(due, world.policy.currency)}")

@@ -1,0 +1,140 @@
+"""Rules that lines share, each on the small company: it binds, the plan keeps it, the checker sees it broken."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from small_company import PLAIN, company, evidence, planned, today
+
+from optimizer.plan.check_limits import check_limits
+from optimizer.plan.check_orders import check_quantities
+
+MONEY = "period_start,scope,scope_id,component,amount\n2024-04-15,{},purchase,{}\n"
+NO_MOVES = pd.DataFrame(
+    columns=["line_id", "item_id", "from_location", "to_location", "quantity", "ship_on", "due_on", "status"]
+)
+LIMITS = {
+    "a budget of the category": {"budgets": MONEY.format("category,fruit", 24)},
+    "a budget of the place": {"budgets": MONEY.format("location,A", 9)},
+    "a budget of the supplier": {"budgets": MONEY.format("supplier,Sup", 30)},
+    "the storage of a store": {"locations": PLAIN["locations"].replace("A,store,", "A,store,14")},
+    "the storage of the dc": {
+        "locations": PLAIN["locations"].replace("DC,dc,", "DC,dc,16"),
+        "stock": PLAIN["stock"].replace("tea,DC,40", "tea,DC,20"),
+    },
+    "litres on trucks": {"suppliers": "supplier_id,order_days,truck_l,max_trucks\nSup,Mon|Thu,10,2\n"},
+    "kilograms on trucks": {"suppliers": "supplier_id,order_days,truck_kg,max_trucks\nSup,Mon|Thu,4,2\n"},
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_binds_and_is_kept(tmp_path, name):
+    tables = LIMITS[name]
+    base = {key: value for key, value in tables.items() if key == "stock"}
+    free = planned(company(tmp_path / "free", **base))
+    world = company(tmp_path / "tied", **tables)
+    tied = planned(world)
+    assert list(check_limits(evidence(world, free)))
+    assert not list(check_limits(evidence(world, tied)))
+    assert tied.proof["objective"] > free.proof["objective"]
+    assert tied.proof["bound"] <= tied.proof["objective"]
+    texts = " ".join(tied.tables["explanations"]["text"])
+    kind = "budget" if "budget" in name else "storage" if "storage" in name else "trucks"
+    assert f"The {kind} of" in texts
+    assert any(name.startswith(kind) for name in tied.proof["prices"]["capacity"])
+
+
+def test_a_full_store_gets_nothing(tmp_path):
+    world = company(tmp_path, locations=PLAIN["locations"].replace("A,store,", "A,store,0"))
+    result = planned(world)
+    orders = {**today(result), **today(result, "transfers")}
+    assert not any(place == "A" for _, place in orders)
+    assert ("fig", "B") in orders
+
+
+def test_trucks_are_paid_and_filled(tmp_path):
+    # A truck takes 20 litres and costs 6; what is wanted on top of full trucks is left, or fills one more to 90 %.
+    suppliers = "supplier_id,order_days,truck_l,truck_cost,truck_min_fill\nSup,Mon|Thu,20,6,0.9\n"
+    free, world = planned(company(tmp_path / "free")), company(tmp_path / "tied", suppliers=suppliers)
+    tied = planned(world)
+    assert list(check_limits(evidence(world, free)))
+    assert not list(check_limits(evidence(world, tied)))
+    litres = {"tea": 1, "fig": 2}
+    loaded = sum(litres[item] * quantity for (item, _), quantity in today(tied).items())
+    trucks = -(-loaded // 20)
+    assert loaded >= 0.9 * 20 * trucks > 0
+    costs = tied.tables["costs"]
+    assert costs.loc[costs["component"] == "truck", "amount"].tolist() == [600 * trucks]
+    assert tied.proof["objective"] > free.proof["objective"] + 6
+
+
+def test_orders_are_whole_layers_from_a_layer_on(tmp_path):
+    layers = "item_id,location_id,source_id,source_kind,lead_time_days,pack_size,layer_size,pallet_size\n"
+    rows = "tea,B,Sup,supplier,2,1,4,\nfig,A,Sup,supplier,2,1,2,5\ntea,A,Sup,supplier,2,1,,\nfig,B,Sup,supplier,2,1,,\n"
+    world = company(tmp_path, sources=layers + rows)
+    quantities = today(planned(world))
+    # A pallet of 5 is two and a half layers of 2 and counts as 4. Without them 9 tea would go to B and 6 figs to A.
+    assert (quantities["tea", "B"], quantities["fig", "A"]) == (12, 8)
+    ordered = planned(world).tables["purchase_orders"].assign(quantity=7.0)
+    found = check_quantities(
+        evidence(world, SimpleNamespace(tables={"purchase_orders": ordered, "transfers": NO_MOVES}))
+    )
+    assert {"no multiple of the layer", "no multiple of the pallet"} <= {
+        word for one in found for word in ("no multiple of the layer", "no multiple of the pallet") if word in str(one)
+    }
+
+
+SHELF = (
+    "item_id,location_id,status,presentation_min,shelf_capacity\ntea,A,active,{0},\ntea,B,active,,\nfig,A,active,,{1}\n"
+)
+SHELF += "fig,B,active,,\ntea,DC,active,,\n"
+
+
+def test_a_shelf_takes_no_more_than_it_holds(tmp_path):
+    # Nothing is left of the figs when two days of lead are over, so that 4 fit.
+    free, tied = planned(company(tmp_path / "free")), company(tmp_path / "tied", assortment=SHELF.format("", 4))
+    assert today(free)["fig", "A"] > 4
+    assert any("on a shelf for 4" in str(one) for one in check_limits(evidence(tied, free)))
+    result = planned(tied)
+    assert today(result)["fig", "A"] == 4
+    assert not list(check_limits(evidence(tied, result)))
+
+
+def test_what_must_be_seen_is_ordered_on_top(tmp_path):
+    # 5 tea must stand on the shelf of A: the one that is there is not sold, 4 more are wanted.
+    free = planned(company(tmp_path / "free", assortment=SHELF.format("", "")))
+    shown = planned(company(tmp_path / "shown", assortment=SHELF.format(5, "")))
+    assert today(shown, "transfers")["tea", "A"] >= today(free, "transfers")["tea", "A"] + 4
+
+
+def test_nothing_is_ordered_for_days_after_the_last_of_sale(tmp_path):
+    # Figs come on the 17th, their last day: one day of 1 to 3 is worth ordering for, not three.
+    items = PLAIN["items"].replace("shelf_life_days", "discontinued_on").replace("2,1,\n", "2,1,2024-04-17\n")
+    free, ended = planned(company(tmp_path / "free")), planned(company(tmp_path / "ended", items=items))
+    assert today(free)["fig", "A"] > 3 >= today(ended)["fig", "A"] > 0
+
+
+def test_an_order_comes_when_the_calendar_says(tmp_path):
+    # Three days of lead make it the 18th; the calendar names the 20th, on which nobody receives: the 21st.
+    calendar = "source_id,location_id,date,can_order,can_receive,cutoff_time,delivery_on\n"
+    calendar += "Sup,DC,2024-04-15,true,true,11:00,2024-04-20\nSup,DC,2024-04-20,true,false,,\n"
+    stock = PLAIN["stock"].replace("tea,DC,40", "tea,DC,0")
+    result = planned(company(tmp_path, supplier_calendar=calendar, stock=stock))
+    orders = result.tables["purchase_orders"]
+    proposed = orders[(orders["location_id"] == "DC") & (orders["status"] == "proposed")]
+    assert [str(day) for day in proposed["due_on"]] == ["2024-04-21"]
+    closing = [row for row in result.exceptions if row.kind == "closes"]
+    assert len(closing) == 1
+    assert closing[0].text.startswith("Sup closes 11:00: 1 lines for DC, ")
+    assert closing[0].money == proposed["amount"].sum()
+
+
+def test_what_is_ordered_this_week_leaves_less_for_its_category(tmp_path):
+    # 24 for fruit, of which an open order of this week, 4 figs at 3, has used 12: 4 figs are left.
+    orders = "order_id,item_id,location_id,source_id,quantity,due_on,ordered_on\no,fig,B,Sup,4,2024-04-19,2024-04-16\n"
+    plan_date = "plan_date = 2024-04-18\nshortage_cost = 4\nholding_cost = 0.01\n"
+    tables = {"budgets": MONEY.format("category,fruit", 24), "open_orders": orders}
+    world = company(tmp_path, plan_date, **tables)
+    result = planned(world)
+    assert sum(quantity for (item, _), quantity in today(result).items() if item == "fig") == 4
+    assert not list(check_limits(evidence(world, result)))
