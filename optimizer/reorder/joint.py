@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from optimizer.reorder.columns import Array, Columns, Settings, extended, multiples_allowed
-from optimizer.reorder.core import may_improve
+from optimizer.reorder.core import may_improve, nearest
 from optimizer.reorder.group_bound import SHARES, group_bound
 from optimizer.reorder.mix import mixed
 from optimizer.reorder.model import joint_model
@@ -43,6 +43,7 @@ _FLIP_WORK: Final = 300_000
 _WIDER: Final = 4
 _WIDE_GAP: Final = 2e-3
 _ROUNDING: Final = 1e-9
+_NEAREST: Final = 3
 
 
 @dataclass(frozen=True)
@@ -367,11 +368,17 @@ def _polished(
         return plan, bound, "none"
     keep = may_improve(columns, rules, priced, objective - priced.bound)
     keep[plan] = True
+    aim = settings.gap / 10
     if keep.sum() > settings.model_columns * (_WIDER if gap > _WIDE_GAP else 1):
-        return plan, bound, "other"
+        # Too many to prove anything: those nearest to the best may still hold a better plan.
+        keep, unproved = nearest(columns, rules, priced, _NEAREST), True
+        aim = settings.gap / 2
+        keep[plan] = True
+        if keep.sum() > settings.model_columns:
+            return plan, bound, "other"
     core = _subset(columns, np.arange(columns.lines), keep)
     nodes = min(settings.nodes, max(_NODE_WORK // core.cost.size, _FEWEST_NODES))
-    outcome = solve(joint_model(core, rules), Limits(nodes=nodes, gap=settings.gap / 10))
+    outcome = solve(joint_model(core, rules), Limits(nodes=nodes, gap=aim))
     if outcome.plan is not None and outcome.objective < objective:
         taken = np.flatnonzero(outcome.plan.values[: core.cost.size] > 0.5)
         plan = _feasible(columns, rules, np.flatnonzero(keep)[taken])

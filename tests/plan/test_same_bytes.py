@@ -59,6 +59,8 @@ def test_a_wheel_plans_with_two_workers_in_another_folder(tmp_path):
     # Large enough that both the forecast and the orders are handed out in several parts.
     company, here = tmp_path / "company", tmp_path / "here"
     write_demo(company, Size(items=640, stores=4, days=60))
+    with (company / "policy.toml").open("a", encoding="utf-8") as policy:
+        policy.write("paths = 40\n")
     assert run_plan.run(["plan", str(company), "--out", str(here), "--workers", "1"]) == 0
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), "."]
     subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)
