@@ -19,6 +19,8 @@ Flags = npt.NDArray[np.bool_]
 # A competitor's price seen longer ago says nothing of today.
 STALE_DAYS = 28
 _TOLERANCE = 1e-9
+# The unit separator of ASCII, which no name in a table holds.
+_BETWEEN = "\x1f"
 
 
 def price_groups(lines: pd.DataFrame, locked: dict[tuple[str, str], float]) -> tuple[Integers, list[ExceptionRow]]:
@@ -30,13 +32,13 @@ def price_groups(lines: pd.DataFrame, locked: dict[tuple[str, str], float]) -> t
     own = pd.Series([str(n) for n in range(len(lines))], index=lines.index)
     where = pd.Series("", index=lines.index)
     if len(lines):
-        where = lines["location_id"].astype(str) + "\0" + lines["ladder_id"].astype(str) + "\0" + key
+        where = lines["location_id"].astype(str) + _BETWEEN + lines["ladder_id"].astype(str) + _BETWEEN + key
     clashing = _clashing(lines, where, locked)
     alone = (key == "") | where.isin(clashing)
     number, _ = pd.factorize(where.mask(alone, own))
     said = []
     if clashing:
-        names = ", ".join(sorted({name.rpartition("\0")[2] for name in clashing}))
+        names = ", ".join(sorted({name.rpartition(_BETWEEN)[2] for name in clashing}))
         text = f"locks ask for several prices in price group {names}: its items are priced one by one there"
         said.append(ExceptionRow("price group locks", "lock", text, {"groups": len(clashing)}))
     return number.astype(np.int64), said

@@ -36,7 +36,8 @@ def _lines_with_terms(evidence: Evidence) -> pd.DataFrame:
     moves = evidence.frame("transfers").assign(table="transfers")
     moves = moves.rename(columns={"from_location": "source_id", "to_location": "location_id", "ship_on": "order_on"})
     shared = ["table", "line_id", *_KEYS, "source_id", "quantity", "order_on", "due_on", "status"]
-    lines = pd.concat([orders[shared], moves[shared]], ignore_index=True)
+    parts = [part for part in (orders[shared], moves[shared]) if len(part)]
+    lines = pd.concat(parts or [orders[shared]], ignore_index=True)
     valid = valid_sources(evidence.world)
     lines = lines.fillna({"source_id": ""}).merge(valid, on=[*_KEYS, "source_id"], how="left", indicator="known")
     steps = evidence.world.frame("items").set_index("item_id")["unit_step"]
