@@ -17,10 +17,9 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.records import append_record
-from optimizer.executor import run_all_on
-from optimizer.markdown.blocks import RunAll
+from optimizer.executor import RunAll, plain_loop, run_all_on
 from optimizer.markdown.columns import all_columns
-from optimizer.markdown.decide import Settings, decide, here
+from optimizer.markdown.decide import Settings, decide
 from optimizer.markdown.problem import FREE, LONG_AGO, GroupRules, MarkdownProblem
 
 SIZES = (100, 1_000, 10_000, 30_000)
@@ -75,7 +74,7 @@ def season(lines: int, seed: int = SEED) -> MarkdownProblem:
     )
 
 
-def tied(problem: MarkdownProblem, run_all: RunAll = here) -> MarkdownProblem:
+def tied(problem: MarkdownProblem, run_all: RunAll = plain_loop) -> MarkdownProblem:
     """Add labels for 60 % of the changes that lines want alone, and 85 % of the markdown they spend."""
     free = decide(problem, run_all=run_all).required()
     wanted = np.zeros_like(problem.labels)

@@ -71,15 +71,14 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     told[dearest] = drivers(panel, task, expected.pool, dearest)
     summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
     paths, overridden = override_paths(world, expected.paths)
-    drifted = _drifted(world, panel, task)
+    drifted = _drifted(world, panel, task, groups)
     return Demand(_spread(world, pairs, sells, paths), usual, summary, overridden, panel, drifted)
 
 
-def _drifted(world: World, panel: Panel, task: ForecastTask) -> list[ExceptionRow]:
+def _drifted(world: World, panel: Panel, task: ForecastTask, groups: npt.NDArray[np.int64]) -> list[ExceptionRow]:
     """Return the inputs of each category that left their range, those with most sales at cost first."""
     items = world.frame("items").set_index("item_id")
     cost = np.asarray(items["unit_cost"].astype(float).fillna(0.0).reindex(panel.item_id), np.float64)
-    groups = category_codes(world, panel.item_id)
     names = dict(zip(groups.tolist(), items["category"].fillna("").reindex(panel.item_id), strict=True))
     minor = 10 ** minor_digits(world.policy.currency)
     return [

@@ -20,6 +20,11 @@ class RunAll(Protocol):
         """Return `[function(spec) for spec in specs]`, wherever each part is computed."""
 
 
+def plain_loop(function: Callable[[S], T], specs: Sequence[S]) -> list[T]:
+    """Run a function over specs, one after the other."""
+    return [function(spec) for spec in specs]
+
+
 def usable_cores() -> int:
     """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

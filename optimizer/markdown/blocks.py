@@ -15,30 +15,18 @@ so far, held in a box around the best m, which narrows (du Merle et al. 1999, Di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
 
 import numpy as np
 from scipy.sparse import csgraph, csr_array
 
+from optimizer.executor import RunAll
 from optimizer.markdown.columns import all_columns, least
 from optimizer.markdown.joint import Choice, JointSettings, relaxed, solve_joint
 from optimizer.markdown.model import joint_rows
 from optimizer.markdown.problem import Floats, Integers, MarkdownProblem
 from solvers.engines import solve
 from solvers.model import Bounds, Model, Triplets
-
-S = TypeVar("S")
-T = TypeVar("T")
-
-
-class RunAll(Protocol):
-    """Runs a function on every spec and returns the results in the order of the specs."""
-
-    def __call__(self, function: Callable[[S], T], specs: Sequence[S]) -> list[T]:
-        """Return ``[function(spec) for spec in specs]``, wherever each part is computed."""
-
 
 # Prices tried after the first, and the half-width of the first box around the best of them, as a share.
 _ROUNDS = 4

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
-from optimizer.markdown.blocks import Block, Coordination, Decided, RunAll, coordinate, decided, split
+from optimizer.executor import RunAll, plain_loop
+from optimizer.markdown.blocks import Block, Coordination, Decided, coordinate, decided, split
 from optimizer.markdown.evaluation import sales_at
 from optimizer.markdown.joint import JointSettings
 from optimizer.markdown.problem import Floats, Integers, MarkdownPlan, MarkdownProblem
 from solvers.outcome import Limit, Outcome, relative_gap
-
-S = TypeVar("S")
-T = TypeVar("T")
-
-
-def here(function: Callable[[S], T], specs: Sequence[S]) -> list[T]:
-    """Run everything in this process."""
-    return [function(spec) for spec in specs]
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,9 @@ class Settings:
     joint: JointSettings = field(default_factory=JointSettings)
 
 
-def decide(problem: MarkdownProblem, settings: Settings | None = None, run_all: RunAll = here) -> Outcome[MarkdownPlan]:
+def decide(
+    problem: MarkdownProblem, settings: Settings | None = None, run_all: RunAll = plain_loop
+) -> Outcome[MarkdownPlan]:
     """
     Return the price paths of most expected revenue and salvage that keep all rules; cost is minus that, minor units.
 

@@ -12,13 +12,13 @@ import pandas as pd
 from forecasting.paths import DemandPaths
 from forecasting.price_tables import reference_prices
 from forecasting.prices import PriceResponse
-from optimizer.markdown.blocks import RunAll
-from optimizer.markdown.decide import Settings, decide, here
+from optimizer.executor import RunAll, plain_loop
+from optimizer.markdown.decide import Settings, decide
 from optimizer.markdown.inputs import Clearance, clearance
 from optimizer.markdown.joint import JointSettings
 from optimizer.markdown.problem import MarkdownPlan
 from optimizer.markdown.rules import clearance_pairs, locked_prices, missing_tables
-from optimizer.markdown.words import joint_exceptions, lines_left_alone, price_lines
+from optimizer.markdown.words import explained_lines, joint_exceptions
 from optimizer.plan.exceptions import ExceptionRow
 from optimizer.plan.ids import stable_id
 from scenarios.schema import declared
@@ -63,7 +63,7 @@ def clearance_horizon(world: World, pairs: pd.DataFrame) -> int:
 
 
 def plan_prices(
-    world: World, pairs: pd.DataFrame, paths: DemandPaths, response: PriceResponse, run_all: RunAll = here
+    world: World, pairs: pd.DataFrame, paths: DemandPaths, response: PriceResponse, run_all: RunAll = plain_loop
 ) -> PricesOfTheDay:
     """Return today's price changes.
 
@@ -89,14 +89,14 @@ def plan_prices(
     settings = Settings(joint=JointSettings(nodes=world.policy.node_limit))
     outcome = decide(given.problem, settings, run_all)
     plan = outcome.required()
-    lines = price_lines(given, plan)
+    lines, stays = explained_lines(given, plan)
     today = lines[lines["valid_from"] == world.plan_date]
     return PricesOfTheDay(
         _decided(given, plan, reference),
         reference,
         {
             "price_changes": today[list(declared()["price_changes"].names)].reset_index(drop=True),
-            "explanations": pd.concat([lines[_EXPLAINED], lines_left_alone(given, plan)], ignore_index=True),
+            "explanations": pd.concat([lines[_EXPLAINED], stays], ignore_index=True),
             "costs": _costs(given, plan, today),
         },
         _proof(given, outcome),

@@ -23,23 +23,18 @@ _COLUMNS = ["line", "line_id", "item_id", "location_id", "valid_from", "old_pric
             "numbers", "money"]  # fmt: skip
 
 
-def price_lines(given: Clearance, plan: MarkdownPlan) -> pd.DataFrame:
-    """Return a row for each line whose price changes on its path: its first change, with words and numbers.
+def explained_lines(given: Clearance, plan: MarkdownPlan) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a row for each line whose price changes on its path, and one for each whose price stays until the exit.
 
-    ``line`` is the row of the clearance; ``money`` what the path brings above today's price, minor units.
+    The former tell the first change, with words and numbers: ``line`` is the row of the clearance, ``money`` what the
+    path brings above today's price, minor units. The latter, rows for ``explanations``, tell why nothing changes.
     """
     beside = neighbours(given.problem, plan.rung)
     stock = stock_path(given.problem, plan.rung)
     changed = np.flatnonzero(plan.rung.any(axis=1))
     rows = [_line(given, plan, int(n), (beside[n], [part[n] for part in stock])) for n in changed]
-    return pd.DataFrame(rows, columns=_COLUMNS)
-
-
-def lines_left_alone(given: Clearance, plan: MarkdownPlan) -> pd.DataFrame:
-    """Return rows for ``explanations`` of the lines whose price stays until the exit: why, in words and numbers."""
-    beside = neighbours(given.problem, plan.rung)
-    rows = [_left_alone(given, plan, int(n), beside[n][:2]) for n in np.flatnonzero(~plan.rung.any(axis=1))]
-    return pd.DataFrame(rows, columns=["line_id", "text", "numbers", "money"])
+    stays = [_left_alone(given, plan, int(n), beside[n][:2]) for n in np.flatnonzero(~plan.rung.any(axis=1))]
+    return pd.DataFrame(rows, columns=_COLUMNS), pd.DataFrame(stays, columns=["line_id", "text", "numbers", "money"])
 
 
 def _left_alone(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[str, Any]]) -> dict[str, Any]:

@@ -24,8 +24,9 @@ def check_limits(evidence: Evidence) -> Iterator[Violation]:
     yield from _dc_stock(evidence)
     if not locked_quantities(evidence.world):
         yield from _budgets(evidence)
-        yield from _storage(evidence)
-        yield from _shelves(evidence)
+        left = _left(evidence)
+        yield from _storage(evidence, left)
+        yield from _shelves(evidence, left)
         yield from _trucks(evidence)
 
 
@@ -84,7 +85,7 @@ def _dc_stock(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("transfers", what, f"ships {row.shipped:g}, {row.lost_mean:g} of it is not there")
 
 
-def _storage(evidence: Evidence) -> Iterator[Violation]:
+def _storage(evidence: Evidence, left: dict[str, dict[str, list[float]]]) -> Iterator[Violation]:
     """Compare what comes up to each day of receipt, and what mean demand leaves of the rest, with the room."""
     world = evidence.world
     places = world.frame("locations").set_index("location_id")["storage_l"].astype(float).dropna()
@@ -93,7 +94,6 @@ def _storage(evidence: Evidence) -> Iterator[Violation]:
     volume: dict[str, float] = dict(zip(items["item_id"].astype(str), litres, strict=True))
     comes = _arriving(evidence)
     comes = comes.assign(litres=comes["quantity"] * comes["item_id"].map(volume).to_numpy())
-    left = _left(evidence) if len(places) and len(comes) else {}
     for place, room in zip(places.index.astype(str), places.to_numpy(float), strict=True):
         mine = comes[comes["location_id"] == place]
         for day in sorted(set(mine["due_on"].tolist())):
@@ -107,11 +107,10 @@ def _storage(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("purchase_orders", place, text)
 
 
-def _shelves(evidence: Evidence) -> Iterator[Violation]:
+def _shelves(evidence: Evidence, left: dict[str, dict[str, list[float]]]) -> Iterator[Violation]:
     """Compare what comes, with what mean demand leaves of the same item, with the room on its shelf."""
     world = evidence.world
     shelves = world.frame("assortment").set_index(_KEYS)["shelf_capacity"].astype(float).dropna().to_dict()
-    left = _left(evidence) if shelves else {}
     for row in rows_of(_arriving(evidence)):
         room = shelves.get((row.item_id, row.location_id))
         if room is None:
@@ -135,6 +134,9 @@ def _arriving(evidence: Evidence) -> pd.DataFrame:
 def _left(evidence: Evidence) -> dict[str, dict[str, list[float]]]:
     """Return the units of each item at each place after the receipts of a period, if nothing is ordered from today."""
     world, projection = evidence.world, evidence.frame("projection").sort_values([*_KEYS, "date"])
+    limits = world.frame("locations")["storage_l"], world.frame("assortment")["shelf_capacity"]
+    if not any(limit.notna().any() for limit in limits):
+        return {}
     demand: dict[tuple[str, str], list[float]] = {}
     opening: dict[tuple[str, str], float] = {}
     for row in rows_of(projection):

@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 
 from optimizer.plan.check import Evidence, Violation
-from optimizer.plan.check_prices import locked_pairs, price_facts, price_in_force, rule_of
-from scenarios.money import minor_digits
+from optimizer.plan.check_prices import locked_pairs, price_facts, price_in_force, rounding_grant, rule_of
 from scenarios.world import World, rows_of
 
 _TABLE = "price_changes"
@@ -66,7 +65,7 @@ def check_price_families(evidence: Evidence) -> Iterator[Violation]:
             rates = now / size, row.new_price / content[row.item_id]
             was = before / size - row.old_price / content[row.item_id]
             # Prices are whole minor units, and so may be off by half a one of each pack.
-            grant = _grant(world) * (1.0 / size + 1.0 / content[row.item_id])
+            grant = rounding_grant(world) * (1.0 / size + 1.0 / content[row.item_id])
             if rates[0] - rates[1] > max(was, 0.0) + grant:
                 yield Violation(_TABLE, row.line_id, f"makes {other}, the larger pack, dearer per content at {place}")
 
@@ -96,7 +95,3 @@ def check_competitor_band(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(
                 _TABLE, row.line_id, f"{row.new_price:g} is not within {band:.0%} of competitors' {price:g}"
             )
-
-
-def _grant(world: World) -> float:
-    return 0.5 * float(10.0 ** -minor_digits(world.policy.currency)) + _TOLERANCE

@@ -157,20 +157,23 @@ def _off_ladder(world: World, facts: PriceFacts, ladder: pd.DataFrame | None, en
     """Yield a word where the new price is no rung of its ladder."""
     regular = facts.regular((row.item_id, row.location_id), row.old_price)
     rungs = [] if ladder is None else list(rows_of(ladder))
-    prices = [_rounded(rung.share_of_regular * regular, ending, _grant(world)) if pd.isna(rung.price) else rung.price
-              for rung in rungs]  # fmt: skip
-    if not any(abs(price - row.new_price) <= _grant(world) for price in prices):
+    grant = rounding_grant(world)
+    prices = [
+        _rounded(rung.share_of_regular * regular, ending, grant) if pd.isna(rung.price) else rung.price
+        for rung in rungs
+    ]
+    if not any(abs(price - row.new_price) <= grant for price in prices):
         yield f"{row.new_price:g} is no rung of its ladder"
 
 
-def _grant(world: World) -> float:
+def rounding_grant(world: World) -> float:
     """Return half a minor unit: prices are rounded to whole ones."""
     return 0.5 * float(10.0 ** -minor_digits(world.policy.currency)) + _PRICE_TOLERANCE
 
 
 def _broken(world: World, facts: PriceFacts, rule: Any, row: Any) -> Iterator[str]:
     """Yield what a change breaks of its rule."""
-    grant = _grant(world)
+    grant = rounding_grant(world)
     if not pd.isna(rule.min_step) and row.new_price > row.old_price * (1 - rule.min_step) + grant:
         yield f"falls by {1 - row.new_price / row.old_price:.1%}, the least step is {rule.min_step:.1%}"
     if not pd.isna(rule.max_step) and row.new_price < row.old_price * (1 - rule.max_step) - grant:

@@ -12,7 +12,8 @@ from optimizer.plan.ids import order_id
 from scenarios.money import to_minor
 from scenarios.world import World
 
-_ROOM = {"truck_l": "volume_l", "truck_kg": "weight_kg"}
+# The room of a truck, and what of an item fills it.
+TRUCK_ROOM = {"truck_l": "volume_l", "truck_kg": "weight_kg"}
 _ROUNDING = 1e-6
 
 
@@ -26,7 +27,7 @@ def truck_orders(world: World, orders: pd.DataFrame) -> Iterator[tuple[Mapping[H
         for place in sorted(set(mine["location_id"])) if by_place else [""]:
             lines = mine[mine["location_id"] == place] if by_place else mine
             loads = []
-            for name, measure in _ROOM.items():
+            for name, measure in TRUCK_ROOM.items():
                 if not pd.isna(supplier[name]) and supplier[name] > 0:
                     each = lines["item_id"].map(items[measure]).astype(float).fillna(0.0)
                     loads.append(float((each * lines["quantity"]).sum()) / float(supplier[name]))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from optimizer.executor import RunAll, plain_loop
 from optimizer.reorder import kernels
 from optimizer.reorder.lines import Lines, Policy
 from optimizer.reorder.problem import JointRules, ReorderProblem
 from optimizer.reorder.protection import protection
 
-S = TypeVar("S")
-T = TypeVar("T")
-RunAll: TypeAlias = Callable[[Callable[[S], T], Sequence[S]], list[T]]
 Array: TypeAlias = npt.NDArray[Any]
 
 _STEPS: Final = np.array([-0.5, 0.5, -1.0, 1.0, -1.5, -2.0, -2.5, 1.5])
@@ -87,13 +84,8 @@ class Columns:
         return float(self.cost[chosen].sum())
 
 
-def plain_loop(function: Callable[[S], T], specs: Sequence[S]) -> list[T]:
-    """Run a function over specs, one after the other."""
-    return [function(spec) for spec in specs]
-
-
 def enumerate_columns(
-    problem: ReorderProblem, settings: Settings | None = None, run_all: RunAll[Any, Any] = plain_loop
+    problem: ReorderProblem, settings: Settings | None = None, run_all: RunAll = plain_loop
 ) -> Columns:
     """Price every multiple of the pack that can be worth ordering today, line by line.
 

@@ -15,8 +15,7 @@ _ROUNDING: Final = 1e-9
 
 def may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: float) -> Array:
     """Columns whose priced cost is within `slack` of their line's best, with the cost of opening or closing a group."""
-    line, (tax, reward, ceiling) = columns.line, price_rows(rules, priced.prices)
-    value = columns.cost + tax[line] * columns.quantity - np.minimum(reward[line] * columns.quantity, ceiling[line])
+    line, value = columns.line, _at_prices(columns, rules, priced)
     opening = np.append(priced.opening, 0.0)[rules.supplier]
     extra = value - priced.reduced[line] + np.maximum(opening, 0.0)[line] - _spared(rules, priced)[line]
     none_ordered = (rules.supplier != NONE)[line] & (columns.quantity == 0)
@@ -26,12 +25,18 @@ def may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: floa
 
 def nearest(columns: Columns, rules: JointRules, priced: Priced, count: int) -> Array:
     """Give the `count` columns of each line that cost least at the prices if its group orders, and no order."""
-    line, (tax, reward, ceiling) = columns.line, price_rows(rules, priced.prices)
-    value = columns.cost + tax[line] * columns.quantity - np.minimum(reward[line] * columns.quantity, ceiling[line])
+    line, value = columns.line, _at_prices(columns, rules, priced)
     order = np.lexsort((value, line))
     rank = np.empty(line.size, dtype=np.int64)
     rank[order] = np.arange(line.size) - columns.start[line[order]]
     return np.asarray(((rank < count) | (columns.quantity == 0)) & _fits(columns, rules))
+
+
+def _at_prices(columns: Columns, rules: JointRules, priced: Priced) -> Array:
+    """Give what each column costs at the prices if its group orders, shape (K,)."""
+    line, (tax, reward, ceiling) = columns.line, price_rows(rules, priced.prices)
+    paid = tax[line] * columns.quantity - np.minimum(reward[line] * columns.quantity, ceiling[line])
+    return np.asarray(columns.cost + paid)
 
 
 def _spared(rules: JointRules, priced: Priced) -> Array:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from optimizer.executor import RunAll, plain_loop
 from optimizer.reorder import kernels
 from optimizer.reorder.columns import (
     Array,
     Columns,
-    RunAll,
     Settings,
     as_lines,
     enumerate_columns,
-    plain_loop,
     select,
     unfitted_policy,
 )
@@ -109,7 +108,7 @@ class Projection:
 
 
 def decide(
-    problem: ReorderProblem, settings: Settings | None = None, run_all: RunAll[Any, Any] = plain_loop
+    problem: ReorderProblem, settings: Settings | None = None, run_all: RunAll = plain_loop
 ) -> Outcome[ReorderPlan]:
     """Choose today's order of every line.
 
@@ -127,7 +126,7 @@ def decide(
 
 
 def project(
-    problem: ReorderProblem, plan: ReorderPlan, settings: Settings | None = None, run_all: RunAll[Any, Any] = plain_loop
+    problem: ReorderProblem, plan: ReorderPlan, settings: Settings | None = None, run_all: RunAll = plain_loop
 ) -> Projection:
     """Project the stock of every line when the plan is carried out and later orders follow the fitted policy."""
     step = (settings or Settings()).lines_per_chunk

@@ -159,7 +159,12 @@ class _Part:
 
     def total(self, plan: Array) -> float:
         """Cost of a plan with its trucks."""
-        return self.columns.total(plan) + float(self.rules.trucks_paid(self.columns.quantity[plan]).sum())
+        return _total(self.columns, self.rules, plan)
+
+
+def _total(columns: Columns, rules: JointRules, plan: Array) -> float:
+    """Cost of a plan, a column of each line, with its trucks."""
+    return columns.total(plan) + float(rules.trucks_paid(columns.quantity[plan]).sum())
 
 
 @dataclass(frozen=True)
@@ -353,7 +358,7 @@ def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
     plans = [improved(columns, rules, repaired(columns, rules, column))]
     if (rules.row != NONE).any() and (rules.supplier != NONE).any():
         plans.append(improved(columns, rules, repaired(columns, rules, column, refill=True)))
-    return min(plans, key=_Part(np.zeros(0, int), np.zeros(0, int), columns, rules).total)
+    return min(plans, key=lambda plan: _total(columns, rules, plan))
 
 
 def _polished(

@@ -3,12 +3,13 @@
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from optimizer.plan.truck_costs import TRUCK_ROOM
 from optimizer.reorder.problem import NONE, JointRules
 from optimizer.reorder.trucks import Trucks
 from scenarios.money import minor_digits
@@ -17,8 +18,6 @@ from scenarios.world import World
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 _ROUNDING = 1e-9
-# The room of a truck, and what of an item fills it.
-TRUCK_ROOM: Final = {"truck_l": "volume_l", "truck_kg": "weight_kg"}
 DC_STOCK, STORAGE, BUDGET, TRUCKS = "dc stock", "storage", "budget", "trucks"
 
 

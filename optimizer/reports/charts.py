@@ -85,7 +85,7 @@ def _demand(outlook: Outlook) -> Markup:
     most = nice_above(max([*outlook.high, *outlook.mean, 0.0]))
     high, low = _scaled(outlook.high, _DEMAND, most), _scaled(outlook.low, _DEMAND, most)
     return join(
-        _frame("demand", _DEMAND, most),
+        panel_frame("demand", _DEMAND, most),
         element("path", d=path_of([*high, *reversed(low)]) + "Z", class_="band"),
         element("path", d=path_of(_scaled(outlook.mean, _DEMAND, most)), class_="mean"),
     )
@@ -109,7 +109,7 @@ def _stock(outlook: Outlook) -> Markup:
         if outlook.receipts[n] > 0
     ]
     return join(
-        _frame("projected stock, bars: receipts", _STOCK, most),
+        panel_frame("projected stock, bars: receipts", _STOCK, most),
         element("path", d=path_of(area) + "Z" if area else "", class_="stock-area"),
         *arrivals,
         element("path", d=path_of(line), class_="stock"),
@@ -126,14 +126,15 @@ def nice_above(value: float) -> float:
     return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * (1 - 1e-9))
 
 
-def _frame(words: str, panel: tuple[float, float], most: float) -> Markup:
+def panel_frame(words: str, panel: tuple[float, float], most: float, left: float = _LEFT) -> Markup:
+    """Return the lines of a panel from 0 to `most`, its words above it; `left` of it is room for the figures."""
     top, bottom = panel
-    lines = "".join(f"M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" for y in (top, (top + bottom) / 2, bottom))
+    lines = "".join(f"M{left} {y:.1f}H{_WIDTH - _RIGHT}" for y in (top, (top + bottom) / 2, bottom))
     return join(
         element("path", d=lines, class_="grid"),
-        element("text", words, x=_LEFT, y=f"{top - 6:.1f}", class_="axis"),
-        element("text", units(most), x=_LEFT - 5, y=f"{top + 3.5:.1f}", class_="axis end"),
-        element("text", "0", x=_LEFT - 5, y=f"{bottom + 3.5:.1f}", class_="axis end"),
+        element("text", words, x=left, y=f"{top - 6:.1f}", class_="axis"),
+        element("text", units(most), x=left - 5, y=f"{top + 3.5:.1f}", class_="axis end"),
+        element("text", "0", x=left - 5, y=f"{bottom + 3.5:.1f}", class_="axis end"),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from optimizer.reports.charts import nice_above, path_of
+from optimizer.reports.charts import nice_above, panel_frame, path_of
 from optimizer.reports.markup import Markup, element, join
 from optimizer.reports.wording import rate, short_day, units
 
@@ -51,7 +51,7 @@ def _ladder(rungs: Sequence[Mapping[str, Any]], currency: str) -> Markup:
     """Return a bar for each price, the decided one marked, with the band of four in five outcomes."""
     most = nice_above(max(rung["value_high"] for rung in rungs))
     wide = min(0.5 * (_WIDTH - _LEFT - _RIGHT) / len(rungs), 22.0)
-    parts = [_frame("money if held until the exit", _LADDER, most)]
+    parts = [panel_frame("money if held until the exit", _LADDER, most, _LEFT)]
     for n, rung in enumerate(rungs):
         x, top = _middle(n, len(rungs)), _height(rung["value"], _LADDER, most)
         low, high = (_height(rung[name], _LADDER, most) for name in ("value_low", "value_high"))
@@ -82,7 +82,7 @@ def _stock(weeks: Sequence[Mapping[str, Any]], currency: str) -> Markup:
         for name in ("left", "left_low", "left_high")
     }
     parts = [
-        _frame("left at the end of the week; its price above", _WEEKS, most),
+        panel_frame("left at the end of the week; its price above", _WEEKS, most, _LEFT),
         element("path", d=path_of([*points["left_high"], *reversed(points["left_low"])]) + "Z", class_="band"),
         element("path", d=path_of(points["left"]), class_="mean"),
     ]
@@ -103,14 +103,3 @@ def _stock(weeks: Sequence[Mapping[str, Any]], currency: str) -> Markup:
 
 def _word(words: str, x: float, y: float) -> Markup:
     return element("text", words, x=f"{x:.1f}", y=f"{y:.1f}", class_="axis middle")
-
-
-def _frame(words: str, panel: tuple[float, float], most: float) -> Markup:
-    top, bottom = panel
-    lines = "".join(f"M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" for y in (top, (top + bottom) / 2, bottom))
-    return join(
-        element("path", d=lines, class_="grid"),
-        element("text", words, x=_LEFT, y=f"{top - 6:.1f}", class_="axis"),
-        element("text", units(most), x=_LEFT - 5, y=f"{top + 3.5:.1f}", class_="axis end"),
-        element("text", "0", x=_LEFT - 5, y=f"{bottom + 3.5:.1f}", class_="axis end"),
-    )

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from forecasting.paths import DemandPaths
-from optimizer.reorder.columns import plain_loop
+from optimizer.executor import plain_loop
 from optimizer.reorder.stage import plan_orders
 from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
