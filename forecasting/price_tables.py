@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -62,11 +63,12 @@ def reference_prices(world: SalesWorld, item_id: Names, location_id: Names, date
         From the plan date on.
     """
     price = _in_force(world, (item_id, location_id), dates, "price")
-    regular = regular_prices(world, item_id, location_id, dates)
+    # Where no table names a regular price, or a lower one, nothing is higher than what is asked.
+    regular = np.fmax(regular_prices(world, item_id, location_id, dates), price)
     usable = regular > 0.0
     rows = _rows_of(world.table("promotions"), item_id, location_id)
     running = _promoted(world, item_id, location_id, dates)
-    offered = _set_by_promotion(world, (item_id, location_id), rows)
+    offered = _set_by_promotion(world, (item_id, location_id), rows, dates)
     price = np.where((price == offered[:, None]) & ~running & usable & (price < regular), regular, price)
     for row in rows[rows["discount"] > 0.0].itertuples():
         inside = (dates >= row.from_date) & (dates <= row.to_date) & usable[row.series]
@@ -75,17 +77,27 @@ def reference_prices(world: SalesWorld, item_id: Names, location_id: Names, date
 
 
 def _in_force(world: SalesWorld, ids: tuple[Names, Names], dates: Dates, column: str) -> Floats:
-    """Return the values of a column of ``prices`` in force on each date; see ``price_history`` for what stands in."""
+    """
+    Return the values of a column of ``prices`` in force on each date; see ``price_history`` for what stands in.
+
+    A row that begins after the plan date's period says nothing of the days before it while another table does.
+    """
     table = _rows_of(world.table("prices"), *ids, "valid_from", column)
-    result = _spread(table, (len(ids[0]), len(dates)), dates)
+    shape = (len(ids[0]), len(dates))
+    result = _spread(table, shape, dates, world.plan_date)
     if column == "price":
         paid = _rows_of(world.table("sales"), *ids, "date", "price")
-        bare = np.asarray(np.isnan(result).all(axis=1))
+        bare = np.asarray(np.isnan(result).any(axis=1))
         paid = paid[bare[paid["series"].to_numpy()]]
-        result[bare] = _spread(paid, result.shape, dates)[bare]
+        asked = _spread(paid, shape, dates, world.plan_date)
+        result = np.where(np.isnan(result), asked, result)
     items = world.table("items")
     listed: Any = pd.Series(items["list_price"].to_numpy(), index=items["item_id"].cast(pa.string()).to_numpy())
     usual = listed[~listed.index.duplicated()].reindex(ids[0]).to_numpy(float)
+    coming = np.full(shape[0], np.nan)
+    first = table.sort_values("since", kind="stable").drop_duplicates("series")
+    coming[first["series"].to_numpy(int)] = first["value"].to_numpy(float)
+    usual = np.where(np.isnan(usual), coming, usual)
     return np.where(np.isnan(result), usual[:, None], result)
 
 
@@ -101,31 +113,36 @@ def _rows_of(table: pa.Table, item_id: Names, location_id: Names, since: str = "
     return frame.rename(columns={since: "since", value: "value"}) if since else frame
 
 
-def _spread(rows: Any, shape: tuple[int, int], dates: Dates) -> Floats:
-    """Return the value in force on each date; before the first one, the first."""
+def _spread(rows: Any, shape: tuple[int, int], dates: Dates, today: date) -> Floats:
+    """Return the value in force on each date; before the first one that has begun today, that one."""
     result = np.full(shape, np.nan)
     if rows.empty:
         return result
     rows = rows.sort_values(["series", "since"], kind="stable")
-    column = _columns(rows["since"], dates)
-    inside = column < shape[1]
-    series, column, value = rows["series"].to_numpy()[inside], column[inside], rows["value"].to_numpy(float)[inside]
+    series, column, value = rows["series"].to_numpy(), _columns(rows["since"], dates), rows["value"].to_numpy(float)
+    inside = np.flatnonzero(column < shape[1])
     place = np.full(shape, -1, dtype=np.int64)
     # Rows are in the order of time, so the largest number is the latest.
-    np.maximum.at(place, (series, np.maximum(column, 0)), np.arange(len(series)))
+    np.maximum.at(place, (series[inside], np.maximum(column[inside], 0)), inside)
     np.maximum.accumulate(place, axis=1, out=place)
+    end = np.datetime64(today, "D") + np.timedelta64(_days_of(dates), "D")
+    begun = inside[(rows["since"] < end).to_numpy()[inside]]
     first = np.full(shape[0], -1, dtype=np.int64)
-    first[series[::-1]] = np.arange(len(series))[::-1]
+    first[series[begun[::-1]]] = begun[::-1]
     place = np.where(place < 0, first[:, None], place)
-    return np.asarray(np.where(place >= 0, value[np.maximum(place, 0)] if len(value) else np.nan, np.nan))
+    return np.asarray(np.where(place >= 0, value[np.maximum(place, 0)], np.nan))
 
 
 def _columns(days: Any, dates: Dates) -> Integers:
     """Return the period each day lies in: -1 before the first, the number of periods after the last."""
     found = np.searchsorted(dates, days.to_numpy().astype("datetime64[D]"), side="right") - 1
-    step = int((dates[1] - dates[0]).astype(np.int64)) if len(dates) > 1 else 1
-    late = (days.to_numpy().astype("datetime64[D]") - dates[-1]).astype(np.int64) >= step
+    late = (days.to_numpy().astype("datetime64[D]") - dates[-1]).astype(np.int64) >= _days_of(dates)
     return np.asarray(np.where(late, len(dates), found), dtype=np.int64)
+
+
+def _days_of(dates: Dates) -> int:
+    """Return the days of a period."""
+    return int((dates[1] - dates[0]).astype(np.int64)) if len(dates) > 1 else 1
 
 
 def _promoted(world: SalesWorld, item_id: Names, location_id: Names, dates: Dates) -> Flags:
@@ -142,10 +159,11 @@ def _promoted(world: SalesWorld, item_id: Names, location_id: Names, dates: Date
     return np.asarray(change[:, :-1].cumsum(axis=1) > 0.5)
 
 
-def _set_by_promotion(world: SalesWorld, ids: tuple[Names, Names], promotions: Any) -> Floats:
-    """Return each series' price of the plan date where it was set while a promotion ran, else NaN."""
+def _set_by_promotion(world: SalesWorld, ids: tuple[Names, Names], promotions: Any, dates: Dates) -> Floats:
+    """Return each series' price of the first period where it was set while a promotion ran, else NaN."""
     prices = _rows_of(world.table("prices"), *ids, "valid_from", "price")
-    prices = prices[prices["since"] <= np.datetime64(world.plan_date)].sort_values(["series", "since"], kind="stable")
+    begun = prices["since"] < dates[0] + np.timedelta64(_days_of(dates), "D")
+    prices = prices[begun].sort_values(["series", "since"], kind="stable")
     last = prices.drop_duplicates("series", keep="last")[["series", "since", "value"]]
     joined = last.merge(promotions[["series", "from_date", "to_date"]], on="series")
     inside = joined[(joined["since"] >= joined["from_date"]) & (joined["since"] <= joined["to_date"])]

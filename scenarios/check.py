@@ -7,6 +7,8 @@ from scenarios.faults import nearest
 from scenarios.intake import Finding, Intake
 from scenarios.schema import Column, Table, declared
 
+_NO_PRICE = "field = 'new_price' AND NOT coalesce(TRY_CAST(value AS DOUBLE) BETWEEN 1e-6 AND 1e12, false)"
+_NO_WEEK = "component IN ('purchase', 'markdown') AND isodow(period_start) <> 1"
 _NO_QUANTITY = "field IN ('quantity', 'units') AND NOT coalesce(TRY_CAST(value AS DOUBLE) BETWEEN 0 AND 1e12, false)"
 # (table, column named, condition that is wrong, expected, remedy); SQL over one row.
 _ROW_RULES = (
@@ -18,6 +20,9 @@ _ROW_RULES = (
     ("promotions", "to_date", "to_date < from_date", "a day on or after from_date", "correct one of the two"),
     ("open_orders", "due_on", "due_on < ordered_on", "a day on or after ordered_on", "correct one of the two"),
     ("locks", "value", _NO_QUANTITY, "a quantity, 0 or more", "write the units to keep as a number"),
+    ("locks", "value", _NO_PRICE, "a price above 0", "write the price to keep as a number"),
+    ("label_capacity", "week", "isodow(week) <> 1", "a Monday", "write the Monday of that week"),
+    ("budgets", "period_start", _NO_WEEK, "a Monday", "write the Monday of the week the budget is for"),
     ("overrides", "value", _NO_QUANTITY, "a quantity, 0 or more", "write the units to set as a number"),
 )
 
@@ -102,7 +107,7 @@ def _row_rules(intake: Intake, table: Table) -> Iterator[Finding]:
             continue
         query = f'SELECT _row, CAST("{column}" AS VARCHAR) FROM in_{name} WHERE {wrong} ORDER BY _row'
         for row, found in intake.connection.execute(query).fetchall():
-            yield Finding(row, column, found, expected, hint)
+            yield Finding(row, column, found or "", expected, hint)
 
 
 def _broken_packs(intake: Intake) -> Iterator[Finding]:

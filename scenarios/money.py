@@ -33,6 +33,11 @@ def as_decimal(minor: int, currency: str) -> Decimal:
     return Decimal(int(minor)).scaleb(-minor_digits(currency))
 
 
+def shown_price(price: float, currency: str) -> str:
+    """Return a price in major units with the decimal places of its currency: 1,234.50."""
+    return f"{price:,.{minor_digits(currency)}f}"
+
+
 def shown(minor: int, currency: str) -> str:
     """Return an amount as people read it: 1,234.50 EUR."""
     return f"{as_decimal(minor, currency):,} {currency}"

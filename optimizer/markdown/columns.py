@@ -10,7 +10,7 @@ from numba import njit
 
 from optimizer.markdown.problem import FREE, Flags, Floats, Integers, MarkdownProblem
 
-Rungs = npt.NDArray[np.int8]
+Rungs = npt.NDArray[np.int8] | npt.NDArray[np.int16]
 
 
 class Columns(NamedTuple):
@@ -78,14 +78,14 @@ def all_columns(problem: MarkdownProblem, most: int) -> Columns:
     """
     groups = _groups(problem)
     changes = np.minimum(problem.rules.most_changes, problem.epochs).astype(np.int64)
-    nothing = _room(0, problem.epochs)
+    nothing = _room(0, problem)
     count = [int(_walk(groups, g, changes[g], 0, nothing)) for g in range(problem.groups)]
     for g in range(problem.groups):
         while count[g] > most and changes[g] > 1:
             changes[g] -= 1
             count[g] = int(_walk(groups, g, changes[g], 0, nothing))
     start = np.cumsum([0, *count], dtype=np.int64)
-    room = _room(int(start[-1]), problem.epochs)
+    room = _room(int(start[-1]), problem)
     for g in range(problem.groups):
         _walk(groups, g, changes[g], int(start[g]), room)
     return Columns(start, *room, changes)
@@ -130,9 +130,12 @@ def _groups(problem: MarkdownProblem) -> _Groups:
     )
 
 
-def _room(columns: int, epochs: int) -> tuple[Rungs, Floats, Floats]:
-    """Return space for that many columns."""
-    return np.zeros((columns, epochs), np.int8), np.zeros(columns), np.zeros((columns, epochs))
+def _room(columns: int, problem: MarkdownProblem) -> tuple[Rungs, Floats, Floats]:
+    """Return space for that many columns; numbers of rungs take a byte each, where there are few enough."""
+    shape = columns, problem.epochs
+    narrow = problem.price.shape[1] <= np.iinfo(np.int8).max
+    rungs: Rungs = np.zeros(shape, np.int8) if narrow else np.zeros(shape, np.int16)
+    return rungs, np.zeros(columns), np.zeros(shape)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

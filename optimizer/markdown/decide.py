@@ -80,10 +80,7 @@ def _plan(
         group = np.unique(problem.group[lines], return_inverse=True)[1]
         rung[lines], alone[lines] = part.rung[group], part.alone[group]
         labels[places] = part.choice.prices.labels
-    today = np.zeros_like(rung)
-    locked = problem.rules.fixed[problem.group]
-    today[locked > 0] = locked[locked > 0][:, None]
-    planned, held = sales_at(problem, rung), sales_at(problem, today)
+    planned, held = sales_at(problem, rung), sales_at(problem, np.zeros_like(rung))
     return MarkdownPlan(
         rung=rung,
         value=planned.worth(problem),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from optimizer.plan.exceptions import ExceptionRow
+from scenarios.money import shown_price
 from scenarios.world import World, rows_of
 
 Floats = npt.NDArray[np.float64]
@@ -26,35 +27,44 @@ _BETWEEN = "\x1f"
 def price_groups(lines: pd.DataFrame, locked: dict[tuple[str, str], float]) -> tuple[Integers, list[ExceptionRow]]:
     """Return the number of each line's group: a place's lines of one ``price_group`` and ladder, else the line alone.
 
-    Lines of a group that are locked at different prices each go their own way, and it is said.
+    One locked price leads its whole group. Where locks clash, or a locked price is no fall for every line, locked lines
+    go their own way and the others stay together, and it is said.
     """
     key = lines["price_group"].fillna("").astype(str)
     own = pd.Series([str(n) for n in range(len(lines))], index=lines.index)
     where = pd.Series("", index=lines.index)
     if len(lines):
         where = lines["location_id"].astype(str) + _BETWEEN + lines["ladder_id"].astype(str) + _BETWEEN + key
-    clashing = _clashing(lines, where, locked)
-    alone = (key == "") | where.isin(clashing)
+    asked = np.array([locked.get((row.item_id, row.location_id), np.nan) for row in rows_of(lines)], float)
+    parted = {
+        str(name)
+        for name, rows in lines.groupby(where.to_numpy()).indices.items()
+        if not _one_price(lines, asked, np.asarray(rows, np.int64))
+    }
+    alone = (key == "") | (where.isin(parted) & ~np.isnan(asked))
     number, _ = pd.factorize(where.mask(alone, own))
     said = []
-    if clashing:
-        names = ", ".join(sorted({name.rpartition(_BETWEEN)[2] for name in clashing}))
-        text = f"locks ask for several prices in price group {names}: its items are priced one by one there"
-        said.append(ExceptionRow("price group locks", "lock", text, {"groups": len(clashing)}))
+    names = sorted({name.rpartition(_BETWEEN)[2] for name in parted} - {""})
+    if names:
+        text = f"locks part price group {', '.join(names)}: they ask for several prices, or for more than some item's"
+        said.append(ExceptionRow("price group locks", "lock", text, {"groups": len(names)}))
     return number.astype(np.int64), said
 
 
-def _clashing(lines: pd.DataFrame, where: pd.Series, locked: dict[tuple[str, str], float]) -> set[str]:
-    asked: dict[str, set[float]] = {}
-    for name, row in zip(where, rows_of(lines), strict=True):
-        price = locked.get((row.item_id, row.location_id))
-        if price is not None:
-            asked.setdefault(name, set()).add(price)
-    return {name for name, prices in asked.items() if len(prices) > 1}
+def _one_price(lines: pd.DataFrame, asked: Floats, rows: Integers) -> bool:
+    """Tell whether the locks of a group can be kept by all its lines: one price, below all of today's or a stay."""
+    prices, today = asked[rows], lines["today"].to_numpy(float)[rows]
+    known = ~np.isnan(prices)
+    if not known.any():
+        return True
+    stays = bool((prices[known] >= today[known] - _TOLERANCE).all())
+    return len(set(prices[known])) == 1 and (stays or prices[known][0] < today.min() - _TOLERANCE)
 
 
 def families(world: World, lines: pd.DataFrame, group: Integers) -> tuple[Integers, Floats]:
-    """Return pairs of lines of a smaller and the next larger pack at a place, and the content of a unit of each line.
+    """Return pairs of lines of a smaller and a larger pack at a place, and the content of a unit of each line.
+
+    All sizes are paired, not neighbours alone: a size that is dear today says nothing of those around it.
 
     Only packs of different groups are paired: within a group one price rules already.
     """
@@ -66,7 +76,7 @@ def families(world: World, lines: pd.DataFrame, group: Integers) -> tuple[Intege
     pairs = []
     for _, rows in table[known].groupby(["place", "family"]):
         sizes = [own.index.to_numpy() for _, own in rows.groupby("content")]
-        for small, large in pairwise(sizes):
+        for small, large in combinations(sizes, 2):
             pairs += [(i, j) for i in small for j in large if group[i] != group[j]]
     return np.array(pairs, np.int64).reshape(-1, 2), np.where(known, content, 1.0)
 
@@ -115,14 +125,16 @@ def in_band(world: World, lines: pd.DataFrame, ladders: list[list[float]]) -> tu
             else:
                 stale.add(row.item_id)
         kept.append(fits)
-    return kept, _band_words(stale, shut, seen)
+    return kept, _band_words(stale, shut, seen, world.policy.currency)
 
 
 def _near(prices: Floats, competitor: float, band: float) -> Flags:
     return np.asarray(np.abs(prices - competitor) <= band * competitor + _TOLERANCE)
 
 
-def _band_words(stale: set[Any], shut: list[Any], seen: dict[str, tuple[float, date]]) -> list[ExceptionRow]:
+def _band_words(
+    stale: set[Any], shut: list[Any], seen: dict[str, tuple[float, date]], currency: str
+) -> list[ExceptionRow]:
     rows = []
     if stale:
         names = ", ".join(sorted(map(str, stale))[:5]) + (" and others" if len(stale) > 5 else "")
@@ -134,7 +146,8 @@ def _band_words(stale: set[Any], shut: list[Any], seen: dict[str, tuple[float, d
     for row in shut:
         price, day = seen[row.item_id]
         text = (
-            f"no price of {row.item_id}'s ladder lies within {row.competitor_band:.0%} of the competitors' {price:.2f}"
+            f"no price of {row.item_id}'s ladder lies within {row.competitor_band:.0%} of the competitors'"
+            f" {shown_price(price, currency)}"
             f" (seen {day}): its price at {row.location_id} stays; widen the band or the ladder"
         )
         rows.append(ExceptionRow(f"competitor band {row.item_id} {row.location_id}", "rule", text, {"price": price}))

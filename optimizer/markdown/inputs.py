@@ -17,7 +17,7 @@ from optimizer.markdown.problem import FREE, LONG_AGO, UNLIMITED, GroupRules, Ma
 from optimizer.markdown.rules import KEYS, clearance_pairs, earlier_changes, ladder_prices, locked_prices, step_allowed
 from optimizer.plan.exceptions import ExceptionRow
 from optimizer.reorder.position import position
-from scenarios.money import minor_digits
+from scenarios.money import minor_digits, shown_price
 from scenarios.world import World, rows_of
 
 Floats = npt.NDArray[np.float64]
@@ -51,7 +51,6 @@ class Clearance:
 
     lines: the pairs cleared, with rule, ``until``, ``today`` and ``regular`` price, money per unit
     paths: the demand paths of the lines; clock: the periods planned
-    said: what was assumed or left out
     """
 
     world: World
@@ -59,22 +58,25 @@ class Clearance:
     paths: DemandPaths
     clock: Clock
     problem: MarkdownProblem
-    said: list[ExceptionRow]
 
     @property
     def minor(self) -> int:
         """Minor units in a unit of the currency."""
         return int(10 ** minor_digits(self.world.policy.currency))
 
+    def priced(self, price: float) -> str:
+        """Return a price as people read it, with the decimal places of the currency."""
+        return shown_price(price, self.world.policy.currency)
 
-def clearance(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Clearance | None:
-    """Return the clearance of the day; None where nothing is left to clear.
+
+def clearance(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> tuple[Clearance | None, list[ExceptionRow]]:
+    """Return the clearance of the day, None where nothing is left to clear; and what was assumed or left out.
 
     paths: of `pairs`, in their order, with reference price and response
     """
     lines, said = clearance_pairs(world, pairs)
     if lines.empty:
-        return None
+        return None, said
     clock = _clock(world, list(lines["until"]), paths)
     stands = position(world, lines, len(clock.dates))
     stocked = (stands.usable > 0.0) & _priced(paths, lines)
@@ -85,7 +87,7 @@ def clearance(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Clearanc
         said = [*said, ExceptionRow("clearance stock", "rule", text, {"lines": int(few.sum())})]
     stocked &= ~few
     if not stocked.any():
-        return None
+        return None, said
     if len(clock.dates) > len(paths.dates):
         days = int((clock.dates[-1] - clock.dates[0]).astype(int)) + 1
         text = f"clearance looks {days} days ahead; beyond the forecast its last whole week is repeated"
@@ -96,8 +98,12 @@ def clearance(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Clearanc
     own = _rows(paths, lines["pair"].to_numpy(int))
     lines = _with_prices(world, lines, own)
     prices, more = _ladders(world, lines, standing)
+    scoped = world.frame("budgets").query("component == 'markdown' and scope != 'all'")
+    if len(scoped):
+        text = f"{len(scoped)} markdown budgets are for a part of the company: only those for all are kept"
+        more = [*more, ExceptionRow("scoped markdown budgets", "skipped", text, {"budgets": len(scoped)})]
     problem = _problem(world, prices, own, clock, (stock, arrivals))
-    return Clearance(world, prices.lines, own, clock, problem, [*said, *more])
+    return Clearance(world, prices.lines, own, clock, problem), [*said, *more]
 
 
 def _standing(pairs: pd.DataFrame, lines: pd.DataFrame, paths: DemandPaths) -> pd.DataFrame:
@@ -145,7 +151,7 @@ def _with_prices(world: World, lines: pd.DataFrame, paths: DemandPaths) -> pd.Da
     """Return the lines with today's and the regular price."""
     assert paths.reference_price is not None
     today = paths.reference_price[:, 0]
-    regular = regular_prices(world, paths.item_id, paths.location_id, paths.dates[:1])[:, 0]
+    regular = regular_prices(world, paths.item_id, paths.location_id, paths.dates)[:, 0]
     return lines.assign(today=today, regular=np.where(regular > 0.0, np.maximum(regular, today), today))
 
 
@@ -354,7 +360,7 @@ def _labels(world: World, places: npt.NDArray[np.str_], clock: Clock, lines: pd.
     for row in rows_of(table.dropna(subset=["labels"])):
         if row.location_id in names and row.week in weeks:
             labels[names[row.location_id], weeks[row.week]] = row.labels
-    prices = world.frame("prices").merge(lines[KEYS], on=KEYS)
+    prices = world.frame("prices").dropna(subset=["price"]).merge(lines[KEYS], on=KEYS)
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
     done = prices[(prices["valid_from"] >= monday) & (prices["valid_from"] < world.plan_date)]
     for place, used in done.groupby("location_id").size().items():

@@ -25,6 +25,8 @@ _RULES = [
 ]  # fmt: skip
 NEEDED = ("prices", "price_ladders", "markdown_rules")
 _STEP_TOLERANCE = 1e-9
+# Doubles of half a minor unit differ by less.
+_ROUNDING = 1e-6
 
 
 def missing_tables(world: World) -> list[str]:
@@ -123,7 +125,7 @@ def _asked(row: Any, regular: float, ending: float, digits: int) -> float:
     price = float(row.share_of_regular) * regular
     if not pd.isna(ending):
         # Half a minor unit is granted: 6.99 as a share of 13.98 must not fall to 5.99.
-        price = math.floor(price - ending + 0.5 * 10.0**-digits) + ending
+        price = math.floor(price - ending + 0.5 * 10.0**-digits + _ROUNDING) + ending
     return round(price, digits)
 
 
@@ -145,7 +147,7 @@ def earlier_changes(world: World, lines: pd.DataFrame) -> pd.DataFrame:
     A price set while a promotion ran is no markdown.
     """
     prices = world.frame("prices")
-    prices = prices[prices["valid_from"] < world.plan_date].merge(lines[KEYS], on=KEYS)
+    prices = prices[prices["valid_from"] < world.plan_date].dropna(subset=["price"]).merge(lines[KEYS], on=KEYS)
     promotions = world.frame("promotions")[[*KEYS, "from_date", "to_date"]].dropna()
     runs = {key: list(zip(rows["from_date"], rows["to_date"], strict=True)) for key, rows in promotions.groupby(KEYS)}
     changes = {key: _markdowns(rows, runs.get(key, [])) for key, rows in prices.groupby(KEYS)}

@@ -83,9 +83,9 @@ def plan_prices(
     if missing:
         text = f"prices are not planned: {', '.join(missing)} would be needed"
         return _nothing(reference, [ExceptionRow("prices", "skipped", text, {})])
-    given = clearance(world, pairs, priced)
+    given, said = clearance(world, pairs, priced)
     if given is None:
-        return _nothing(reference, clearance_pairs(world, pairs)[1])
+        return _nothing(reference, [*said, *_unused_locks(world, {})])
     settings = Settings(joint=JointSettings(nodes=world.policy.node_limit))
     outcome = decide(given.problem, settings, run_all)
     plan = outcome.required()
@@ -100,7 +100,7 @@ def plan_prices(
             "costs": _costs(given, plan, today),
         },
         _proof(given, outcome),
-        [*joint_exceptions(given, plan), *_unused_locks(world, given.lines)],
+        [*said, *joint_exceptions(given, plan), *_unused_locks(world, _todays(given.lines))],
     )
 
 
@@ -180,9 +180,13 @@ def _proof(given: Clearance, outcome: Outcome[MarkdownPlan]) -> dict[str, Any]:
     }
 
 
-def _unused_locks(world: World, lines: pd.DataFrame) -> list[ExceptionRow]:
-    """Return the locked prices that no clearance line carries, or that would rise."""
-    today = {(row.item_id, row.location_id): row.today for row in rows_of(lines)}
+def _todays(lines: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return today's price by item and place."""
+    return {(row.item_id, row.location_id): row.today for row in rows_of(lines)}
+
+
+def _unused_locks(world: World, today: dict[tuple[str, str], float]) -> list[ExceptionRow]:
+    """Return the locked prices that no clearance line carries, or that would rise above today's."""
     rows = []
     for (item, place), price in locked_prices(world).items():
         now = today.get((item, place))

@@ -40,23 +40,24 @@ def explained_lines(given: Clearance, plan: MarkdownPlan) -> tuple[pd.DataFrame,
 def _left_alone(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[str, Any]]) -> dict[str, Any]:
     row, currency = given.lines.iloc[n], given.world.policy.currency
     numbers = {**_numbers(given, plan, n, []), "ladder": _shown(given, n, beside)}
-    what = f"The price of {row['item_id']} at {row['location_id']} stays at {row['today']:.2f} {currency}"
+    what = f"The price of {row['item_id']} at {row['location_id']} stays at {given.priced(row['today'])} {currency}"
     rules, g = given.problem.rules, given.problem.group[n]
     lost = round(float(plan.free_value[n] - plan.value[n]))
     gain = 0.0 if len(beside) < 2 else beside[1]["value"] - beside[0]["value"]
     if rules.fixed[g] != FREE:
         why = "the planner locked it."
     elif given.problem.rungs[g] == 1:
-        why = "its ladder has no price below it."
+        tied = int((given.problem.group == g).sum()) > 1
+        why = f"its {'price group has no common' if tied else 'ladder has no'} price below it."
     elif rules.most_changes[g] == 0:
         why = "it has had as many changes as its rule allows."
     elif lost > 0:
-        why = f"labels and budget went where they bring more; a lower price would bring {shown(lost, currency)} more."
+        why = f"{_ties(given, plan, n)} went first; else a lower price would bring {shown(lost, currency)} more."
     elif gain > 0.5:
         why = "its rules leave no lower price that brings more: steps, dates or bands."
     else:
         price = numbers["ladder"][-1]["price"]
-        why = f"{price:.2f} until {numbers['exit']} would bring {shown(round(-gain), currency)} less."
+        why = f"{given.priced(price)} until {numbers['exit']} would bring {shown(round(-gain), currency)} less."
     identity = stable_id("price", row["item_id"], row["location_id"], given.world.plan_date)
     return {
         "line_id": identity,
@@ -113,7 +114,7 @@ def _line(
         "old_price": round(float(row["today"]), 6),
         "new_price": price,
         "reason": reason,
-        "text": _text(given, numbers, changes, gain, bool(locked)),
+        "text": _text(given, plan, n, (numbers, changes, gain, bool(locked))),
         "numbers": json.dumps(numbers, ensure_ascii=False),
         "money": gain,
     }
@@ -169,38 +170,59 @@ def _reason(numbers: dict[str, Any]) -> str:
     return f"sells {sold:,.0f} of {numbers['stock']:,.0f} by {numbers['exit']} instead of {otherwise:,.0f}"
 
 
-def _text(given: Clearance, numbers: dict[str, Any], changes: list[tuple[date, float]], gain: int, locked: bool) -> str:
+def _ties(given: Clearance, plan: MarkdownPlan, n: int) -> str:
+    """Return which joint rows tie a line to others, in words."""
+    problem = given.problem
+    mates = np.flatnonzero(problem.group == problem.group[n])
+    found = {
+        "labels": np.isfinite(problem.labels[problem.place[n]]).any(),
+        "the markdown budget": np.isfinite(problem.budget).any(),
+        "the other pack sizes": np.isin(problem.families, mates).any(),
+        "its price group": len(mates) > 1,
+    }
+    priced = {"labels": plan.label_price[problem.place[n]].any(), "the markdown budget": plan.budget_price.any()}
+    # Rows with a price are the ones that bind; without any it is one of those that stand there.
+    names = [name for name, there in found.items() if there and priced.get(name, True)]
+    return " and ".join(names or [name for name, there in found.items() if there]) or "joint rules"
+
+
+def _text(
+    given: Clearance, plan: MarkdownPlan, n: int, told: tuple[dict[str, Any], list[tuple[date, float]], int, bool]
+) -> str:
+    numbers, changes, gain, locked = told
     currency, (day, price) = given.world.policy.currency, changes[0]
     when = "today" if day == given.world.plan_date else f"on {day}, not yet today"
     by = "; the planner locked it" if locked else ""
     parts = [
-        f"The price falls from {numbers['price_today']:.2f} to {price:.2f} {currency} {when}{by}.",
+        f"The price falls from {given.priced(numbers['price_today'])} to {given.priced(price)} {currency} {when}{by}.",
         f"Of {numbers['stock']:,.0f} there, {numbers['sold']:,.1f} are expected to sell by {numbers['exit']},"
-        f" {numbers['sold_at_todays_price']:,.1f} at today's price; a leftover brings {numbers['salvage']:.2f}.",
+        f" {numbers['sold_at_todays_price']:,.1f} at today's price; a leftover brings"
+        f" {given.priced(numbers['salvage'])}.",
         f"That brings {shown(gain, currency)} more, at an elasticity of {numbers['elasticity']:.1f}"
         f" ± {numbers['elasticity_deviation']:.1f} ({numbers['elasticity_from']}).",
     ]
     if len(numbers["ladder"]) > 1:
-        parts.append(_beside(numbers))
+        parts.append(_beside(given, numbers))
     if numbers["short_of_target"] > _WHOLE:
         parts.append(
             f"The sell-through target of {numbers['sell_through_target']:,.0f} is missed by"
             f" {numbers['short_of_target']:,.1f}."
         )
-    later = ", ".join(f"{price:.2f} from {day}" for day, price in changes[1:])
+    later = ", ".join(f"{given.priced(price)} from {day}" for day, price in changes[1:])
     if later:
         parts.append(f"Planned to follow, decided anew by then: {later}.")
     lost = numbers["value_without_joint_rules"] - numbers["value"]
     if lost > 0.005:
-        parts.append(f"Without labels and budget that tie it to others it would bring {lost:,.2f} {currency} more.")
+        more = f"{given.priced(lost)} {currency} more"
+        parts.append(f"Without {_ties(given, plan, n)}, which tie it to others, it would bring {more}.")
     return " ".join(parts)
 
 
-def _beside(numbers: dict[str, Any]) -> str:
+def _beside(given: Clearance, numbers: dict[str, Any]) -> str:
     """Return what the decided price and those beside it would sell and earn, held from then on."""
     told = [
-        f"{entry['price']:.2f} {'' if entry['beside'] else '(decided) '}sells {entry['sold']:,.0f}"
-        f" ({entry['sold_low']:,.0f} to {entry['sold_high']:,.0f}) for {entry['value']:,.2f}"
+        f"{given.priced(entry['price'])} {'' if entry['beside'] else '(decided) '}sells {entry['sold']:,.0f}"
+        f" ({entry['sold_low']:,.0f} to {entry['sold_high']:,.0f}) for {given.priced(entry['value'])}"
         for entry in numbers["ladder"]
         if abs(entry["beside"]) <= 1
     ]
@@ -208,16 +230,16 @@ def _beside(numbers: dict[str, Any]) -> str:
 
 
 def joint_exceptions(given: Clearance, plan: MarkdownPlan) -> list[ExceptionRow]:
-    """Return what labels and budget cost, and how many lines rest on little data."""
+    """Return what labels, budget and pack sizes cost, and how many lines rest on little data."""
     problem, currency = given.problem, given.world.policy.currency
-    rows = list(given.said)
+    rows = []
     lost = round(float((plan.free_value - plan.value).sum()))
     if lost > 0:
         tied = int((plan.free_value - plan.value > 0.5).sum())
         text = (
-            f"labels and markdown budget change {tied} price paths and cost {shown(lost, currency)}; one more label"
-            f" would bring up to {shown(round(float(plan.label_price.max(initial=0.0))), currency)}, one more of budget"
-            f" up to {float(plan.budget_price.max(initial=0.0)):.2f}"
+            f"labels, markdown budget and pack sizes change {tied} price paths and cost {shown(lost, currency)};"
+            f" one more label would bring up to {shown(round(float(plan.label_price.max(initial=0.0))), currency)},"
+            f" one more of budget up to {float(plan.budget_price.max(initial=0.0)):.2f}"
         )
         rows.append(ExceptionRow("clearance joint rules", "joint", text, {"lines": tied}, lost))
     over = plan.spend.sum(axis=0) > problem.budget * (1 + 1e-9)
@@ -243,10 +265,12 @@ def _missed_targets(given: Clearance, plan: MarkdownPlan) -> list[ExceptionRow]:
     rows = []
     for n in missed:
         row, step = given.lines.iloc[n], given.paths.unit_step[n]
+        why = "no price that its ladder, rules, labels and budget leave sells more; give it a lower rung, more changes"
+        if problem.rules.fixed[problem.group[n]] != FREE:
+            why = "its price is locked; release the lock"
         text = (
             f"{row['item_id']} at {row['location_id']} must sell {problem.target[n] * step:,.0f} by {row['until']} and"
-            f" is expected to sell {plan.sold[n] * step:,.1f}: no price that its ladder, rules, labels and budget leave"
-            " sells more; give it a lower rung, more changes or a later exit"
+            f" is expected to sell {plan.sold[n] * step:,.1f}: {why} or give it a later exit"
         )
         rows.append(
             ExceptionRow(

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from optimizer.plan.check import Evidence, Violation
-from optimizer.plan.check_prices import locked_pairs, price_facts, price_in_force, rounding_grant, rule_of
-from scenarios.world import World, rows_of
+from optimizer.plan.check_prices import by_hand, locked_pairs, price_facts, price_in_force, rounding_grant, rule_of
+from scenarios.assortment import listed_pairs
+from scenarios.world import rows_of
 
 _TABLE = "price_changes"
 _KEYS = ["item_id", "location_id"]
@@ -42,7 +43,7 @@ def check_price_families(evidence: Evidence) -> Iterator[Violation]:
     world, changes = evidence.world, evidence.frame(_TABLE)
     items = world.frame("items").set_index("item_id")
     new = {(row.item_id, row.location_id): row.new_price for row in rows_of(changes)}
-    locked = locked_pairs(world)
+    free = by_hand(world, items)
     packs = items[items["family"].fillna("").ne("") & items["pack_content"].notna()]
     relatives = {name: rows["pack_content"].astype(float).to_dict() for name, rows in packs.groupby("family")}
     content = {item: size for sizes in relatives.values() for item, size in sizes.items()}
@@ -50,10 +51,11 @@ def check_price_families(evidence: Evidence) -> Iterator[Violation]:
     places = cleared["location_id"].unique()
     pairs = pd.DataFrame([(item, place) for item in content for place in places], columns=_KEYS)
     facts = price_facts(world, pairs)
-    listed = _listed(world)
+    # What a customer can compare it with.
+    listed = set(listed_pairs(world)[_KEYS].itertuples(index=False, name=None))
     for row in rows_of(cleared):
         place = row.location_id
-        if (row.item_id, place) in locked:
+        if (row.item_id, place) in free:
             continue
         for other, size in relatives[items.loc[row.item_id, "family"]].items():
             if size <= content[row.item_id] or (other, place) not in listed:
@@ -70,16 +72,11 @@ def check_price_families(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation(_TABLE, row.line_id, f"makes {other}, the larger pack, dearer per content at {place}")
 
 
-def _listed(world: World) -> set[tuple[str, str]]:
-    """Return the pairs with stock or a recorded price: those that a customer can compare."""
-    names = [world.frame(name)[_KEYS] for name in ("stock", "prices")]
-    return set(map(tuple, pd.concat(names).to_numpy()))
-
-
 def check_competitor_band(evidence: Evidence) -> Iterator[Violation]:
     """Find changed prices outside the band around what competitors ask, where that was seen lately."""
     world, changes = evidence.world, evidence.frame(_TABLE)
-    items, locked = world.frame("items").set_index("item_id"), locked_pairs(world)
+    items = world.frame("items").set_index("item_id")
+    free = by_hand(world, items)
     seen = world.frame("competitor_prices").dropna(subset=["price"])
     seen = seen[(seen["date"] <= world.plan_date) & (seen["date"] >= world.plan_date - timedelta(days=_STALE_DAYS))]
     last = seen.sort_values("date", kind="stable").groupby(["item_id", "competitor"])["price"].last()
@@ -88,7 +85,7 @@ def check_competitor_band(evidence: Evidence) -> Iterator[Violation]:
         rule = rule_of(world.frame("markdown_rules"), items, row.item_id)
         if rule is None or pd.isna(rule.competitor_band) or row.item_id not in usual:
             continue
-        if (row.item_id, row.location_id) in locked:
+        if (row.item_id, row.location_id) in free:
             continue
         price, band = float(usual[row.item_id]), float(rule.competitor_band)
         if abs(row.new_price - price) > band * price + _TOLERANCE:

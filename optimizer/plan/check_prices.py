@@ -25,12 +25,14 @@ class PriceFacts:
     """What the inputs say of the prices of some pairs, by item and place; see ``price_facts``.
 
     day: the last day of the first period, the plan date itself in worlds of days
-    rows, promotions: of each pair, in the order of time; paid: what was paid last, where no price is recorded
+    rows, regulars: price rows with a price, and with a regular price, of each pair in the order of time
+    promotions: of each pair; paid: what was paid last, where no price has begun
     listed: list price by item; empty: tables without rows
     """
 
     day: date
     rows: Mapping[Any, pd.DataFrame]
+    regulars: Mapping[Any, pd.DataFrame]
     promotions: Mapping[Any, pd.DataFrame]
     paid: Mapping[Any, float]
     listed: Mapping[Any, float]
@@ -52,25 +54,30 @@ class PriceFacts:
 
     def regular(self, key: tuple[str, str], otherwise: float) -> float:
         """Return the regular price of the plan date, at least ``otherwise``."""
-        own = self.prices(key).dropna(subset=["regular_price"])
+        own = self.regulars.get(key, self.empty[0])
         now = own[own["valid_from"] <= self.day]
         listed = self.listed.get(key[0])
-        if len(own):
-            return max(float((now if len(now) else own.head(1))["regular_price"].iloc[-1]), otherwise)
-        return max(otherwise if listed is None or pd.isna(listed) else float(listed), otherwise)
+        if len(now):
+            return max(float(now["regular_price"].iloc[-1]), otherwise)
+        if listed is not None and not pd.isna(listed):
+            return max(float(listed), otherwise)
+        return max(float(own["regular_price"].iloc[0]), otherwise) if len(own) else otherwise
 
 
 def price_facts(world: World, pairs: pd.DataFrame) -> PriceFacts:
     """Return what the inputs say of the prices of ``pairs``."""
     keys = pairs[_KEYS].drop_duplicates()
-    prices = world.frame("prices").dropna(subset=["price"]).merge(keys, on=_KEYS)
+    table = world.frame("prices").merge(keys, on=_KEYS).sort_values("valid_from", kind="stable")
+    prices, regulars = table.dropna(subset=["price"]), table.dropna(subset=["regular_price"])
+    day = world.plan_date + timedelta(days=world.periods.days - 1)
     promotions = world.frame("promotions").dropna(subset=["from_date", "to_date"]).merge(keys, on=_KEYS)
-    rows = dict(iter(prices.sort_values("valid_from", kind="stable").groupby(_KEYS)))
-    bare = keys.loc[[key not in rows for key in keys.itertuples(index=False, name=None)], _KEYS]
+    begun = set(prices.loc[prices["valid_from"] <= day, _KEYS].itertuples(index=False, name=None))
+    bare = keys.loc[[key not in begun for key in keys.itertuples(index=False, name=None)], _KEYS]
     paid = world.frame("sales").dropna(subset=["price"]).merge(bare, on=_KEYS)
     return PriceFacts(
-        world.plan_date + timedelta(days=world.periods.days - 1),
-        rows,
+        day,
+        dict(iter(prices.groupby(_KEYS))),
+        dict(iter(regulars.groupby(_KEYS))),
         dict(iter(promotions.groupby(_KEYS))),
         paid.sort_values("date", kind="stable").groupby(_KEYS)["price"].last().to_dict() if len(paid) else {},
         world.frame("items").set_index("item_id")["list_price"].to_dict(),
@@ -109,7 +116,7 @@ def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
     stock = world.frame("stock").groupby(_KEYS)["on_hand"].sum().to_dict()
     ladders = dict(iter(world.frame("price_ladders").groupby("ladder_id")))
     facts = price_facts(world, evidence.frame(_TABLE))
-    by_hand = _by_hand(world, items)
+    free = by_hand(world, items)
     for row in rows_of(evidence.frame(_TABLE)):
         rule = rule_of(rules, items, row.item_id)
         if rule is None:
@@ -120,13 +127,13 @@ def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(_TABLE, row.line_id, f"there is no stock of {row.item_id} at {row.location_id} to clear")
         if not pd.isna(rule.min_stock) and on_hand < rule.min_stock:
             yield Violation(_TABLE, row.line_id, f"{on_hand:g} are there, the rule clears from {rule.min_stock:g} on")
-        if (row.item_id, row.location_id) not in by_hand:
+        if (row.item_id, row.location_id) not in free:
             off = _off_ladder(world, facts, ladders.get(rule.ladder_id), rule.ending, row)
             for text in (*off, *_broken(world, facts, rule, row)):
                 yield Violation(_TABLE, row.line_id, text)
 
 
-def _by_hand(world: World, items: pd.DataFrame) -> set[tuple[str, str]]:
+def by_hand(world: World, items: pd.DataFrame) -> set[tuple[str, str]]:
     """Return the pairs with a locked price, and those that one price ties to them."""
     locked = locked_pairs(world)
     groups = items["price_group"].fillna("")
@@ -207,17 +214,18 @@ def price_in_force(facts: PriceFacts, key: tuple[str, str], plan_date: date) -> 
     regular price.
     """
     own = facts.prices(key)
-    if own.empty:
-        return facts.unrecorded(key)
     begun = own[own["valid_from"] <= facts.day]
-    last = (begun if len(begun) else own).iloc[-1 if len(begun) else 0]
-    price = float(last["price"])
+    price = float(begun["price"].iloc[-1]) if len(begun) else facts.unrecorded(key)
+    if price is None and own.empty:
+        return None
+    if price is None:
+        price = float(own["price"].iloc[0])
     regular = facts.regular(key, price)
     running = facts.running(key, plan_date)
     discount = running.loc[running["discount"] > 0, "discount"]
     if len(discount):
         return round(regular * (1.0 - float(discount.iloc[-1])), 6)
-    by_promotion = len(facts.running(key, last["valid_from"])) > 0
+    by_promotion = len(begun) > 0 and len(facts.running(key, begun["valid_from"].iloc[-1])) > 0
     return round(regular if by_promotion and running.empty else price, 6)
 
 
@@ -255,12 +263,11 @@ def check_price_labels(evidence: Evidence) -> Iterator[Violation]:
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
     table = world.frame("label_capacity")
     capacity = table[table["week"] == monday].dropna(subset=["labels"]).set_index("location_id")["labels"]
-    locked = locked_pairs(world)
-    free = [(row.item_id, row.location_id) not in locked for row in rows_of(changes)]
+    hand = by_hand(world, world.frame("items").set_index("item_id"))
+    mine = pd.Series([(row.item_id, row.location_id) in hand for row in rows_of(changes)], changes.index, dtype=bool)
     for place, count in changes.groupby("location_id").size().items():
         most = capacity.get(place)
-        by_hand = int((~pd.Series(free, index=changes.index) & (changes["location_id"] == place)).sum())
-        if most is not None and count > max(most, by_hand):
+        if most is not None and count > max(most, int(mine[changes["location_id"] == place].sum())):
             yield Violation(_TABLE, str(place), f"changes {count} labels in the week of {monday}, {most:g} can be")
 
 

@@ -64,7 +64,7 @@ def test_a_lock_of_one_item_holds_its_price_group_and_locks_that_clash_part_it(t
     world = tied_world(tmp_path / "two", items, locks=one + "price_changes,coat,A,new_price,5,2024-04-14T10:00:00\n")
     result = planned(world)
     assert changes_of(result) == {("coat", "A"): (10.0, 5.0), ("hat", "A"): (10.0, 8.0)}
-    assert any("locks ask for several prices in price group out" in row.text for row in result.exceptions)
+    assert any("locks part price group out: they ask for several prices" in row.text for row in result.exceptions)
     assert all_violations(world, result) == []
 
 
