@@ -20,6 +20,8 @@ from forecasting.price_tables import reference_prices
 from optimizer.demand import demand_of, override_rows
 from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import Filter, Screened, screen_world
+from optimizer.fresh.inputs import fresh_pairs
+from optimizer.fresh.stage import plan_fresh
 from optimizer.markdown.stage import PricesOfTheDay, clearance_horizon, plan_prices
 from optimizer.memory import (
     Memory,
@@ -181,12 +183,16 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     with tools.stage("forecast"):
         demand = demand_of(world, pairs, max(horizon, exit_horizon), tools.run_all)
     paths = demand.paths
-    if exit_horizon or order.wanted is Wanted.MARKDOWN:
+    if exit_horizon or order.wanted is Wanted.MARKDOWN or (priced and len(fresh_pairs(world, pairs))):
         with tools.stage("price"):
             prices, paths = _priced(world, pairs, paths, tools.run_all)
+            fresh = plan_fresh(world, pairs, paths, tools.run_all)
         parts.add(prices.tables, prices.exceptions)
+        parts.add(fresh.tables)
         parts.prove("markdown", prices.proof)
-        pairs = pairs.assign(status=pairs["status"].mask(prices.falls_within(horizon), "run_out"))
+        parts.prove("fresh", fresh.proof)
+        status = pairs["status"].mask(prices.falls_within(horizon), "run_out")
+        pairs, paths = pairs.assign(status=status, recovery=fresh.recovery), fresh.paths
     monitor = watched_forecast(memory, demand.panel)
     parts.horizon = horizon
     parts.state["forecast"] = forecast_state(demand.summary)

@@ -21,7 +21,7 @@ USUAL_WEEKS = 8
 _SCOPES = {"item": "item_id", "group": "price_group", "category": "category"}
 _RULES = [
     "ladder_id", "min_step", "max_step", "max_changes", "min_days_between", "no_touch_until", "exit_on",
-    "salvage_value", "sell_through", "hardness", "competitor_band", "min_stock", "ending",
+    "salvage_value", "sell_through", "hardness", "competitor_band", "min_stock", "ending", "days_left",
 ]  # fmt: skip
 NEEDED = ("prices", "price_ladders", "markdown_rules")
 _STEP_TOLERANCE = 1e-9
@@ -65,7 +65,8 @@ def clearance_pairs(world: World, pairs: pd.DataFrame) -> tuple[pd.DataFrame, li
     """
     lines = ruled_pairs(world, pairs)
     dcs = world.frame("locations").query("kind == 'dc'")["location_id"]
-    lines = lines[~lines["location_id"].isin(dcs)]
+    # Units near their last day are the fresh room's.
+    lines = lines[~lines["location_id"].isin(dcs) & lines["days_left"].isna()]
     assortment = world.frame("assortment")
     ends = assortment.loc[assortment["status"] == "run_out", KEYS].assign(runs_out=True)
     lines = lines.merge(ends, on=KEYS, how="left")

@@ -17,7 +17,7 @@ from optimizer.markdown.decide import Settings, decide
 from optimizer.markdown.inputs import Clearance, clearance
 from optimizer.markdown.joint import JointSettings
 from optimizer.markdown.problem import MarkdownPlan
-from optimizer.markdown.rules import clearance_pairs, locked_prices, missing_tables
+from optimizer.markdown.rules import KEYS, clearance_pairs, locked_prices, missing_tables, ruled_pairs
 from optimizer.markdown.words import explained_lines, joint_exceptions
 from optimizer.plan.exceptions import ExceptionRow
 from optimizer.plan.ids import stable_id
@@ -85,7 +85,7 @@ def plan_prices(
         return _nothing(reference, [ExceptionRow("prices", "skipped", text, {})])
     given, said = clearance(world, pairs, priced)
     if given is None:
-        return _nothing(reference, [*said, *_unused_locks(world, {})])
+        return _nothing(reference, [*said, *_unused_locks(world, pairs, {})])
     settings = Settings(joint=JointSettings(nodes=world.policy.node_limit))
     outcome = decide(given.problem, settings, run_all)
     plan = outcome.required()
@@ -95,13 +95,19 @@ def plan_prices(
         _decided(given, plan, reference),
         reference,
         {
-            "price_changes": today[list(declared()["price_changes"].names)].reset_index(drop=True),
+            "price_changes": _price_changes(today),
             "explanations": pd.concat([lines[_EXPLAINED], stays], ignore_index=True),
             "costs": _costs(given, plan, today),
         },
         _proof(given, outcome),
-        [*said, *joint_exceptions(given, plan), *_unused_locks(world, _todays(given.lines))],
+        [*said, *joint_exceptions(given, plan), *_unused_locks(world, pairs, _todays(given.lines))],
     )
+
+
+def _price_changes(today: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes of the plan date; they hold for all units, whenever those expire."""
+    for_all = pd.Series(None, index=today.index, dtype=object)
+    return today.assign(expires_by=for_all)[list(declared()["price_changes"].names)].reset_index(drop=True)
 
 
 def _nothing(reference: Floats, said: list[ExceptionRow]) -> PricesOfTheDay:
@@ -185,10 +191,14 @@ def _todays(lines: pd.DataFrame) -> dict[tuple[str, str], float]:
     return {(row.item_id, row.location_id): row.today for row in rows_of(lines)}
 
 
-def _unused_locks(world: World, today: dict[tuple[str, str], float]) -> list[ExceptionRow]:
+def _unused_locks(world: World, pairs: pd.DataFrame, today: dict[tuple[str, str], float]) -> list[ExceptionRow]:
     """Return the locked prices that no clearance line carries, or that would rise above today's."""
+    rules = ruled_pairs(world, pairs)
+    stickers = set(rules.loc[rules["days_left"].notna(), KEYS].itertuples(index=False, name=None))
     rows = []
     for (item, place), price in locked_prices(world).items():
+        if (item, place) in stickers:
+            continue
         now = today.get((item, place))
         if now is not None and price <= now:
             continue

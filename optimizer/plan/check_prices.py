@@ -108,6 +108,12 @@ def check_price_lines(evidence: Evidence) -> Iterator[Violation]:
         yield Violation(_TABLE, row.line_id, f"changes {row.item_id} at {row.location_id} a second time")
 
 
+def shelf_changes(evidence: Evidence) -> pd.DataFrame:
+    """Return the changes of the price on the shelf: those for all units, whenever they expire."""
+    changes = evidence.frame(_TABLE)
+    return changes[changes["expires_by"].isna()]
+
+
 def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
     """Each change has a rule, stock, a price of its ladder, and keeps steps, dates and counts; locks excepted."""
     world = evidence.world
@@ -115,12 +121,13 @@ def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
     rules = world.frame("markdown_rules")
     stock = world.frame("stock").groupby(_KEYS)["on_hand"].sum().to_dict()
     ladders = dict(iter(world.frame("price_ladders").groupby("ladder_id")))
-    facts = price_facts(world, evidence.frame(_TABLE))
+    changes = shelf_changes(evidence)
+    facts = price_facts(world, changes)
     free = by_hand(world, items)
-    for row in rows_of(evidence.frame(_TABLE)):
+    for row in rows_of(changes):
         rule = rule_of(rules, items, row.item_id)
-        if rule is None:
-            yield Violation(_TABLE, row.line_id, f"{row.item_id} has no markdown rule")
+        if rule is None or not pd.isna(rule.days_left):
+            yield Violation(_TABLE, row.line_id, f"{row.item_id} has no markdown rule for its shelf")
             continue
         on_hand = float(stock.get((row.item_id, row.location_id), 0.0))
         if on_hand <= 0.0:
@@ -128,7 +135,7 @@ def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
         if not pd.isna(rule.min_stock) and on_hand < rule.min_stock:
             yield Violation(_TABLE, row.line_id, f"{on_hand:g} are there, the rule clears from {rule.min_stock:g} on")
         if (row.item_id, row.location_id) not in free:
-            off = _off_ladder(world, facts, ladders.get(rule.ladder_id), rule.ending, row)
+            off = off_ladder(world, facts, ladders.get(rule.ladder_id), rule.ending, row)
             for text in (*off, *_broken(world, facts, rule, row)):
                 yield Violation(_TABLE, row.line_id, text)
 
@@ -160,7 +167,7 @@ def _rounded(price: float, ending: Any, grant: float) -> float:
     return max(candidates, default=0.0)
 
 
-def _off_ladder(world: World, facts: PriceFacts, ladder: pd.DataFrame | None, ending: float, row: Any) -> Iterator[str]:
+def off_ladder(world: World, facts: PriceFacts, ladder: pd.DataFrame | None, ending: float, row: Any) -> Iterator[str]:
     """Yield a word where the new price is no rung of its ladder."""
     regular = facts.regular((row.item_id, row.location_id), row.old_price)
     rungs = [] if ladder is None else list(rows_of(ladder))
@@ -180,13 +187,7 @@ def rounding_grant(world: World) -> float:
 
 def _broken(world: World, facts: PriceFacts, rule: Any, row: Any) -> Iterator[str]:
     """Yield what a change breaks of its rule."""
-    grant = rounding_grant(world)
-    if not pd.isna(rule.min_step) and row.new_price > row.old_price * (1 - rule.min_step) + grant:
-        yield f"falls by {1 - row.new_price / row.old_price:.1%}, the least step is {rule.min_step:.1%}"
-    if not pd.isna(rule.max_step) and row.new_price < row.old_price * (1 - rule.max_step) - grant:
-        yield f"falls by {1 - row.new_price / row.old_price:.1%}, the largest step is {rule.max_step:.1%}"
-    if not pd.isna(rule.no_touch_until) and world.plan_date < rule.no_touch_until:
-        yield f"must not change before {rule.no_touch_until}"
+    yield from off_step(world, rule, row)
     if not pd.isna(rule.exit_on) and world.plan_date > rule.exit_on:
         yield f"its clearance ended on {rule.exit_on}"
     earlier = _markdowns(facts, (row.item_id, row.location_id), world.plan_date)
@@ -194,6 +195,17 @@ def _broken(world: World, facts: PriceFacts, rule: Any, row: Any) -> Iterator[st
         yield f"is change {len(earlier) + 1} of at most {rule.max_changes:g}"
     if earlier and not pd.isna(rule.min_days_between) and (world.plan_date - earlier[-1]).days < rule.min_days_between:
         yield f"comes {(world.plan_date - earlier[-1]).days} days after the last one, {rule.min_days_between:g} are due"
+
+
+def off_step(world: World, rule: Any, row: Any) -> Iterator[str]:
+    """Yield what a change breaks of its rule by its size or by coming too early."""
+    grant = rounding_grant(world)
+    if not pd.isna(rule.min_step) and row.new_price > row.old_price * (1 - rule.min_step) + grant:
+        yield f"falls by {1 - row.new_price / row.old_price:.1%}, the least step is {rule.min_step:.1%}"
+    if not pd.isna(rule.max_step) and row.new_price < row.old_price * (1 - rule.max_step) - grant:
+        yield f"falls by {1 - row.new_price / row.old_price:.1%}, the largest step is {rule.max_step:.1%}"
+    if not pd.isna(rule.no_touch_until) and world.plan_date < rule.no_touch_until:
+        yield f"must not change before {rule.no_touch_until}"
 
 
 def rule_of(rules: pd.DataFrame, items: pd.DataFrame, item_id: str) -> Any:
@@ -259,7 +271,7 @@ def locked_pairs(world: World) -> dict[tuple[str, str], float]:
 
 def check_price_labels(evidence: Evidence) -> Iterator[Violation]:
     """No place changes more labels today than its week allows; locked changes are the planner's."""
-    world, changes = evidence.world, evidence.frame(_TABLE)
+    world, changes = evidence.world, shelf_changes(evidence)
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
     table = world.frame("label_capacity")
     capacity = table[table["week"] == monday].dropna(subset=["labels"]).set_index("location_id")["labels"]
@@ -273,7 +285,7 @@ def check_price_labels(evidence: Evidence) -> Iterator[Violation]:
 
 def check_markdown_budget(evidence: Evidence) -> Iterator[Violation]:
     """Today's changes keep the markdown budget of the week, as far as their explanations tell what they spend."""
-    world, changes = evidence.world, evidence.frame(_TABLE)
+    world, changes = evidence.world, shelf_changes(evidence)
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
     budgets = world.frame("budgets").query("component == 'markdown' and scope == 'all'")
     amount = budgets.loc[budgets["period_start"] == monday, "amount"].dropna()

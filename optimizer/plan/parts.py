@@ -13,7 +13,7 @@ from optimizer.plan.record import Record
 
 @dataclass
 class Parts:
-    """Tables by name, proofs by decision, and the rows that several rooms add to `costs` and `explanations`."""
+    """Tables by name, proofs by decision, and the rows that several rooms add to one of them."""
 
     tables: dict[str, pa.Table | pd.DataFrame] = field(default_factory=dict)
     proofs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Parts:
     _shared: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
 
     def add(self, tables: Mapping[str, pa.Table | pd.DataFrame], exceptions: Iterable[ExceptionRow] = ()) -> None:
-        """Take the tables of a room in; rows of `costs` and `explanations` stand beside those of other rooms."""
+        """Take the tables of a room in; some tables have rows of several rooms."""
         for name, table in tables.items():
             if name in _SHARED and isinstance(table, pd.DataFrame):
                 self._shared.setdefault(name, []).append(table)
@@ -44,7 +44,7 @@ class Parts:
         )
 
 
-_SHARED = frozenset({"costs", "explanations"})
+_SHARED = frozenset({"costs", "explanations", "price_changes"})
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from optimizer.plan.check_figures import (
     check_receipts,
 )
 from optimizer.plan.check_filters import check_excluded, check_holds, check_segments
+from optimizer.plan.check_fresh import check_stickers
 from optimizer.plan.check_orders import (
     check_dates,
     check_joint_rules,
@@ -67,6 +68,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_price_groups,
         check_price_families,
         check_competitor_band,
+        check_stickers,
     ),
 }
 

@@ -81,13 +81,19 @@ def problem_of(given: Given) -> ReorderProblem:
         shortage_cost=tariff.shortage[rows] * per_step,
         order_cost=lines["order_cost"].to_numpy(float) * given.minor,
         unit_cost=lines["unit_cost"].to_numpy(float) * per_step,
-        salvage_value=np.minimum(tariff.salvage[rows], lines["unit_cost"].to_numpy(float)) * per_step,
+        salvage_value=np.minimum(_left_brings(given), lines["unit_cost"].to_numpy(float)) * per_step,
         life_periods=np.minimum(shelf_periods(given.world, lines["item_id"]), NO_EXPIRY),
         unmet="backorders" if backorders else "lost_sales",
         joint=given.tied[0],
         supply=_supply(given),
     )
     return _with_fixed(given, _with_stores(given, with_shelves(given.world, lines, _left_on_arrival(given), problem)))
+
+
+def _left_brings(given: Given) -> FloatArray:
+    """Return what a unit that would expire brings, with the stickers it is to get, shape (lines,)."""
+    salvage = given.tariff.salvage
+    return np.asarray((salvage + given.pairs["recovery"] if "recovery" in given.pairs else salvage)[given.rows])
 
 
 def _left_on_arrival(given: Given) -> FloatArray:

@@ -11,7 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scenarios.demo.clearance import OVERSTOCK_WEEKS, clearance, ends
+from scenarios.demo.clearance import (
+    FRESH_CATEGORY,
+    FRESH_NEWER_DAYS,
+    FRESH_OLDER_DAYS,
+    FRESH_OLDER_SHARE,
+    OVERSTOCK_WEEKS,
+    clearance,
+    ends,
+)
 from scenarios.demo.company import FIRST_DAY, Company, Size, invent
 from scenarios.demo.customers import CustomerOrders, customer_orders
 from scenarios.demo.history import SUPPLIERS, History, live, packs, supplier_numbers
@@ -127,7 +135,28 @@ def _stock(company: Company, history: History) -> pd.DataFrame:
     at_stores = company.pairs.assign(on_hand=np.where(ended, too_much, history.store_stock))
     at_dc = company.items[["item_id"]].assign(location_id="DC1", on_hand=np.round(history.dc_stock, 3))
     stock = pd.concat([at_stores, at_dc], ignore_index=True)
-    return stock.assign(as_of=_day(company.size.days - 1)).sort_values(["item_id", "location_id"], kind="stable")
+    stock = _by_last_day(company, stock.assign(as_of=_day(company.size.days - 1), lot="", expires_on=None))
+    return stock.sort_values(["item_id", "location_id", "lot"], kind="stable")
+
+
+def _by_last_day(company: Company, stock: pd.DataFrame) -> pd.DataFrame:
+    """Return the stock with fresh goods of the stores in two lots: part of them is near its last day."""
+    items = company.items.set_index("item_id").loc[stock["item_id"]]
+    # What runs out is cleared by its exit date, however old it is.
+    kept = ~items.index.isin(company.items["item_id"].to_numpy()[ends(company)])
+    short = (items["category"] == FRESH_CATEGORY).to_numpy() & (stock["location_id"] != "DC1").to_numpy() & kept
+    step = items["unit_step"].to_numpy()[short]
+    fresh = stock[short]
+    older = np.round(np.floor(fresh["on_hand"] * FRESH_OLDER_SHARE / step) * step, 3)
+    lots = [
+        fresh.assign(lot="older", on_hand=older, expires_on=_day(company.size.days + FRESH_OLDER_DAYS - 1)),
+        fresh.assign(
+            lot="newer",
+            on_hand=np.round(fresh["on_hand"] - older, 3),
+            expires_on=_day(company.size.days + FRESH_NEWER_DAYS - 1),
+        ),
+    ]
+    return pd.concat([stock[~short], *(lot[lot["on_hand"] > 0] for lot in lots)], ignore_index=True)
 
 
 def _assortment(company: Company) -> pd.DataFrame:

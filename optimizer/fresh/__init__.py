@@ -1,0 +1,1 @@
+"""Goods of short life: what to order and which price to put on what must go soon, decided together."""
