@@ -6,13 +6,11 @@ Without a command it plans the built-in company and says where to look.
 import json
 import logging
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
-from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,8 +18,18 @@ from rich.console import Console
 from optimizer.allowed import allowed_decisions
 from optimizer.backtest import backtest
 from optimizer.executor import run_all_on, usable_cores
-from optimizer.filters.stage import Filter
 from optimizer.memory import NoPlanFolderError
+from optimizer.options import (
+    PLANS_FOLDER,
+    Data,
+    Date,
+    Json,
+    Previous,
+    Seed,
+    Without,
+    Workers,
+    with_shared_options,
+)
 from optimizer.pipeline import Order, Wanted, carry_out
 from optimizer.plan.publish import LockedError, OccupiedError
 from optimizer.plan.verify import verify_plan
@@ -36,20 +44,19 @@ from optimizer.reports.console import (
 from optimizer.reports.write import write_reports
 from optimizer.routing.command import RouteRequest, route_file
 from optimizer.routing.file_problem import UnreadableRoutingFileError
+from optimizer.scenario_commands import compare, scenarios_app
+from scenarios.compare import UnlikePlansError
 from scenarios.demo import Size, write_demo
 from scenarios.faults import UnusableInputError
 from scenarios.importers import KINDS
 from scenarios.load import load_world
 from scenarios.plans import read_plan
+from scenarios.whatif import ScenarioError, read_scenario, under
 from scenarios.world import World
 from solvers.outcome import NoPlanError
 from solvers.routing.solve import UnsupportedError
 
 DEMO_FOLDER = Path("demo")
-PLANS_FOLDER = Path("plans")
-
-
-Command = TypeVar("Command", bound=Callable[..., None])
 
 
 class UsageError(Exception):
@@ -75,40 +82,6 @@ app = typer.Typer(add_completion=False, no_args_is_help=False, rich_markup_mode=
 out = Console()
 err = Console(stderr=True)
 
-Data = Annotated[Path, typer.Argument(help="folder with the tables")]
-Date = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="plan date")]
-Seed = Annotated[int | None, typer.Option(min=0, help="seed of every draw; else the policy's")]
-Workers = Annotated[int | None, typer.Option(min=1, help="processes; else the cores this process may use")]
-Out = Annotated[Path | None, typer.Option("--out", help="the plan folder; else plans/<date>-<hash>")]
-Json = Annotated[bool, typer.Option("--json", help="answer in JSON on standard output")]
-Previous = Annotated[str | None, typer.Option(help='plan before this one, or "none"; else the last of this company')]
-Without = Annotated[list[Filter] | None, typer.Option(help="leave a filter out, to see what it does; repeatable")]
-Paths = Annotated[int | None, typer.Option("--paths", min=1, help="demand paths; else the policy's")]
-Horizon = Annotated[int | None, typer.Option("--horizon", min=1, help="periods, the first is the plan date")]
-
-
-# What every command takes that decides something; nothing unless given.
-_SHARED: Final = {
-    "date": Date,
-    "seed": Seed,
-    "paths": Paths,
-    "horizon": Horizon,
-    "previous": Previous,
-    "without": Without,
-    "workers": Workers,
-    "out_folder": Out,
-    "as_json": Json,
-}
-
-
-def _with_shared_options(command: Command) -> Command:
-    """Declare the shared options on a command that takes them as keywords."""
-    own = [one for one in signature(command).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
-    more = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in _SHARED.items()]
-    command.__signature__ = Signature([*own, *more])  # type: ignore[attr-defined]
-    command.__annotations__ = {one.name: one.annotation for one in (*own, *more)}
-    return command
-
 
 @app.callback(invoke_without_command=True)
 def main_command(context: typer.Context) -> None:
@@ -118,7 +91,7 @@ def main_command(context: typer.Context) -> None:
 
 
 @app.command()
-@_with_shared_options
+@with_shared_options
 def plan(
     data: Annotated[Path | None, typer.Argument(help="folder with the tables; else the built-in company")] = None,
     **shared: Any,
@@ -132,7 +105,7 @@ def plan(
 
 
 @app.command()
-@_with_shared_options
+@with_shared_options
 def reorder(
     data: Data,
     **shared: Any,
@@ -142,7 +115,7 @@ def reorder(
 
 
 @app.command()
-@_with_shared_options
+@with_shared_options
 def markdown(
     data: Data,
     **shared: Any,
@@ -152,7 +125,7 @@ def markdown(
 
 
 @app.command()
-@_with_shared_options
+@with_shared_options
 def forecast(
     data: Data,
     levels: Annotated[str, typer.Option(help="probabilities, comma between")] = ".1,.5,.9",
@@ -334,6 +307,9 @@ def backtest_command(
     print_figures(out, table, f"{first.date()} to {last.date()}, {world.policy.currency}")
 
 
+app.add_typer(scenarios_app, name="scenarios")
+app.command()(compare)
+
 _CHANGES = ("seed", "paths", "horizon", "route_iterations")
 
 
@@ -341,6 +317,10 @@ def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
     changes = {name: options[name] for name in _CHANGES if options.get(name) is not None}
     date = options.get("date")
     world = load_world(data, date.date() if date else None, changes)
+    world, told = under(world, [read_scenario(path) for path in options.get("scenario") or ()])
+    words = tuple(one.sentence(world.policy.currency) for one in told)
+    for sentence in words:
+        err.print(sentence, markup=False)
     order = Order(
         wanted,
         options.get("workers") or usable_cores(),
@@ -348,6 +328,7 @@ def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
         options.get("previous"),
         frozenset(options.get("without") or ()),
         options.get("transfers"),
+        words,
     )
     with shown_progress(err) as report:
         written = carry_out(world, order, options.get("out_folder"), PLANS_FOLDER, report)
@@ -373,7 +354,7 @@ def run(arguments: list[str] | None = None) -> int:
     except _CALL_ERROR as error:
         err.print(f"{error}\ntry: python run_plan.py --help", markup=False)
         return Exit.USAGE
-    except (UsageError, OccupiedError, NoPlanFolderError) as error:
+    except (UsageError, OccupiedError, NoPlanFolderError, ScenarioError, UnlikePlansError) as error:
         err.print(str(error), markup=False)
         return Exit.USAGE
     except (UnreadableRoutingFileError, UnsupportedError, NoPlanError) as error:

@@ -4,8 +4,8 @@ Sell fresh goods day after day: orders and stickers decided together against the
     python -m benchmarks.fresh_seasons [SEEDS]
 
 In each season 12 lines with lives of 2 to 5 days are ordered every day or every second day for 28 days. Rates and
-dispersion are known to all ways but "order, then schedule", the elasticity only with an error of 20 %. All ways meet the
-same customers: the same uniforms give a line's demand at every price. Ways:
+dispersion are known to all ways, the elasticity only with an error of 20 %. All ways meet the same customers: the same
+uniforms give a line's demand at every price. Ways:
 
     no sticker             the best level without stickers
     order, then schedule   that level, 30 % off on the last day whatever is left
@@ -66,7 +66,7 @@ def demand_of(level: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 def problem_of(given: Season, elasticity: np.ndarray, stock: np.ndarray, day: int, rng: np.random.Generator):
-    """The fresh problem of a day on paths drawn anew."""
+    """Return the fresh problem of a day on paths drawn anew."""
     level = rng.random((LINES, PATHS, AHEAD))
     mean = given.rate[:, None] * SHARES[None, :] ** elasticity[:, None]
     demand = np.stack([demand_of(level, mean[:, k, None, None]) for k in range(len(SHARES))], axis=1)
@@ -117,10 +117,8 @@ def one_day(one: FreshProblem, stock: np.ndarray, order: int, rung: int) -> tupl
     rest = np.floor(usual * (moved - sold) / moved + 0.5) if moved else 0.0
     other = min(rest, stock[1:].sum())
     stock[0] -= sold
-    for a in range(1, len(stock)):
-        taken = min(stock[a], other if a == 1 else left)
-        left = (other if a == 1 else left) - taken
-        stock[a] -= taken
+    before = np.cumsum(stock[1:]) - stock[1:]
+    stock[1:] -= np.clip(other - before, 0.0, stock[1:])
     money += one.price[0, rung] * sold + one.price[0, 0] * other - one.holding[0] * stock.sum()
     return money, np.append(stock[1:], 0.0)
 

@@ -87,11 +87,17 @@ def _applied(paths: DemandPaths, row: dict[str, Any], number: int) -> tuple[Dema
         return paths, told
     keys = series_keys(paths.item_id[chosen], paths.location_id[chosen], paths.seed)
     factor = np.where(days, wanted / expected, 1.0)
-    moved = _scaled(paths.steps[chosen].astype(np.int32), factor, keys, FIRST_COUNTER * (number + 1))
+    factors = np.broadcast_to(factor, (len(chosen), len(factor)))
+    moved = scaled(paths.steps[chosen].astype(np.int32), factors, keys, FIRST_COUNTER * (number + 1))
+    return with_steps(paths, chosen, moved), told
+
+
+def with_steps(paths: DemandPaths, chosen: npt.NDArray[np.int64], moved: npt.NDArray[np.int32]) -> DemandPaths:
+    """Return the paths with the steps of some series exchanged, in a type that holds them."""
     wide = paths.steps.dtype == np.int32 or int(moved.max(initial=0)) > INT16_MOST
     steps: Steps = paths.steps.astype(np.int32) if wide else paths.steps.copy()
     steps[chosen] = moved
-    return replace(paths, steps=steps), told
+    return replace(paths, steps=steps)
 
 
 def _days(paths: DemandPaths, row: dict[str, Any]) -> npt.NDArray[np.bool_]:
@@ -126,14 +132,14 @@ def _number(text: Any) -> float:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _scaled(steps: npt.NDArray[np.int32], factor: Floats, keys: Keys, counter: int) -> npt.NDArray[np.int32]:
-    """Return steps times the factor of their period, rounded at random so that means are kept."""
+def scaled(steps: npt.NDArray[np.int32], factor: Floats, keys: Keys, counter: int) -> npt.NDArray[np.int32]:
+    """Return steps times the factor of their series and period, rounded at random so that means are kept."""
     series, paths, periods = steps.shape
     moved = np.empty_like(steps)
     for i in range(series):
         for s in range(paths):
             for h in range(periods):
-                value = steps[i, s, h] * factor[h]
+                value = steps[i, s, h] * factor[i, h]
                 whole = np.floor(value)
                 up = uniform(keys[i], counter + s * periods + h) < value - whole
                 moved[i, s, h] = int(whole) + (1 if up else 0)

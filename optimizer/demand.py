@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from forecasting.dependence import Dependence
 from forecasting.explain import drivers
+from forecasting.factors import factor_paths
 from forecasting.forecast import forecast_task
 from forecasting.history import ForecastSettings, ForecastTask
 from forecasting.inputs import drifted_inputs
@@ -70,7 +71,7 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     told = np.full(panel.series, "", dtype=object)
     told[dearest] = drivers(panel, task, expected.pool, dearest)
     summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
-    paths, overridden = override_paths(world, expected.paths)
+    paths, overridden = override_paths(world, factor_paths(world, expected.paths))
     drifted = _drifted(world, panel, task, groups)
     return Demand(_spread(world, pairs, sells, paths), usual, summary, overridden, panel, drifted)
 

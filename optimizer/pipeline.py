@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from forecasting.elasticity import price_response
 from forecasting.paths import DemandPaths, quantile_table
-from forecasting.price_tables import reference_prices
 from optimizer.demand import demand_of, override_rows
 from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import Filter, Screened, screen_world
-from optimizer.fresh.inputs import fresh_pairs
-from optimizer.fresh.stage import plan_fresh
-from optimizer.markdown.stage import PricesOfTheDay, clearance_horizon, plan_prices
+from optimizer.markdown.stage import clearance_horizon
 from optimizer.memory import (
     Memory,
     company_of,
@@ -40,6 +36,7 @@ from optimizer.plan.parts import Parts
 from optimizer.plan.publish import plan_folder
 from optimizer.plan.record import Record, default_folder, summary_of, write_record
 from optimizer.plan.verify import FalsePlanError, verify_plan
+from optimizer.prices import decide_prices, prices_wanted
 from optimizer.reorder.horizon import planning_horizon
 from optimizer.reorder.stage import OrdersOfTheDay, Shipping, plan_orders
 from optimizer.reports.write import write_reports
@@ -77,6 +74,7 @@ class Order:
     previous: the plan before this one, "none", or None for the latest of the same company
     without: filters left out
     transfers: for routes alone, a plan folder whose transfers of today are brought too
+    scenario_changes: what scenarios changed of the inputs, in words
     """
 
     wanted: Wanted
@@ -85,6 +83,7 @@ class Order:
     previous: str | None = None
     without: frozenset[Filter] = frozenset()
     transfers: Path | None = None
+    scenario_changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,6 +160,7 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
             "without": sorted(order.without),
             "levels": list(order.levels),
             "transfers": digest_of(order.transfers) if order.transfers else "",
+            "scenario_changes": list(order.scenario_changes),
         },
     )
 
@@ -183,16 +183,11 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     with tools.stage("forecast"):
         demand = demand_of(world, pairs, max(horizon, exit_horizon), tools.run_all)
     paths = demand.paths
-    if exit_horizon or order.wanted is Wanted.MARKDOWN or (priced and len(fresh_pairs(world, pairs))):
+    if exit_horizon or order.wanted is Wanted.MARKDOWN or (priced and prices_wanted(world, pairs)):
         with tools.stage("price"):
-            prices, paths = _priced(world, pairs, paths, tools.run_all)
-            fresh = plan_fresh(world, pairs, paths, tools.run_all)
-        parts.add(prices.tables, prices.exceptions)
-        parts.add(fresh.tables)
-        parts.prove("markdown", prices.proof)
-        parts.prove("fresh", fresh.proof)
-        status = pairs["status"].mask(prices.falls_within(horizon), "run_out")
-        pairs, paths = pairs.assign(status=status, recovery=fresh.recovery), fresh.paths
+            prices = decide_prices(world, pairs, paths, horizon, tools.run_all)
+        parts.add_all(prices.parts, prices.proofs, prices.exceptions)
+        pairs, paths = prices.pairs, prices.paths
     monitor = watched_forecast(memory, demand.panel)
     parts.horizon = horizon
     parts.state["forecast"] = forecast_state(demand.summary)
@@ -235,17 +230,6 @@ def _add_orders(
 def _add_routes(parts: Parts, routes: RoutesOfTheDay) -> None:
     parts.add(routes.tables, routes.exceptions)
     parts.prove("routes", routes.proof)
-
-
-def _priced(
-    world: World, pairs: pd.DataFrame, paths: DemandPaths, run_all: RunAll
-) -> tuple[PricesOfTheDay, DemandPaths]:
-    """Return today's price changes, and the same demand paths at the prices decided: those on which orders rest."""
-    response = price_response(world, pa.table({name: pairs[name] for name in ("item_id", "location_id")}))
-    reference = reference_prices(world, paths.item_id, paths.location_id, paths.dates)
-    at_reference = replace(paths, reference_price=reference, response=response)
-    decided = plan_prices(world, pairs, at_reference, response, run_all)
-    return decided, at_reference.at(decided.prices)
 
 
 def _kpis(world: World, tables: Mapping[str, Any], baseline: dict[str, float]) -> pd.DataFrame:

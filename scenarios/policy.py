@@ -1,7 +1,7 @@
 """The retailer's settings, read from ``policy.toml``; its keys are declared in ``tables.toml``."""
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,10 @@ class Policy:
     route_iterations: int = 1000
     sell_through_cost: float = 0.25
     markdown_budget_covers_promotions: bool = False
+    price_review_changes: int = 0
+    price_review_band: float = 0.1
+    price_review_caution: float = 1.0
+    price_review_days: int = 28
     passes: int = 2
 
 
@@ -47,10 +51,11 @@ def read_policy(folder: Path) -> tuple[Policy, list[Fault]]:
         given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return Policy(), [Fault("policy", _FILE, 0, "", str(error), "TOML", "correct the file; the defaults are used")]
-    return _checked(given)
+    return checked_policy(given, Policy())
 
 
-def _checked(given: dict[str, Any]) -> tuple[Policy, list[Fault]]:
+def checked_policy(given: dict[str, Any], base: Policy) -> tuple[Policy, list[Fault]]:
+    """Return ``base`` with the keys given, and what is wrong with them; a faulty key keeps its value."""
     table = declared()["policy"]
     values: dict[str, Any] = {}
     faults = []
@@ -67,7 +72,7 @@ def _checked(given: dict[str, Any]) -> tuple[Policy, list[Fault]]:
             )
         else:
             values[key] = typed
-    return Policy(**values), faults
+    return replace(base, **values), faults
 
 
 def _typed(column: Column, value: Any) -> tuple[str, Any]:

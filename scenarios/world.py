@@ -154,6 +154,12 @@ class World:
         return digest.hexdigest()
 
 
+def from_frame(table: Table, frame: pd.DataFrame) -> pa.Table:
+    """Return a frame with the columns of a table as plain Arrow columns of their types."""
+    columns = {c.name: pa.array(frame[c.name].tolist(), _plain(c.arrow_type), from_pandas=True) for c in table.columns}
+    return pa.table(columns)
+
+
 def plain_frame(data: pa.Table) -> pd.DataFrame:
     """Return a table as a DataFrame, text columns as plain objects and dates as dates."""
     plain = {name: _decoded(data[name]) for name in data.column_names}

@@ -26,15 +26,24 @@ class FreshOfTheDay:
     What is decided for units near their last day.
 
     tables: rows for ``price_changes``, ``explanations`` and ``costs``
-    paths: demand of all pairs with what the stickers of today change
+    wanted: steps wanted today on each path, by pair, where a sticker stands
     recovery: what later stickers bring for a unit that would else expire, money per unit, shape (pairs,)
     proof: certificate, empty where nothing was decided
     """
 
     tables: dict[str, pd.DataFrame]
-    paths: DemandPaths
+    wanted: dict[int, Floats]
     recovery: Floats
     proof: dict[str, Any]
+
+    def on(self, paths: DemandPaths) -> DemandPaths:
+        """Return demand paths of all pairs with what the stickers of today change."""
+        if not self.wanted:
+            return paths
+        steps = paths.steps.astype(np.int32)
+        for pair, wanted in self.wanted.items():
+            steps[pair, :, 0] = np.rint(wanted)
+        return replace(paths, steps=steps)
 
 
 def plan_fresh(world: World, pairs: pd.DataFrame, paths: DemandPaths, run_all: RunAll = plain_loop) -> FreshOfTheDay:
@@ -45,29 +54,25 @@ def plan_fresh(world: World, pairs: pd.DataFrame, paths: DemandPaths, run_all: R
     recovery = np.zeros(len(pairs))
     given = fresh_problem(world, pairs, paths)
     if given is None:
-        return FreshOfTheDay({}, paths, recovery, {})
+        return FreshOfTheDay({}, {}, recovery, {})
     plan = decide_fresh(given.problem, run_all)
     rows = given.lines["pair"].to_numpy(int)
     recovery[rows] = plan.recovery / given.minor / given.paths.unit_step
     tables = {
-        "price_changes": changes(given, plan)[list(declared()["price_changes"].names)],
+        "price_changes": changes(given, plan),
         "explanations": explained(given, plan),
         "costs": _costs(given, plan),
     }
-    return FreshOfTheDay(tables, _at_stickers(given, plan, paths), recovery, _proof(given, plan))
+    return FreshOfTheDay(tables, _wanted(given, plan), recovery, _proof(given, plan))
 
 
-def _at_stickers(given: Fresh, plan: FreshPlan, paths: DemandPaths) -> DemandPaths:
-    """Return the paths with what is wanted today where a sticker stands."""
-    steps = paths.steps
-    chosen = np.flatnonzero(plan.rung > 0)
-    if len(chosen):
-        steps = steps.astype(np.int32)
-    for n in chosen.tolist():
+def _wanted(given: Fresh, plan: FreshPlan) -> dict[int, Floats]:
+    """Return what is wanted today on each path, by pair, where a sticker stands."""
+    found = {}
+    for n in np.flatnonzero(plan.rung > 0).tolist():
         policy = Policy(int(plan.order[n]), int(plan.rung[n]), int(plan.level[n]), 0, 1, 0.0)
-        wanted = outcomes(line_of(given.problem, n), policy)[:, WANTED]
-        steps[given.lines["pair"].iloc[n], :, 0] = np.rint(wanted)
-    return replace(paths, steps=steps)
+        found[int(given.lines["pair"].iloc[n])] = outcomes(line_of(given.problem, n), policy)[:, WANTED]
+    return found
 
 
 def _costs(given: Fresh, plan: FreshPlan) -> pd.DataFrame:

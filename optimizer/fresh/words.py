@@ -12,6 +12,7 @@ from optimizer.fresh.inputs import Fresh
 from optimizer.fresh.problem import FREE, FreshPlan
 from optimizer.plan.ids import stable_id
 from scenarios.money import shown
+from scenarios.schema import declared
 
 _EXPLAINED = ["line_id", "text", "numbers", "money"]
 
@@ -35,6 +36,7 @@ def changes(given: Fresh, plan: FreshPlan) -> pd.DataFrame:
                 "line_id": line_id(given, n),
                 "item_id": row["item_id"],
                 "location_id": row["location_id"],
+                "kind": "sticker",
                 "valid_from": given.world.plan_date,
                 "old_price": round(float(row["today"]), 6),
                 "new_price": _price(given, n, chosen),
@@ -47,8 +49,7 @@ def changes(given: Fresh, plan: FreshPlan) -> pd.DataFrame:
                 ),
             }
         )
-    names = ["line_id", "item_id", "location_id", "valid_from", "old_price", "new_price", "expires_by", "reason"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=list(declared()["price_changes"].names))
 
 
 def explained(given: Fresh, plan: FreshPlan) -> pd.DataFrame:

@@ -107,7 +107,9 @@ def plan_prices(
 def _price_changes(today: pd.DataFrame) -> pd.DataFrame:
     """Return the changes of the plan date; they hold for all units, whenever those expire."""
     for_all = pd.Series(None, index=today.index, dtype=object)
-    return today.assign(expires_by=for_all)[list(declared()["price_changes"].names)].reset_index(drop=True)
+    return today.assign(kind="clearance", expires_by=for_all)[list(declared()["price_changes"].names)].reset_index(
+        drop=True
+    )
 
 
 def _nothing(reference: Floats, said: list[ExceptionRow]) -> PricesOfTheDay:

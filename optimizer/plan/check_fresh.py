@@ -16,7 +16,7 @@ _KEYS = ["item_id", "location_id"]
 def check_stickers(evidence: Evidence) -> Iterator[Violation]:
     """Each sticker has a rule, units that expire as it says, a price of its ladder, and keeps step and first day."""
     world, changes = evidence.world, evidence.frame(_TABLE)
-    stickers = changes[changes["expires_by"].notna()]
+    stickers = changes[changes["kind"] == "sticker"]
     if stickers.empty:
         return
     items, rules = world.frame("items").set_index("item_id"), world.frame("markdown_rules")

@@ -9,12 +9,12 @@ import pandas as pd
 from optimizer.plan.check import Evidence, Violation
 from optimizer.plan.check_prices import (
     by_hand,
+    cleared_changes,
     locked_pairs,
     price_facts,
     price_in_force,
     rounding_grant,
     rule_of,
-    shelf_changes,
 )
 from scenarios.assortment import listed_pairs
 from scenarios.world import rows_of
@@ -27,7 +27,7 @@ _TOLERANCE = 1e-6
 
 def check_price_groups(evidence: Evidence) -> Iterator[Violation]:
     """At a place, all items of one price group, rule and ladder that are cleared change to one price, or none does."""
-    world, changes = evidence.world, shelf_changes(evidence)
+    world, changes = evidence.world, cleared_changes(evidence)
     items, locked = world.frame("items").set_index("item_id"), locked_pairs(world)
     groups = items["price_group"].reindex(changes["item_id"]).fillna("").to_numpy()
     for (place, name), rows in changes.assign(group=groups).groupby(["location_id", "group"]):
@@ -48,7 +48,7 @@ def check_price_groups(evidence: Evidence) -> Iterator[Violation]:
 
 def check_price_families(evidence: Evidence) -> Iterator[Violation]:
     """No change makes a larger pack dearer per content than a smaller one at its place, where it was not before."""
-    world, changes = evidence.world, shelf_changes(evidence)
+    world, changes = evidence.world, cleared_changes(evidence)
     items = world.frame("items").set_index("item_id")
     new = {(row.item_id, row.location_id): row.new_price for row in rows_of(changes)}
     free = by_hand(world, items)
@@ -82,7 +82,7 @@ def check_price_families(evidence: Evidence) -> Iterator[Violation]:
 
 def check_competitor_band(evidence: Evidence) -> Iterator[Violation]:
     """Find changed prices outside the band around what competitors ask, where that was seen lately."""
-    world, changes = evidence.world, shelf_changes(evidence)
+    world, changes = evidence.world, cleared_changes(evidence)
     items = world.frame("items").set_index("item_id")
     free = by_hand(world, items)
     seen = world.frame("competitor_prices").dropna(subset=["price"])

@@ -101,17 +101,17 @@ def check_price_lines(evidence: Evidence) -> Iterator[Violation]:
         if before is None or abs(before - row.old_price) > _PRICE_TOLERANCE:
             known = "none is known" if before is None else f"{before:g} is in force"
             yield Violation(_TABLE, row.line_id, f"says the price was {row.old_price:g}, {known}")
-        if not 0.0 < row.new_price < row.old_price:
+        if row.kind != "regular" and not 0.0 < row.new_price < row.old_price:
             yield Violation(_TABLE, row.line_id, f"{row.new_price:g} is not below {row.old_price:g}")
     twice = evidence.frame(_TABLE)
     for row in rows_of(twice[twice.duplicated(_KEYS)]):
         yield Violation(_TABLE, row.line_id, f"changes {row.item_id} at {row.location_id} a second time")
 
 
-def shelf_changes(evidence: Evidence) -> pd.DataFrame:
-    """Return the changes of the price on the shelf: those for all units, whenever they expire."""
+def cleared_changes(evidence: Evidence) -> pd.DataFrame:
+    """Return the changes of a clearance: prices on the shelf, for all units, whenever they expire."""
     changes = evidence.frame(_TABLE)
-    return changes[changes["expires_by"].isna()]
+    return changes[changes["kind"] == "clearance"]
 
 
 def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
@@ -121,7 +121,7 @@ def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
     rules = world.frame("markdown_rules")
     stock = world.frame("stock").groupby(_KEYS)["on_hand"].sum().to_dict()
     ladders = dict(iter(world.frame("price_ladders").groupby("ladder_id")))
-    changes = shelf_changes(evidence)
+    changes = cleared_changes(evidence)
     facts = price_facts(world, changes)
     free = by_hand(world, items)
     for row in rows_of(changes):
@@ -271,7 +271,8 @@ def locked_pairs(world: World) -> dict[tuple[str, str], float]:
 
 def check_price_labels(evidence: Evidence) -> Iterator[Violation]:
     """No place changes more labels today than its week allows; locked changes are the planner's."""
-    world, changes = evidence.world, shelf_changes(evidence)
+    world, changes = evidence.world, evidence.frame(_TABLE)
+    changes = changes[changes["kind"] != "sticker"]
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
     table = world.frame("label_capacity")
     capacity = table[table["week"] == monday].dropna(subset=["labels"]).set_index("location_id")["labels"]
@@ -285,7 +286,7 @@ def check_price_labels(evidence: Evidence) -> Iterator[Violation]:
 
 def check_markdown_budget(evidence: Evidence) -> Iterator[Violation]:
     """Today's changes keep the markdown budget of the week, as far as their explanations tell what they spend."""
-    world, changes = evidence.world, shelf_changes(evidence)
+    world, changes = evidence.world, cleared_changes(evidence)
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
     budgets = world.frame("budgets").query("component == 'markdown' and scope == 'all'")
     amount = budgets.loc[budgets["period_start"] == monday, "amount"].dropna()

@@ -32,6 +32,19 @@ class Parts:
                 self.tables[name] = table
         self.exceptions += exceptions
 
+    def add_all(
+        self,
+        tables: Iterable[Mapping[str, pa.Table | pd.DataFrame]],
+        proofs: Mapping[str, Mapping[str, Any]],
+        exceptions: Iterable[ExceptionRow],
+    ) -> None:
+        """Take in several decisions of one room with their proofs."""
+        for some in tables:
+            self.add(some)
+        for decision, proof in proofs.items():
+            self.prove(decision, proof)
+        self.exceptions += exceptions
+
     def prove(self, decision: str, proof: Mapping[str, Any] | None) -> None:
         """Take in the proof of a decision; nothing where nothing was decided."""
         if proof:

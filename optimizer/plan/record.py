@@ -19,7 +19,7 @@ from optimizer.plan.exceptions import ExceptionRow, exception_table, from_inputs
 from scenarios.plans import INPUTS, write_inputs, write_table
 from scenarios.policy import policy_text
 from scenarios.schema import Table, declared, output_tables
-from scenarios.world import World
+from scenarios.world import World, from_frame
 
 _ENGINES = ("highspy", "ortools", "numba", "numpy", "duckdb")
 _ALWAYS = ("exceptions", "quarantine")
@@ -67,7 +67,7 @@ def write_record(folder: Path, world: World, record: Record, seconds: Mapping[st
     tables = {**record.tables, "exceptions": _all_exceptions(world, record), "quarantine": _quarantine(world)}
     for table in _tables_of(record):
         data = tables.get(table.name)
-        ready = table.empty() if data is None else data if isinstance(data, pa.Table) else _as_arrow(table, data)
+        ready = table.empty() if data is None else data if isinstance(data, pa.Table) else from_frame(table, data)
         write_table(folder, table.name, ready, currency)
     write_inputs(folder, world)
     (folder / INPUTS / "policy.toml").write_text(_policy_in_force(world), encoding="utf-8")
@@ -98,15 +98,6 @@ def _tables_of(record: Record) -> list[Table]:
     if record.wanted == "plan":
         return output_tables()
     return [table for table in output_tables() if table.name in record.tables or table.name in _ALWAYS]
-
-
-def _as_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
-    columns = {}
-    for column in table.columns:
-        kind = column.arrow_type
-        plain = pa.string() if pa.types.is_dictionary(kind) else kind
-        columns[column.name] = pa.array(frame[column.name].tolist(), plain, from_pandas=True)
-    return pa.table(columns)
 
 
 def _all_exceptions(world: World, record: Record) -> pd.DataFrame:

@@ -37,6 +37,7 @@ from optimizer.plan.check_prices import (
     check_price_locks,
     check_price_rules,
 )
+from optimizer.plan.check_review import check_regular_prices
 from optimizer.plan.check_routes import check_driving, check_route_costs, check_stops_once
 
 # What is checked whenever a table is there; every plan has files and keys.
@@ -69,6 +70,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_price_families,
         check_competitor_band,
         check_stickers,
+        check_regular_prices,
     ),
 }
 

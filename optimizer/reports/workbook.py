@@ -43,18 +43,20 @@ class _Formats:
 
 
 def write_workbook(path: Path, material: Material, sheet_rows: int = SHEET_ROWS) -> None:
-    """Write the workbook of finance; a table longer than a sheet goes on in a second one.
+    """Write the workbook of finance; a table longer than a sheet goes on in a second one."""
+    write_sheets(path, f"Plan for {material.plan_date}", sheets(material), material.currency, sheet_rows)
 
-    The same plan gives the same bytes: the file carries no date of its making.
-    """
+
+def write_sheets(path: Path, title: str, tables: Sequence[Sheet], currency: str, sheet_rows: int = SHEET_ROWS) -> None:
+    """Write tables as a workbook. The same tables give the same bytes: the file carries no date of its making."""
     # A text of a table is never a formula, a link or a number, whatever it looks like.
     safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(path, {**safe, "nan_inf_to_errors": False}) as book:
-        book.set_properties({"title": f"Plan for {material.plan_date}", "created": _CREATED})
-        formats = _formats(book, material.currency)
-        for sheet in sheets(material):
+        book.set_properties({"title": title, "created": _CREATED})
+        formats = _formats(book, currency)
+        for sheet in tables:
             for name, frame in _split(sheet, sheet_rows):
-                _write_sheet(book.add_worksheet(name), Sheet(name, frame, sheet.money), formats, material.currency)
+                _write_sheet(book.add_worksheet(name), Sheet(name, frame, sheet.money), formats, currency)
 
 
 def _formats(book: Any, currency: str) -> _Formats:

@@ -54,8 +54,8 @@ def violations(world, found, **damage):
 def test_what_expires_today_gets_the_price_that_brings_most(tmp_path):
     world = world_of(tmp_path)
     pairs, paths, found = stickers_of(world)
-    # For 5 come 16: 8 are served, and of the other 8 a quarter would pay 10, too. That is 60 for 40 at 10, less at most 12
-    # that two more of the new ones cost. For 8 come 6, that is 48.
+    # For 5 come 16: 8 are served, and of the other 8 a quarter would pay 10, too. That is 60 for 40 at 10, less at
+    # most 12 that two more of the new ones cost. For 8 come 6, that is 48.
     changes = found.tables["price_changes"]
     assert changes[["item_id", "location_id", "old_price", "new_price"]].to_numpy().tolist() == [
         ["ham", "A", 10.0, 5.0]
@@ -70,9 +70,10 @@ def test_what_expires_today_gets_the_price_that_brings_most(tmp_path):
     assert found.proof["bound"] is None and found.proof["objective"] <= found.proof["without_stickers"]
     # Ten are wanted today instead of four; tea and other days are as they were.
     ham = int(np.flatnonzero((pairs["item_id"] == "ham") & (pairs["location_id"] == "A"))[0])
-    assert set(found.paths.steps[ham, :, 0]) == {10} and set(found.paths.steps[ham, :, 1]) == {4}
+    moved = found.on(paths).steps
+    assert set(moved[ham, :, 0]) == {10} and set(moved[ham, :, 1]) == {4}
     others = np.arange(len(pairs)) != ham
-    np.testing.assert_array_equal(found.paths.steps[others], paths.steps[others])
+    np.testing.assert_array_equal(moved[others], paths.steps[others])
     assert found.recovery[ham] > 0.0 and (found.recovery[others] == 0.0).all()
 
 
@@ -120,7 +121,7 @@ def test_a_locked_price_is_the_sticker(tmp_path):
         ("new_price", 7.0, "no rung of its ladder"),
         ("location_id", "DC", "has no rule for stickers"),
         ("item_id", "tea", "has no rule for stickers"),
-        ("expires_by", None, "has no markdown rule for its shelf"),
+        ("kind", "clearance", "has no markdown rule for its shelf"),
     ],
 )
 def test_the_check_finds_what_no_sticker_can_be(tmp_path, column, value, words):

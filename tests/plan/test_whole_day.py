@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import optimizer.pipeline
+import optimizer.prices
 import run_plan
 from optimizer.plan.verify import verify_plan
 from run_plan import Exit
@@ -22,8 +23,8 @@ def decide(command, company, folder, *more):
 def test_path_17_is_the_same_number_in_price_order_and_route(company, tmp_path, monkeypatch):
     seen = {}
 
-    def spy(name, position):
-        given = getattr(optimizer.pipeline, name)
+    def spy(module, name, position):
+        given = getattr(module, name)
 
         def watched(*arguments):
             seen.setdefault(name, arguments[position])
@@ -31,17 +32,21 @@ def test_path_17_is_the_same_number_in_price_order_and_route(company, tmp_path, 
             seen[f"{name} result"] = result
             return result
 
-        monkeypatch.setattr(optimizer.pipeline, name, watched)
+        monkeypatch.setattr(module, name, watched)
 
-    spy("plan_prices", 2)
-    spy("plan_orders", 2)
-    spy("plan_routes", 1)
+    spy(optimizer.prices, "plan_prices", 2)
+    spy(optimizer.prices, "plan_fresh", 2)
+    spy(optimizer.pipeline, "plan_orders", 2)
+    spy(optimizer.pipeline, "plan_routes", 1)
     plan = decide("plan", company, tmp_path / "plan", "--workers", "1")
     priced, ordered = seen["plan_prices"], seen["plan_orders"]
     kept = ordered.steps.shape[2]
+    assert np.array_equal(seen["plan_fresh"].steps, priced.steps)
+    stickers = seen["plan_fresh result"]
     decided = priced.at(seen["plan_prices result"].prices).first(kept)
-    assert np.array_equal(decided.steps, ordered.steps)
+    assert np.array_equal(stickers.on(decided).steps, ordered.steps)
     unchanged = ~seen["plan_prices result"].falls_within(kept)
+    unchanged[list(stickers.wanted)] = False
     assert unchanged.any() and not unchanged.all()
     assert np.array_equal(priced.first(kept).steps[unchanged, 17], ordered.steps[unchanged, 17])
     # A lower price never sells fewer on any path.

@@ -1,0 +1,59 @@
+r"""
+Demand that is known, or supposed, to be another: factors by item, category, place and day, laid over the paths.
+
+A row of ``demand_factors`` covers the cells that its filled fields name; the factors f of all rows that cover a cell
+are multiplied. Each path of the cell becomes D f, rounded to whole steps at random by the series' own uniforms, so that
+path 17 stays path 17, equal factors give equal numbers, and a larger one never gives fewer units on any path.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from forecasting.keys import series_keys
+from forecasting.overrides import scaled, with_steps
+from forecasting.panel import Floats, SalesWorld
+from forecasting.paths import DemandPaths
+
+_FIELDS = ("item_id", "category", "location_id")
+# The uniforms of paths and overrides have other counters.
+_COUNTER = 1 << 39
+
+
+def factor_paths(world: SalesWorld, paths: DemandPaths) -> DemandPaths:
+    """Return the paths under the factors of the table ``demand_factors``; see the module."""
+    factor = demand_factors(world, paths)
+    chosen = np.flatnonzero((factor != 1.0).any(axis=1))
+    if not len(chosen):
+        return paths
+    keys = series_keys(paths.item_id[chosen], paths.location_id[chosen], paths.seed)
+    return with_steps(paths, chosen, scaled(paths.steps[chosen].astype(np.int32), factor[chosen], keys, _COUNTER))
+
+
+def demand_factors(world: SalesWorld, paths: DemandPaths) -> Floats:
+    """Return the factor of every series and period of the paths, shape (series, period)."""
+    result = np.ones((len(paths.item_id), len(paths.dates)))
+    table = world.table("demand_factors")
+    if not table.num_rows:
+        return result
+    items = world.table("items")
+    names = pd.Series(items["category"].cast(pa.string()).to_pylist(), index=items["item_id"].cast(pa.string()))
+    category = names[~names.index.duplicated()].reindex(paths.item_id).fillna("").to_numpy(object)
+    own = {"item_id": paths.item_id, "category": category, "location_id": paths.location_id}
+    rows: Any = table.to_pandas(date_as_object=False)
+    for row in rows.to_dict("records"):
+        series = np.ones(len(result), bool)
+        for name in _FIELDS:
+            if row[name]:
+                series &= own[name] == row[name]
+        days = np.ones(len(paths.dates), bool)
+        if not pd.isna(row["from"]):
+            days &= paths.dates >= np.datetime64(row["from"], "D")
+        if not pd.isna(row["to"]):
+            days &= paths.dates <= np.datetime64(row["to"], "D")
+        result[np.ix_(series, days)] *= row["factor"]
+    return result

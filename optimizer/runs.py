@@ -1,0 +1,182 @@
+"""Many scenarios of one day: each planned and checked as a plan of its own, in parallel, then side by side."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import factorial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from optimizer.executor import RunAll
+from optimizer.pipeline import Order, carry_out
+from scenarios.load import load_world
+from scenarios.plans import read_plan
+from scenarios.policy import read_policy
+from scenarios.whatif import Scenario, ScenarioError, Told, under
+
+BASE = "base"
+# Up to so many changes every subset of them is planned; beyond, one after the other.
+EXACT_CHANGES = 3
+# What scenarios are compared by: all that is paid or expected, the lower the better.
+_COST = ("finance_total", "expected_cost")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where the tables lie and what of the policy the command line changes."""
+
+    data: Path
+    date: Any
+    changes: dict[str, Any]
+    order: Order
+
+    def currency(self) -> str:
+        """Return the currency of the policy."""
+        return read_policy(self.data)[0].currency
+
+
+@dataclass(frozen=True)
+class Run:
+    """One scenario planned: its folder, what its changes did, what it said, how long it took."""
+
+    name: str
+    folder: Path
+    told: tuple[str, ...]
+    summary: dict[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Spec:
+    setting: Setting
+    name: str
+    scenarios: tuple[Scenario, ...]
+    folder: Path
+
+
+def told_of(setting: Setting, scenarios: Sequence[Scenario]) -> list[tuple[str, list[Told]]]:
+    """Return what each scenario changes, in rows and money, before anything is planned.
+
+    Raises ScenarioError where one cannot be used, or two have the same name.
+    """
+    names = [slug(scenario.name) for scenario in scenarios]
+    twice = {name for name in names if names.count(name) > 1 or name == BASE}
+    if twice:
+        raise ScenarioError(f"scenario {', '.join(sorted(twice))}: the name is taken; give each file its own name")
+    world = load_world(setting.data, setting.date, setting.changes)
+    return [(scenario.name, under(world, [scenario])[1]) for scenario in scenarios]
+
+
+def slug(name: str) -> str:
+    """Return a name as that of a folder."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "scenario"
+
+
+def run_scenarios(setting: Setting, scenarios: Sequence[Scenario], folder: Path, run_all: RunAll) -> list[Run]:
+    """Plan the base and every scenario, each into a folder of its own below `folder`; the base comes first."""
+    specs = [_Spec(setting, BASE, (), folder / BASE)]
+    specs += [_Spec(setting, scenario.name, (scenario,), folder / slug(scenario.name)) for scenario in scenarios]
+    return run_all(_planned, specs)
+
+
+def _planned(spec: _Spec) -> Run:
+    """Plan one scenario in this process."""
+    begin = time.perf_counter()
+    setting = spec.setting
+    world = load_world(setting.data, setting.date, setting.changes)
+    world, told = under(world, spec.scenarios)
+    words = tuple(one.sentence(world.policy.currency) for one in told)
+    order = replace(setting.order, workers=1, scenario_changes=words)
+    written = carry_out(world, order, spec.folder, spec.folder.parent, _silent)
+    return Run(spec.name, written.folder, words, written.summary, time.perf_counter() - begin)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Report nothing: the parent tells of whole scenarios."""
+
+
+def side_by_side(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the key figures with a column for each run."""
+    figures = [pd.DataFrame(run.summary["kpis"]).set_index("name")["value"].rename(run.name) for run in runs]
+    units = pd.DataFrame(runs[0].summary["kpis"]).set_index("name")["unit"]
+    table = pd.concat(figures, axis=1).loc[units.index]
+    table.insert(0, "unit", units)
+    return table.reset_index()
+
+
+def cost_of(run: Run) -> float:
+    """Return all that a run pays or expects to lose, major units."""
+    figures = {row["name"]: row["value"] for row in run.summary["kpis"]}
+    return sum(float(figures.get(name, 0.0)) for name in _COST)
+
+
+def attribution(setting: Setting, scenario: Scenario, folder: Path, run_all: RunAll) -> pd.DataFrame:
+    r"""
+    Return how much of a scenario's difference in cost each of its changes makes, in minor units that add up exactly.
+
+    Up to three changes every subset is planned, and a change gets its mean effect over all orders (Shapley 1953),
+
+        phi_i = sum over subsets A without i of |A|! (n - |A| - 1)! / n! (cost(A + i) - cost(A))
+
+    Beyond, the changes are planned one after the other in the order of the file, and each gets what it adds then.
+    Columns: change, cost, how.
+    """
+    parts = _parts(scenario)
+    count = len(parts)
+    exact = count <= EXACT_CHANGES
+    every = [tuple(c) for size in range(count + 1) for c in combinations(range(count), size)]
+    subsets = every if exact else [tuple(range(n)) for n in range(count + 1)]
+    names = ["-".join(map(str, chosen)) or "none" for chosen in subsets]
+    specs = [
+        _Spec(setting, f"{scenario.name} {name}", tuple(parts[n][1] for n in chosen), folder / f"part-{name}")
+        for name, chosen in zip(names, subsets, strict=True)
+    ]
+    cost = {chosen: _minor_cost(run.folder) for chosen, run in zip(subsets, run_all(_planned, specs), strict=True)}
+    added = [float(cost[tuple(range(n + 1))] - cost[tuple(range(n))]) if not exact else 0.0 for n in range(count)]
+    shares = [_mean_effect(cost, n, count) for n in range(count)] if exact else added
+    whole = _whole(shares, cost[tuple(range(count))] - cost[()])
+    how = "mean over all orders" if exact else "one after the other"
+    return pd.DataFrame({"change": [words for words, _ in parts], "cost": whole, "how": how})
+
+
+def _parts(scenario: Scenario) -> list[tuple[str, Scenario]]:
+    """Return the changes of a scenario one by one, the policy last."""
+    parts = [
+        (f"{number}. {change['kind']}", replace(scenario, changes=(change,), policy={}))
+        for number, change in enumerate(scenario.changes, 1)
+    ]
+    return parts + ([("policy", replace(scenario, changes=()))] if scenario.policy else [])
+
+
+def _minor_cost(folder: Path) -> int:
+    """Return all that a plan pays or expects to lose, minor units."""
+    costs = read_plan(folder).frame("costs")
+    paid = costs["nature"].isin(["cash", "accrual"])
+    expected = (costs["nature"] == "expected") & costs["component"].isin(["holding", "shortage", "waste"])
+    return int(costs.loc[paid | expected, "amount"].sum())
+
+
+def _mean_effect(cost: dict[tuple[int, ...], int], n: int, count: int) -> float:
+    """Return the mean effect of a change over all orders of the changes."""
+    total = 0.0
+    for chosen in cost:
+        if n not in chosen:
+            weight = factorial(len(chosen)) * factorial(count - len(chosen) - 1) / factorial(count)
+            total += weight * (cost[tuple(sorted((*chosen, n)))] - cost[chosen])
+    return total
+
+
+def _whole(shares: list[float], total: int) -> list[int]:
+    """Return shares as whole numbers that add up to the total; the largest remainders get what is left."""
+    whole = [int(share // 1) for share in shares]
+    left = total - sum(whole)
+    order = sorted(range(len(shares)), key=lambda n: (whole[n] - shares[n], n))
+    for n in order[:left]:
+        whole[n] += 1
+    return whole

@@ -1,0 +1,82 @@
+"""The commands that put plans side by side: scenarios of one day, and any two plan folders."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from optimizer.executor import run_all_on, usable_cores
+from optimizer.options import PLANS_FOLDER, Data, Json, with_shared_options
+from optimizer.pipeline import Order, Wanted
+from optimizer.reports.comparison import (
+    comparison_result,
+    print_attribution,
+    print_comparison,
+    print_runs,
+    runs_result,
+    write_comparison,
+    write_runs,
+)
+from optimizer.reports.console import shown_progress
+from optimizer.runs import Setting, attribution, run_scenarios, slug, told_of
+from scenarios.compare import compare_plans
+from scenarios.whatif import ScenarioError, read_scenario
+
+out = Console()
+err = Console(stderr=True)
+scenarios_app = typer.Typer(help="What-ifs side by side.", no_args_is_help=True)
+
+
+@scenarios_app.command(name="run")
+@with_shared_options
+def scenarios_run(
+    data: Data,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="scenario files")],
+    attribute: Annotated[bool, typer.Option(help="split each difference over the scenario's changes")] = False,
+    **shared: Any,
+) -> None:
+    """Plan each scenario and the base, and compare. Example: `python run_plan.py scenarios run shop late.toml`."""
+    scenarios = [read_scenario(path) for path in files]
+    if shared["scenario"]:
+        raise ScenarioError("scenario files follow the folder of tables; --scenario is for plans alone")
+    changes = {name: shared[name] for name in ("seed", "paths", "horizon") if shared[name] is not None}
+    date, previous = shared["date"], shared["previous"] or "none"
+    order = Order(Wanted.PLAN, 1, previous=previous, without=frozenset(shared["without"] or ()))
+    setting = Setting(data, date.date() if date else None, changes, order)
+    for _, told in told_of(setting, scenarios):
+        for one in told:
+            err.print(one.sentence(setting.currency()), markup=False)
+    folder = shared["out_folder"] or PLANS_FOLDER / "scenarios"
+    workers = shared["workers"] or usable_cores()
+    with shown_progress(err) as report, run_all_on(workers, partial(report, "scenarios")) as run_all:
+        runs = run_scenarios(setting, scenarios, folder, run_all)
+        found = [(run.name, compare_plans(runs[0].folder, run.folder)) for run in runs[1:]]
+        shares = [attribution(setting, s, folder / "parts" / slug(s.name), run_all) for s in scenarios if attribute]
+    write_runs(folder, runs, found, setting.currency())
+    if shared["as_json"]:
+        print(json.dumps(runs_result(runs, scenarios, shares), ensure_ascii=False, indent=1))
+        return
+    print_runs(out, runs)
+    for scenario, table in zip(scenarios, shares, strict=False):
+        print_attribution(out, scenario.name, table, setting.currency())
+    out.print(f"look into {folder}, best begin with {folder / 'comparison.html'}", markup=False)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="plan folder")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="plan folder")],
+    out_folder: Annotated[Path | None, typer.Option("--out", help="folder for page and workbook")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what differs between two plans and why. Example: `python run_plan.py compare plans/monday plans/tuesday`."""
+    found = compare_plans(first, second)
+    if out_folder is not None:
+        names = write_comparison(out_folder, found, f"{first.name} and {second.name}")
+        err.print(f"{', '.join(names)} lie in {out_folder}", markup=False)
+    if as_json:
+        print(json.dumps(comparison_result(found), ensure_ascii=False, indent=1))
+        return
+    print_comparison(out, found)
