@@ -154,12 +154,11 @@ def demand(world: World, change: Change) -> Changed:
     before = world.frame("demand_factors")
     added = pd.DataFrame(rows, columns=before.columns)
     both = _times_over(before, added)
-    recent = _recent(world)
-    hit = recent[_rows(world, recent, change)]
-    money = float((factor - 1.0) * hit["cost"].sum())
-    sold = f"{_RECENT_DAYS} days of their sales cost {hit['cost'].sum():,.0f}"
-    words = f"demand of {len(hit)} item-places times {factor:g}; {sold}"
-    return Changed(_put(world, demand_factors=both), len(hit), money, words)
+    recent, lines = _recent(world), _listed(world)
+    cost = float(recent.loc[_rows(world, recent, change), "cost"].sum())
+    hit = int(_rows(world, lines, change).sum()) if factor != 1.0 else 0
+    words = f"demand of {hit} item-places times {factor:g}; {_RECENT_DAYS} days of their sales cost {cost:,.0f}"
+    return Changed(_put(world, demand_factors=both), hit, (factor - 1.0) * cost, words)
 
 
 def _times_over(before: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,163 @@
+"""Scenarios planned side by side, two plans compared, and differences split over the changes of a scenario."""
+
+import json
+
+import pandas as pd
+import pytest
+
+import run_plan
+from optimizer.executor import plain_loop
+from optimizer.pipeline import Order, Wanted
+from optimizer.plan.verify import verify_plan
+from optimizer.runs import Setting, _whole, attribution, told_of
+from scenarios.compare import UnlikePlansError, compare_plans
+from scenarios.plans import read_plan
+from scenarios.whatif import ScenarioError, read_scenario
+from tests.folders import tea_shop
+
+MORE = 'name = "More tea"\n[[change]]\nkind = "demand"\nitem = "tea_250"\npercent = 40\n'
+LESS = (
+    'name = "Two things"\n[[change]]\nkind = "demand"\nfactor = 0.5\nitem = "rice_1kg"\n[policy]\nservice_level = 0.8\n'
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("what")
+    tea_shop(folder / "shop")
+    (folder / "more.toml").write_text(MORE)
+    (folder / "less.toml").write_text(LESS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(shop):
+    files = [str(shop / "more.toml"), str(shop / "less.toml")]
+    call = [
+        "scenarios",
+        "run",
+        str(shop / "shop"),
+        *files,
+        "--out",
+        str(shop / "runs"),
+        "--workers",
+        "1",
+        "--paths",
+        "50",
+    ]
+    assert run_plan.run(call) == 0
+    return shop / "runs"
+
+
+def test_each_scenario_is_a_plan_of_its_own_that_its_check_believes(runs):
+    assert sorted(path.name for path in runs.iterdir() if path.is_dir()) == ["base", "more-tea", "two-things"]
+    for name in ("base", "more-tea", "two-things"):
+        assert verify_plan(runs / name) == []
+    told = json.loads((runs / "more-tea" / "run.json").read_text())["scenario_changes"]
+    assert told[0].startswith("More tea: demand of 1 item-places times 1.4")
+    assert (runs / "comparison.xlsx").exists()
+    page = (runs / "comparison.html").read_text()
+    assert "More tea" in page and "Side by side" in page and "<script src" not in page
+
+
+def test_a_scenario_on_its_own_is_the_same_plan(shop, runs, tmp_path):
+    alone = tmp_path / "alone"
+    call = [
+        "plan",
+        str(shop / "shop"),
+        "--scenario",
+        str(shop / "more.toml"),
+        "--out",
+        str(alone),
+        "--previous",
+        "none",
+    ]
+    assert run_plan.run([*call, "--paths", "50", "--workers", "1"]) == 0
+    for name in ("purchase_orders.csv", "costs.csv", "kpis.csv"):
+        assert (alone / name).read_bytes() == (runs / "more-tea" / name).read_bytes()
+
+
+def test_the_same_draws_meet_every_scenario(runs):
+    both = [pd.read_parquet(runs / name / "projection.parquet") for name in ("base", "more-tea")]
+    rice = [table[table["item_id"] == "rice_1kg"].reset_index(drop=True) for table in both]
+    pd.testing.assert_frame_equal(*rice)
+    tea = [table.loc[table["item_id"] == "tea_250", "demand_mean"].sum() for table in both]
+    assert tea[1] == pytest.approx(1.4 * tea[0], rel=0.01)
+
+
+def test_compare_tells_inputs_decisions_and_figures_that_are_the_plans_own(runs):
+    found = compare_plans(runs / "base", runs / "more-tea")
+    assert found.inputs["words"].str.contains("demand of 1 item-places times 1.4").any()
+    for side, name in (("before", "base"), ("after", "more-tea")):
+        plan = read_plan(runs / name)
+        assert found.costs[side].sum() == plan.frame("costs")["amount"].sum()
+        kpis = plan.frame("kpis").set_index("name")["value"]
+        figures = found.figures.set_index("name")
+        assert figures[side].to_dict() == kpis.to_dict()
+    orders = found.decisions.query("table == 'purchase_orders'")
+    assert (orders["item_id"] == "tea_250").any()
+    plans = [read_plan(runs / name).frame("purchase_orders") for name in ("base", "more-tea")]
+    assert orders["money"].sum() == plans[1]["amount"].sum() - plans[0]["amount"].sum()
+    counts = found.lines.set_index("table")
+    assert counts.loc["purchase_orders", "before"] == len(plans[0])
+
+
+def test_a_plan_does_not_differ_from_itself(runs):
+    found = compare_plans(runs / "base", runs / "base")
+    assert found.same and found.inputs.empty and (found.costs["difference"] == 0).all()
+    assert (found.lines["same"] == found.lines["before"]).all()
+
+
+def test_compare_on_the_command_line(runs, tmp_path, capsys):
+    pair = [str(runs / "base"), str(runs / "two-things")]
+    assert run_plan.run(["compare", *pair, "--out", str(tmp_path / "cmp")]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "policy policy, 1 row: service_level 0.95 becomes 0.8" in text and "orders: " in text
+    page = (tmp_path / "cmp" / "comparison.html").read_text()
+    assert "What was decided" in page and "service_level 0.95 becomes 0.8" in page
+    assert (tmp_path / "cmp" / "comparison.xlsx").stat().st_size > 5000
+    assert run_plan.run(["compare", *pair, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["currency"] == "EUR"
+    assert run_plan.run(["compare", str(tmp_path), pair[1]]) == run_plan.Exit.USAGE
+    with pytest.raises(UnlikePlansError, match="no plan folder"):
+        compare_plans(tmp_path, runs / "base")
+
+
+def test_the_difference_is_split_over_the_changes_to_the_cent(shop, tmp_path):
+    order = Order(Wanted.PLAN, 1, previous="none")
+    setting = Setting(shop / "shop", None, {"paths": 30}, order)
+    scenario = read_scenario(shop / "less.toml")
+    shares = attribution(setting, scenario, tmp_path, plain_loop)
+    assert shares["change"].tolist() == ["1. demand", "policy"]
+    costs = {name: _paid(tmp_path / f"part-{name}") for name in ("none", "0", "1", "0-1")}
+    assert shares["cost"].sum() == costs["0-1"] - costs["none"]
+    # Shapley's value of two: half of what it adds alone and half of what it adds to the other.
+    first = 0.5 * (costs["0"] - costs["none"]) + 0.5 * (costs["0-1"] - costs["1"])
+    assert shares["cost"].iloc[0] == pytest.approx(first, abs=1.0)
+    assert shares["cost"].iloc[0] != 0
+
+
+def _paid(folder):
+    costs = read_plan(folder).frame("costs")
+    booked = costs["nature"].isin(["cash", "accrual"])
+    expected = (costs["nature"] == "expected") & costs["component"].isin(["holding", "shortage", "waste"])
+    return costs.loc[booked | expected, "amount"].sum()
+
+
+@pytest.mark.parametrize(
+    ("shares", "total"), [([1.5, 1.5], 3), ([-0.5, 0.5], 0), ([0.34, 0.33, 0.33], 1), ([-2.7, 1.2, 0.5], -1)]
+)
+def test_whole_shares_add_up(shares, total):
+    whole = _whole(shares, total)
+    assert sum(whole) == total
+    assert all(abs(one - share) < 1.0 for one, share in zip(whole, shares, strict=True))
+
+
+def test_two_scenarios_of_one_name_are_refused(shop, tmp_path):
+    (tmp_path / "again.toml").write_text(MORE)
+    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN))
+    files = [read_scenario(shop / "more.toml"), read_scenario(tmp_path / "again.toml")]
+    with pytest.raises(ScenarioError, match="the name is taken"):
+        told_of(setting, files)
+    call = ["scenarios", "run", str(shop / "shop"), str(tmp_path / "none.toml")]
+    assert run_plan.run(call) == run_plan.Exit.USAGE
