@@ -18,6 +18,8 @@ from rich.console import Console
 from optimizer.allowed import allowed_decisions
 from optimizer.backtest import backtest
 from optimizer.executor import run_all_on, usable_cores
+from optimizer.life import snoozed, with_promises
+from optimizer.life_commands import add_to as add_life_commands
 from optimizer.memory import NoPlanFolderError
 from optimizer.options import (
     PLANS_FOLDER,
@@ -31,6 +33,7 @@ from optimizer.options import (
     with_shared_options,
 )
 from optimizer.pipeline import Order, Wanted, carry_out
+from optimizer.plan.ledger import LedgerError
 from optimizer.plan.publish import LockedError, OccupiedError
 from optimizer.plan.verify import verify_plan
 from optimizer.reports.console import (
@@ -309,6 +312,7 @@ def backtest_command(
 
 app.add_typer(scenarios_app, name="scenarios")
 app.command()(compare)
+add_life_commands(app)
 
 _CHANGES = ("seed", "paths", "horizon", "route_iterations")
 
@@ -318,6 +322,9 @@ def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
     date = options.get("date")
     world = load_world(data, date.date() if date else None, changes)
     world, told = under(world, [read_scenario(path) for path in options.get("scenario") or ()])
+    target = options.get("out_folder")
+    plans = target.absolute().parent if target else PLANS_FOLDER
+    world = with_promises(world, plans)
     words = tuple(one.sentence(world.policy.currency) for one in told)
     for sentence in words:
         err.print(sentence, markup=False)
@@ -329,9 +336,10 @@ def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
         frozenset(options.get("without") or ()),
         options.get("transfers"),
         words,
+        frozenset(snoozed(world, plans)),
     )
     with shown_progress(err) as report:
-        written = carry_out(world, order, options.get("out_folder"), PLANS_FOLDER, report)
+        written = carry_out(world, order, target, PLANS_FOLDER, report)
     if options.get("as_json"):
         print(json.dumps(written.summary, ensure_ascii=False, indent=1))
         return
@@ -354,7 +362,7 @@ def run(arguments: list[str] | None = None) -> int:
     except _CALL_ERROR as error:
         err.print(f"{error}\ntry: python run_plan.py --help", markup=False)
         return Exit.USAGE
-    except (UsageError, OccupiedError, NoPlanFolderError, ScenarioError, UnlikePlansError) as error:
+    except (UsageError, OccupiedError, NoPlanFolderError, ScenarioError, UnlikePlansError, LedgerError) as error:
         err.print(str(error), markup=False)
         return Exit.USAGE
     except (UnreadableRoutingFileError, UnsupportedError, NoPlanError) as error:

@@ -75,6 +75,7 @@ class Order:
     without: filters left out
     transfers: for routes alone, a plan folder whose transfers of today are brought too
     scenario_changes: what scenarios changed of the inputs, in words
+    snoozed: subjects of exceptions that somebody set aside
     """
 
     wanted: Wanted
@@ -84,6 +85,7 @@ class Order:
     without: frozenset[Filter] = frozenset()
     transfers: Path | None = None
     scenario_changes: tuple[str, ...] = ()
+    snoozed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
             "levels": list(order.levels),
             "transfers": digest_of(order.transfers) if order.transfers else "",
             "scenario_changes": list(order.scenario_changes),
+            "snoozed": sorted(order.snoozed),
         },
     )
 

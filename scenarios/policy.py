@@ -39,6 +39,8 @@ class Policy:
     price_review_band: float = 0.1
     price_review_caution: float = 1.0
     price_review_days: int = 28
+    release_gap: float = 0.05
+    release_stale_days: int = 7
     passes: int = 2
 
 

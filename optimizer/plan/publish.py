@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from optimizer.plan.ledger import Ledger, ledger_beside, status_of
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -30,6 +32,8 @@ def plan_folder(target: Path) -> Iterator[Path]:
     Raises LockedError while another run writes the same target, OccupiedError where `target` holds other files.
     """
     target = target.absolute()
+    if target.exists() and status_of(Ledger(ledger_beside(target)).events(), target.name) in ("published", "done"):
+        raise OccupiedError(f"{target} is published and never changes; name another folder")
     if target.exists() and not _may_replace(target):
         raise OccupiedError(f"{target} holds files that are no plan; name another folder or empty it")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from optimizer import VERSION
@@ -84,6 +85,7 @@ def write_record(folder: Path, world: World, record: Record, seconds: Mapping[st
         "company": record.company,
         "previous": record.previous,
         **record.choices,
+        "newest_sale": _newest_sale(world),
         "seed": world.policy.seed,
         "paths": world.policy.paths,
         "horizon": record.horizon,
@@ -91,6 +93,11 @@ def write_record(folder: Path, world: World, record: Record, seconds: Mapping[st
         "files": files,
     }
     _write_json(folder / "run.json", run)
+
+
+def _newest_sale(world: World) -> str:
+    newest = pc.max(world.table("sales")["date"]).as_py()
+    return newest.isoformat() if newest else ""
 
 
 def _tables_of(record: Record) -> list[Table]:
@@ -106,7 +113,9 @@ def _all_exceptions(world: World, record: Record) -> pd.DataFrame:
         for a in allowed_decisions(world)
         if not a.possible and a.decision in _SAID.get(record.wanted, ())
     ]
-    return exception_table([*from_inputs(world), *skipped, *record.exceptions])
+    table = exception_table([*from_inputs(world), *skipped, *record.exceptions])
+    aside = table["subject"].isin(list(record.choices.get("snoozed", ())))
+    return table.assign(kind=table["kind"].mask(aside, "snoozed"))
 
 
 def _quarantine(world: World) -> pd.DataFrame:
@@ -141,6 +150,7 @@ def summary_of(world: World, record: Record, folder: Path) -> dict[str, Any]:
         [] if not isinstance(kpis, pd.DataFrame) else kpis.astype(object).where(kpis.notna(), None).to_dict("records")
     )
     exceptions = _all_exceptions(world, record).sort_values("money", ascending=False, kind="stable")
+    exceptions = exceptions[exceptions["kind"] != "snoozed"]
     return {
         "command": record.wanted,
         "plan_date": world.plan_date.isoformat(),

@@ -22,10 +22,12 @@ def paths_of(seed=1):
 
 def world_of(rows):
     columns = ["item_id", "category", "location_id", "factor", "from", "to", "reason"]
-    frame = pd.DataFrame([{**dict.fromkeys(columns[:3], ""), "from": None, "to": None, **row} for row in rows])
+    frame = pd.DataFrame(
+        [{**dict.fromkeys((*columns[:3], "reason"), ""), "from": None, "to": None, **row} for row in rows]
+    )
     frame = frame.reindex(columns=columns)
     days = {name: pa.array(frame[name].tolist(), pa.date32()) for name in ("from", "to")}
-    text = {name: pa.array(frame[name].fillna("").tolist(), pa.string()) for name in (*columns[:3], "reason")}
+    text = {name: pa.array(frame[name].tolist(), pa.string()) for name in (*columns[:3], "reason")}
     table = pa.table({**text, **days, "factor": pa.array(frame["factor"].tolist(), pa.float64())})
     items = pa.table({"item_id": ["ham", "tea"], "category": ["cold", "dry"]})
     tables = {"demand_factors": table, "items": items}

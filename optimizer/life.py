@@ -1,0 +1,222 @@
+"""The life of a plan: promises that the next plan keeps, what holds a release back, what readers see."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from optimizer.memory import company_of
+from optimizer.plan.ledger import (
+    Event,
+    Ledger,
+    LedgerError,
+    ledger_beside,
+    ledger_in,
+    promises_on,
+    published_on,
+    released_on,
+    snoozed_on,
+    status_of,
+)
+from optimizer.plan.verify import verify_plan
+from scenarios.plans import INPUTS, PlanTables, read_plan
+from scenarios.policy import read_policy
+from scenarios.schema import declared
+from scenarios.world import World, from_frame, rows_of
+
+PUBLISHED = "published"
+# The line tables of a plan: the column that is promised, and the place that it is promised to.
+LINES = {
+    "purchase_orders": ("quantity", "location_id"),
+    "transfers": ("quantity", "to_location"),
+    "price_changes": ("new_price", "location_id"),
+}
+# Decisions whose bound is strong enough that a wide gap means a bad plan.
+_BOUNDED = ("reorder", "markdown")
+_HELD = frozenset({"release hold"})
+_ALARMS_SHOWN = 5
+
+
+def with_promises(world: World, plans: Path) -> World:
+    """
+    Return the world with what was promised for its day among its locks.
+
+    Promised are the lines of today of the plan published last for the day, but for those released since, and the locks
+    and overrides of people; of several on one line the one set last holds.
+    """
+    events, company = Ledger(ledger_in(plans)).events(), company_of(world)
+    rows = [*_confirmed(events, company, world.plan_date, plans), *_asked(events, company, world.plan_date)]
+    if not rows:
+        return world
+    before = world.frame("locks")
+    added = pd.DataFrame(rows).reindex(columns=before.columns)
+    both = pd.concat([part for part in (before, added) if len(part)], ignore_index=True)
+    key = list(declared()["locks"].key)
+    both = both.sort_values("at", kind="stable", na_position="first").drop_duplicates(key, keep="last")
+    return world.replace(locks=from_frame(declared()["locks"], both))
+
+
+def _confirmed(events: list[Event], company: str, day: date, plans: Path) -> list[dict[str, Any]]:
+    """Return the lines of today of the plan published last."""
+    publications = published_on(events, company, day)
+    if not publications:
+        return []
+    last = publications[-1]
+    free, plan, rows = released_on(events, company, last), read_plan(plans / last.plan), []
+    for name, (field, place) in LINES.items():
+        for row in rows_of(_today(plan, name)):
+            item, where = row.item_id, getattr(row, place)
+            if (name, item, where) not in free:
+                rows.append(_lock((name, item, where, field), getattr(row, field), last, f"published in {last.plan}"))
+    return rows
+
+
+def _today(plan: PlanTables, name: str) -> pd.DataFrame:
+    """Return the lines of a plan that are for its own day."""
+    frame = plan.frame(name)
+    return frame[frame["status"] == "proposed"] if "status" in frame else frame
+
+
+def _asked(events: list[Event], company: str, day: date) -> list[dict[str, Any]]:
+    """Return the locks and overrides of people."""
+    return [
+        _lock((e.target, e.item_id, e.location_id, e.field), e.value, e, e.reason)
+        for e in promises_on(events, company, day)
+    ]
+
+
+def _lock(line: tuple[str, str, str, str], value: object, event: Event, reason: str) -> dict[str, Any]:
+    target, item, place, field = line
+    at = datetime.fromisoformat(event.moment).replace(tzinfo=None)
+    return {
+        "target": target, "line_id": "", "item_id": item, "location_id": place, "field": field, "value": str(value),
+        "from": event.plan_date, "to": event.until or event.plan_date, "author": event.author, "reason": reason,
+        "at": at,
+    }  # fmt: skip
+
+
+def whole(folder: Path, action: str, author: str, reason: str) -> Event:
+    """Return an event about a whole plan. Raises LedgerError where the folder is no plan."""
+    path = folder / "run.json"
+    if not path.is_file():
+        raise LedgerError(f"{folder} is no plan folder: run.json is missing")
+    run = json.loads(path.read_text(encoding="utf-8"))
+    day = date.fromisoformat(run["plan_date"])
+    return Event(action, author, reason, run["company"], folder.absolute().name, day)
+
+
+def about_line(folder: Path, event: Event, line: str, value: str | None) -> Event:
+    """
+    Return an event about one line of a plan's day, found by the first characters of its id.
+
+    value: what the line is to be, what it is where None
+
+    Raises LedgerError where no line, or more than one, begins so, or the value is no number of at least 0.
+    """
+    plan, found = read_plan(folder), []
+    for name, (field, place) in LINES.items():
+        rows = _today(plan, name)
+        found += [
+            (name, field, getattr(row, place), row) for row in rows_of(rows[rows["line_id"].str.startswith(line)])
+        ]
+    if len(found) != 1:
+        what = "no line of its day" if not found else f"{len(found)} lines"
+        raise LedgerError(f"{folder}: {what} begins with {line}; orders, transfers and price_changes list them")
+    name, field, place, row = found[0]
+    kept = str(getattr(row, field)) if value is None else value
+    try:
+        fits = float(kept) >= 0.0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise LedgerError(f'{field} "{kept}" is no number of at least 0')
+    return replace(
+        event, target=name, line_id=row.line_id, item_id=row.item_id, location_id=place, field=field, value=kept
+    )
+
+
+def alarms_of(folder: Path) -> list[str]:
+    """Return what holds the release of a plan back: a failed check, stale data, a wide gap, lines held by the watch."""
+    policy = read_policy(folder / INPUTS)[0]
+    found = [f"check failed: {violation}" for violation in verify_plan(folder)[:_ALARMS_SHOWN]]
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    if run.get("newest_sale"):
+        age = (date.fromisoformat(run["plan_date"]) - date.fromisoformat(run["newest_sale"])).days
+        if age > policy.release_stale_days:
+            found.append(f"stale data: the newest sale is {age} days old, {policy.release_stale_days} are allowed")
+    certificate = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
+    for name in _BOUNDED:
+        gap = certificate["decisions"].get(name, {}).get("gap")
+        if gap is not None and gap > policy.release_gap:
+            found.append(f"gap of {name}: {gap:.2%}, {policy.release_gap:.2%} is allowed")
+    held = read_plan(folder).frame("exceptions")
+    return found + held.loc[held["kind"].isin(_HELD), "text"].tolist()
+
+
+def publish(folder: Path, event: Event, despite: bool) -> Event:
+    """
+    Publish an approved plan: from then on it never changes, and ``published`` beside it points to it.
+
+    Raises LedgerError where something holds it back, unless `despite`.
+    """
+    alarms = alarms_of(folder)
+    if alarms and not despite:
+        raise LedgerError(f"{folder} is held back: {'; '.join(alarms[:_ALARMS_SHOWN])}; mend it, or say --despite")
+    if alarms:
+        event = replace(event, reason=f"{event.reason} (despite: {'; '.join(alarms[:_ALARMS_SHOWN])})")
+    done = Ledger(ledger_beside(folder)).append(event)
+    point_to(folder)
+    return done
+
+
+def point_to(folder: Path) -> None:
+    """Let ``published`` beside a plan point to it, in one step, so that readers see either plan."""
+    target = folder.absolute()
+    fresh = target.with_name(f".{PUBLISHED}-{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.name)
+    fresh.replace(target.with_name(PUBLISHED))
+
+
+def plans_in(plans: Path) -> list[dict[str, Any]]:
+    """Return the plans of a folder with day, command, status and expected cost, the latest day first."""
+    events, rows = Ledger(ledger_in(plans)).events(), []
+    for path in sorted(plans.glob("*/run.json")) if plans.is_dir() else []:
+        if path.parent.is_symlink():
+            continue
+        run = json.loads(path.read_text(encoding="utf-8"))
+        rows.append(
+            {
+                "plan": path.parent.name,
+                "plan_date": run["plan_date"],
+                "command": run["command"],
+                "status": status_of(events, path.parent.name),
+                "scenario": "; ".join(run.get("scenario_changes", [])),
+            }
+        )
+    return sorted(rows, key=lambda row: (row["plan_date"], row["plan"]), reverse=True)
+
+
+def snoozed(world: World, plans: Path) -> dict[str, Event]:
+    """Return the subjects of exceptions that somebody set aside for the day."""
+    return snoozed_on(Ledger(ledger_in(plans)).events(), company_of(world), world.plan_date)
+
+
+def shown_events(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Return events as rows for people and machines."""
+    return [
+        {
+            "number": e.number, "at": e.moment[:19], "author": e.author, "action": e.action, "plan": e.plan,
+            "line": " ".join(part for part in (e.target, e.item_id, e.location_id) if part) or e.line_id,
+            "value": f"{e.field} {e.value}".strip() if e.field else (f"event {e.undoes}" if e.undoes else ""),
+            "until": e.until.isoformat() if e.until else "", "reason": e.reason,
+        }
+        for e in events
+    ]  # fmt: skip
