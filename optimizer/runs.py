@@ -23,8 +23,8 @@ from scenarios.whatif import Scenario, ScenarioError, Told, under
 BASE = "base"
 # Up to so many changes every subset of them is planned; beyond, one after the other.
 EXACT_CHANGES = 3
-# What scenarios are compared by: all that is paid or expected, the lower the better.
-_COST = ("finance_total", "expected_cost")
+# Expected losses that scenarios are compared by, beside what is paid and the penalties of what is left undone.
+_EXPECTED = ("holding", "shortage", "waste")
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,11 @@ def side_by_side(runs: Sequence[Run]) -> pd.DataFrame:
     return table.reset_index()
 
 
-def cost_of(run: Run) -> float:
-    """Return all that a run pays or expects to lose, major units."""
-    figures = {row["name"]: row["value"] for row in run.summary["kpis"]}
-    return sum(float(figures.get(name, 0.0)) for name in _COST)
+def cost_of(folder: Path) -> int:
+    """Return all that a plan pays, expects to lose, and is charged for what it leaves undone; minor units."""
+    costs = read_plan(folder).frame("costs")
+    lost = (costs["nature"] == "expected") & costs["component"].isin(_EXPECTED)
+    return int(costs.loc[lost | costs["nature"].isin(["cash", "accrual", "penalty"]), "amount"].sum())
 
 
 def attribution(setting: Setting, scenario: Scenario, folder: Path, run_all: RunAll) -> pd.DataFrame:
@@ -137,7 +138,7 @@ def attribution(setting: Setting, scenario: Scenario, folder: Path, run_all: Run
         _Spec(setting, f"{scenario.name} {name}", tuple(parts[n][1] for n in chosen), folder / f"part-{name}")
         for name, chosen in zip(names, subsets, strict=True)
     ]
-    cost = {chosen: _minor_cost(run.folder) for chosen, run in zip(subsets, run_all(_planned, specs), strict=True)}
+    cost = {chosen: cost_of(run.folder) for chosen, run in zip(subsets, run_all(_planned, specs), strict=True)}
     added = [float(cost[tuple(range(n + 1))] - cost[tuple(range(n))]) if not exact else 0.0 for n in range(count)]
     shares = [_mean_effect(cost, n, count) for n in range(count)] if exact else added
     whole = _whole(shares, cost[tuple(range(count))] - cost[()])
@@ -152,14 +153,6 @@ def _parts(scenario: Scenario) -> list[tuple[str, Scenario]]:
         for number, change in enumerate(scenario.changes, 1)
     ]
     return parts + ([("policy", replace(scenario, changes=()))] if scenario.policy else [])
-
-
-def _minor_cost(folder: Path) -> int:
-    """Return all that a plan pays or expects to lose, minor units."""
-    costs = read_plan(folder).frame("costs")
-    paid = costs["nature"].isin(["cash", "accrual"])
-    expected = (costs["nature"] == "expected") & costs["component"].isin(["holding", "shortage", "waste"])
-    return int(costs.loc[paid | expected, "amount"].sum())
 
 
 def _mean_effect(cost: dict[tuple[int, ...], int], n: int, count: int) -> float:

@@ -59,7 +59,7 @@ def scenarios_run(
     if shared["as_json"]:
         print(json.dumps(runs_result(runs, scenarios, shares), ensure_ascii=False, indent=1))
         return
-    print_runs(out, runs)
+    print_runs(out, runs, setting.currency())
     for scenario, table in zip(scenarios, shares, strict=False):
         print_attribution(out, scenario.name, table, setting.currency())
     out.print(f"look into {folder}, best begin with {folder / 'comparison.html'}", markup=False)

@@ -140,19 +140,18 @@ def _section(title: str, content: Markup) -> Markup:
     return element("section", element("h2", title), content)
 
 
-def print_runs(console: Console, runs: Sequence[Run]) -> None:
+def print_runs(console: Console, runs: Sequence[Run], currency: str) -> None:
     """Print the scenarios side by side, with the cheapest and the dearest."""
     figures = side_by_side(runs)
     shown = Table("figure", *(run.name for run in runs), title="Scenarios", title_justify="left")
     for row in figures.itertuples(index=False):
         shown.add_row(f"{row[0]} ({row[1]})", *(f"{value:,.2f}" for value in row[2:]))
     console.print(shown)
-    costs = {run.name: cost_of(run) for run in runs}
-    least, most = min(costs, key=lambda n: costs[n]), max(costs, key=lambda n: costs[n])
-    console.print(
-        f"paid and expected in all: least in {least} ({costs[least]:,.2f}), most in {most} ({costs[most]:,.2f})",
-        markup=False,
-    )
+    costs = {run.name: cost_of(run.folder) for run in runs}
+    for name, cost in sorted(costs.items(), key=lambda pair: pair[1]):
+        more = cost - costs[runs[0].name]
+        beside = "" if name == runs[0].name else f", {money(more, currency)} against {runs[0].name}"
+        console.print(f"{name}: paid, expected and penalties {money(cost, currency)} {currency}{beside}", markup=False)
 
 
 def write_runs(folder: Path, runs: Sequence[Run], comparisons: Sequence[tuple[str, Comparison]], currency: str) -> None:
@@ -196,7 +195,7 @@ def comparison_result(found: Comparison) -> dict[str, Any]:
 
 
 def runs_result(runs: Sequence[Run], scenarios: Sequence[Scenario], shares: Sequence[pd.DataFrame]) -> dict[str, Any]:
-    """Return several scenarios for machines."""
+    """Return several scenarios for machines; costs in minor units."""
     return {
         "runs": [
             {
@@ -204,7 +203,7 @@ def runs_result(runs: Sequence[Run], scenarios: Sequence[Scenario], shares: Sequ
                 "folder": str(run.folder),
                 "changes": list(run.told),
                 "seconds": round(run.seconds, 2),
-                "cost": round(cost_of(run), 6),
+                "cost": cost_of(run.folder),
                 "kpis": run.summary["kpis"],
             }
             for run in runs

@@ -139,7 +139,7 @@ def test_the_difference_is_split_over_the_changes_to_the_cent(shop, tmp_path):
 
 def _paid(folder):
     costs = read_plan(folder).frame("costs")
-    booked = costs["nature"].isin(["cash", "accrual"])
+    booked = costs["nature"].isin(["cash", "accrual", "penalty"])
     expected = (costs["nature"] == "expected") & costs["component"].isin(["holding", "shortage", "waste"])
     return costs.loc[booked | expected, "amount"].sum()
 
