@@ -358,3 +358,17 @@ def check_route_costs(evidence: Evidence) -> Iterator[Violation]:
         if amount != wanted:
             words = f"{key[1]} {shown(amount, currency)}, the route gives {shown(wanted, currency)}"
             yield Violation("costs", str(key[0]), words)
+    yield from _wrong_penalties(evidence, costs)
+
+
+def _wrong_penalties(evidence: Evidence, costs: pd.DataFrame) -> Iterator[Violation]:
+    """Yield where the penalties are not those that the tables name for the deliveries left out."""
+    world, left = evidence.world, set(evidence.frame("unserved")["stop_id"])
+    deliveries = world.frame("deliveries").dropna(subset=["unserved_cost"])
+    mine = deliveries[deliveries["delivery_id"].isin(left)]
+    wanted = sum(to_minor(float(cost), world.policy.currency) for cost in mine["unserved_cost"])
+    booked = int(costs.loc[costs["component"] == "unserved", "amount"].sum())
+    if booked != wanted:
+        currency = world.policy.currency
+        words = f"penalties of {shown(booked, currency)}, the stops left out give {shown(wanted, currency)}"
+        yield Violation("costs", "unserved", words)

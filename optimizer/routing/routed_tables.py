@@ -12,7 +12,7 @@ from optimizer.plan.ids import stable_id
 from optimizer.routing.day import Day
 from optimizer.routing.fleet import THOUSANDTHS
 from optimizer.routing.stops import StopsOfTheDay
-from scenarios.money import minor_digits, to_minor
+from scenarios.money import to_minor
 from scenarios.schema import declared
 from scenarios.world import World, rows_of
 from solvers.routing.problem import RELOAD, PlannedRoute, RoutingPlan
@@ -129,18 +129,43 @@ def unserved_without_plan(stops: list[str], why: str) -> pd.DataFrame:
 
 def left_out_rows(world: World, found: StopsOfTheDay, unserved: pd.DataFrame) -> list[ExceptionRow]:
     """Return an exception for each stop left out, worth what leaving it out costs where the tables say so."""
-    minor = 10 ** minor_digits(world.policy.currency)
-    worth = found.stops.set_index("stop_id")["unserved_cost"].fillna(0.0)
+    worth = _left_out_worth(world, found)
     return [
         ExceptionRow(
             f"unserved {row.stop_id}",
             "unserved",
             f"stop {row.stop_id} is left out: {row.cause}; what would let it in: {row.cheapest_relaxation}",
             {},
-            round(float(worth[row.stop_id]) * minor),
+            worth[row.stop_id],
         )
         for row in rows_of(unserved)
     ]
+
+
+def _left_out_worth(world: World, found: StopsOfTheDay) -> dict[str, int]:
+    """Return what leaving each stop out costs, minor units, 0 where the tables do not say."""
+    worth = found.stops.set_index("stop_id")["unserved_cost"].fillna(0.0)
+    return {str(stop): to_minor(float(cost), world.policy.currency) for stop, cost in worth.items()}
+
+
+def left_out_costs(world: World, found: StopsOfTheDay, unserved: pd.DataFrame) -> pd.DataFrame:
+    """Return the penalties of the stops left out, where the tables name them."""
+    worth = _left_out_worth(world, found)
+    rows = [
+        {
+            "cost_id": stable_id("cost", "unserved", row.stop_id),
+            "decision": "routes",
+            "component": "unserved",
+            "nature": "penalty",
+            "line_id": stable_id("route", row.stop_id, world.plan_date),
+            "date": world.plan_date,
+            "currency": world.policy.currency,
+            "amount": worth[row.stop_id],
+        }
+        for row in rows_of(unserved)
+        if worth[row.stop_id]
+    ]
+    return pd.DataFrame(rows, columns=list(declared()["costs"].names))
 
 
 def route_costs(world: World, routes: pd.DataFrame) -> pd.DataFrame:

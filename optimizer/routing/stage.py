@@ -11,6 +11,7 @@ from optimizer.plan.exceptions import ExceptionRow
 from optimizer.routing.day import TRIPS_FOR_A_STOP, Day, day_of
 from optimizer.routing.fleet import vehicles_of_the_day
 from optimizer.routing.routed_tables import (
+    left_out_costs,
     left_out_rows,
     no_tables,
     route_costs,
@@ -101,7 +102,9 @@ def _read_back(day: Day, outcome: Outcome[RoutingPlan], lost: list[ExceptionRow]
     unserved = unserved_table(day, reasons_left_out(day.problem, plan))
     rows = [*lost, *left_out_rows(day.world, day.found, unserved)]
     rows += [ExceptionRow(f"routes {n + 1}", "assumed", text, {}) for n, text in enumerate(_assumed(day))]
-    tables = {"routes": routes, "unserved": unserved, "costs": route_costs(day.world, routes)}
+    costs = [route_costs(day.world, routes), left_out_costs(day.world, day.found, unserved)]
+    costs = [part for part in costs if len(part)] or costs[:1]
+    tables = {"routes": routes, "unserved": unserved, "costs": pd.concat(costs, ignore_index=True)}
     return RoutesOfTheDay(tables, _proof(day, outcome), rows, _shortfall(day.found, unserved))
 
 
