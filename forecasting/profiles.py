@@ -93,15 +93,13 @@ def fit_profile(panel: Panel, groups: Integers, sample: slice | Integers = slice
     return Profile(pooled, _best_shrinkage((own[sample], level[sample], mean[sample]), pooled[groups][sample]))
 
 
-def series_factors(panel: Panel, profile: Profile, groups: Integers, horizon: int) -> tuple[Floats, Floats]:
-    """Return the factors of the history (series, period) and of the future (series, horizon)."""
-    past = positions(panel.dates, panel.period)
-    future = positions(panel.future_dates(horizon), panel.period)
+def series_factors(panel: Panel, profile: Profile, groups: Integers) -> Floats:
+    """Return the factors of every series, shape (series, position); see ``positions``."""
     factors = profile.pooled[groups]
-    if panel.period == "day":
-        own, level, mean = _weekday_sums(panel)
-        factors = _shrunk(own.sum(axis=1), level.sum(axis=1), mean * profile.shrinkage, factors)
-    return factors[:, past], factors[:, future]
+    if panel.period == "week":
+        return factors
+    own, level, mean = _weekday_sums(panel)
+    return _shrunk(own.sum(axis=1), level.sum(axis=1), mean * profile.shrinkage, factors)
 
 
 def in_stock(panel: Panel) -> npt.NDArray[np.bool_]:

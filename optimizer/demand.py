@@ -68,7 +68,7 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     usual[sells] = np.nan_to_num(recent).mean(axis=1) if recent.shape[1] else 0.0
     dearest = _dearest(world, expected.paths)
     told = np.full(panel.series, "", dtype=object)
-    told[dearest] = drivers(panel, task, expected.pool, dearest)
+    told[dearest] = drivers(expected, dearest)
     summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
     paths, overridden = override_paths(world, expected.paths)
     drifted = _drifted(world, panel, task, groups)

@@ -18,6 +18,7 @@ from forecasting.history import (
     filter_input,
     own_errors,
     prior_means,
+    terms_of,
 )
 from forecasting.keys import series_keys
 from forecasting.panel import Panel
@@ -170,11 +171,11 @@ def test_a_series_has_the_same_paths_alone_as_among_others_under_equal_pooled_pa
     task = ForecastTask(7, 30, 3)
     codes = codes_of(panel, None)
     whole = Part(panel, codes, prior_means(panel, codes))
-    pool = fit_pool(whole, task, one_by_one)
+    pool, terms, _ = fit_pool(whole, task, one_by_one)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
-    every = forecast_chunk(ChunkSpec(whole, keys, pool, task)).steps
+    every = forecast_chunk(ChunkSpec(whole, keys, pool, terms, task)).steps
     chosen = np.array([5])
-    alone = forecast_chunk(ChunkSpec(whole.rows(chosen), keys[chosen], pool, task)).steps
+    alone = forecast_chunk(ChunkSpec(whole.rows(chosen), keys[chosen], pool, terms.rows(chosen), task)).steps
     np.testing.assert_array_equal(alone[0], every[5])
 
 
@@ -227,7 +228,7 @@ def test_a_block_is_what_one_past_origin_missed():
     units = np.where(np.arange(28) < 21, 2.0, 4.0)[None]
     panel = make_panel(units)
     part = Part(panel, codes_of(panel, None), np.array([2.0]))
-    history = filter_input(part, Profile(np.ones((1, 7)), 1e9), ())
+    history = filter_input(part, terms_of(part, Profile(np.ones((1, 7)), 1e9)), ())
     rule = LevelRule(np.array([0.5]), np.ones((CLASSES, 1)), 1.0, 0.25, 1.0)
     ratios, volume = own_errors(history, smooth(history, rule, 1, 0), (np.array([14, 21]), 7))
     np.testing.assert_allclose(ratios[0], [[1.0] * 7, [2.0] * 7], rtol=1e-6)
