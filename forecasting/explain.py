@@ -38,7 +38,7 @@ def drivers(forecast: Forecast, chosen: Integers) -> list[str]:
     chosen : integer array
         Places of the series.
     """
-    (pool, terms, _), horizon = forecast.course.learned, forecast.paths.steps.shape[2]
+    pool, terms, horizon = forecast.course.learned.pool, forecast.course.terms, forecast.paths.steps.shape[2]
     if pool.boost is None or not len(chosen):
         return [""] * len(chosen)
     part = forecast.whole.rows(chosen)

@@ -42,7 +42,7 @@ from forecasting.history import (
     part_of,
     stride_of,
 )
-from forecasting.kept import Course, Ended, Kept, keep, refusal, resumed, window
+from forecasting.kept import Course, Ended, Kept, hasty_of, keep, refusal, resumed, window
 from forecasting.keys import Keys, series_keys
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.paths import DemandPaths, Steps
@@ -50,8 +50,10 @@ from forecasting.pool import Pool, fit_pool
 from forecasting.profiles import in_stock
 from forecasting.selection import BOOSTED, WEEKS
 from forecasting.signals import Signals
-from forecasting.smoothing import CLASSES, Begin, FilterInput, FilterOutput, LevelRule, smooth, volume_class
+from forecasting.smoothing import CLASSES, HASTY, Begin, FilterInput, FilterOutput, LevelRule, smooth, volume_class
 from forecasting.trials import folds
+
+FOLLOWS = "; its level follows sales fast, as forecasts kept missing to one side"
 
 
 def one_by_one(function: Callable[[Any], Any], specs: Sequence[Any]) -> list[Any]:
@@ -137,8 +139,8 @@ def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one
     _check_signals(panel, task)
     digest = _digest(panel, task)
     whole, course = _course(panel, task, run_all, kept, digest)
-    task = replace(task, groups=None, signals=Signals(), likely=None)
-    panel, (pool, terms, _) = whole.panel, course.learned
+    task = replace(task, groups=None, signals=Signals(), likely=None, hasty=None)
+    panel, pool, terms = whole.panel, course.learned.pool, course.terms
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
     size = task.settings.chunk
     chunks = [slice(start, start + size) for start in range(0, panel.series, size)]
@@ -165,7 +167,7 @@ def _course(panel: Panel, task: ForecastTask, run_all: RunAll, kept: Kept | None
     whole = part_of(panel, task, clock.most)
     learned = fit_pool(whole, task, run_all)
     periods, nothing = whole.panel.units.shape[1], np.zeros(0, dtype=np.int64)
-    return whole, Course(learned, None, learned.pool, periods, why, nothing, panel.series)
+    return whole, Course(learned, hasty_of(panel, task), None, learned.pool, periods, why, nothing, panel.series)
 
 
 def _digest(panel: Panel, task: ForecastTask) -> str:
@@ -205,6 +207,8 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     columns = _summary_columns(panel, history, result, pool.rule)
     columns["level"] = level * panel.unit_step
     columns["method"] = _methods(pool, level, asleep, columns["usable_periods"])
+    hasty = (spec.terms.volume == HASTY) & ~asleep
+    columns["method"] = np.where(hasty, columns["method"] + FOLLOWS, columns["method"])
     ended = Ended(result.above, result.below, result.level[:, pool.starts], result.completed)
     return ChunkResult(steps, columns, ended)
 

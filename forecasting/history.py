@@ -16,7 +16,7 @@ from forecasting.drift import DriftState, drifts, no_drift
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.profiles import Profile, in_stock, positions, series_factors
 from forecasting.signals import Signals
-from forecasting.smoothing import FilterInput, FilterOutput, volume_class
+from forecasting.smoothing import HASTY, FilterInput, FilterOutput, volume_class
 from forecasting.upper import UpperSettings
 
 SMALLEST_CHANGE = 0.25
@@ -42,6 +42,8 @@ class ForecastSettings:
         Latest past origins used.
     most_days, most_weeks : int
         Latest periods read; what is older says little about tomorrow.
+    day_hasty, week_hasty : float
+        Decay of the level of a series whose forecast errs to one side.
     refit_days, refit_weeks : int
         Periods after which what is learnt from all series is learnt anew; until then levels alone go on.
     own_blocks : float
@@ -66,6 +68,8 @@ class ForecastSettings:
     week_decays: tuple[float, ...] = (0.7, 0.85, 0.95, 1.0)
     day_drift: float = 0.5
     week_drift: float = 0.5
+    day_hasty: float = 0.9
+    week_hasty: float = 0.85
     warm_up_days: int = 14
     warm_up_weeks: int = 8
     longest_block_days: int = 28
@@ -91,7 +95,8 @@ class ForecastTask:
     What is asked: periods from the plan date, paths, seed and settings.
 
     ``groups`` (series,) are codes of series that share a profile, or None; ``signals`` reach over history and horizon;
-    ``likely`` (series,) is what an item that never sold is expected to sell a period in units, NaN where nothing says.
+    ``likely`` (series,) is what an item that never sold is expected to sell a period in units, NaN where nothing says;
+    ``hasty`` (series,) whose level should follow sales fast.
     """
 
     horizon: int
@@ -101,6 +106,7 @@ class ForecastTask:
     groups: Integers | None = None
     signals: Signals = field(default_factory=Signals)
     likely: Floats | None = None
+    hasty: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or self.paths < 1:
@@ -115,6 +121,7 @@ class Clock(NamedTuple):
     longest: int
     decays: tuple[float, ...]
     drift: float
+    hasty: float
     most: int
     refit: int
 
@@ -158,6 +165,10 @@ class Terms(NamedTuple):
         """Return the terms of some series."""
         return Terms(self.factor[chosen], self.prior[chosen], self.volume[chosen], self.scale[chosen])
 
+    def hastened(self, hasty: npt.NDArray[np.bool_]) -> Terms:
+        """Return the terms under which the level of some series follows sales fast."""
+        return self._replace(volume=np.where(hasty, HASTY, self.volume))
+
 
 def terms_of(part: Part, profile: Profile) -> Terms:
     """Return the terms of some series from their history."""
@@ -191,9 +202,9 @@ def fit_drifts(
 def clock_of(panel: Panel, settings: ForecastSettings) -> Clock:
     """Return the settings that depend on the panel's period."""
     if panel.period == "week":
-        weeks = settings.longest_block_weeks, settings.week_decays, settings.week_drift
+        weeks = settings.longest_block_weeks, settings.week_decays, settings.week_drift, settings.week_hasty
         return Clock(settings.warm_up_weeks, 1, *weeks, settings.most_weeks, settings.refit_weeks)
-    days = settings.longest_block_days, settings.day_decays, settings.day_drift
+    days = settings.longest_block_days, settings.day_decays, settings.day_drift, settings.day_hasty
     return Clock(settings.warm_up_days, 7, *days, settings.most_days, settings.refit_days)
 
 

@@ -53,8 +53,8 @@ class Kept:
     What is kept of a forecast.
 
     ``digest`` of task and settings; ``begun`` first period read; ``fitted`` and ``seen`` periods read when parameters
-    were learnt, and by the filter; ids, group code and ``mark`` (series,); parameters as they were learnt, terms and
-    drifts as they are now; ``ended``.
+    were learnt, and by the filter; ids, group code, ``mark`` and haste (series,); parameters as they were learnt, terms
+    and drifts as they are now; ``ended``.
     """
 
     digest: str
@@ -65,6 +65,7 @@ class Kept:
     location_id: Names
     group: Integers
     mark: Keys
+    hasty: npt.NDArray[np.bool_]
     learned: Learned
     ended: Ended
 
@@ -78,18 +79,24 @@ class Course(NamedTuple):
     """
     How today's forecast is come by: parameters and terms of every series, and where the filter begins.
 
-    ``pool`` as it was fitted to the first ``fitted`` periods; ``begin`` None for a whole pass; ``why`` in words where
-    parameters were fitted anew, else empty; ``changed`` places of the series whose past is not what it was, ``rebuilt``
-    how many series were passed over from their first period.
+    ``pool`` as it was fitted to the first ``fitted`` periods; ``hasty`` (series,) whose level follows sales fast;
+    ``begin`` None for a whole pass; ``why`` in words where parameters were fitted anew, else empty; ``changed`` places
+    of the series whose past is not what it was, ``rebuilt`` how many were passed over from their first period.
     """
 
     learned: Learned
+    hasty: npt.NDArray[np.bool_]
     begin: Begin | None
     pool: Pool
     fitted: int
     why: str
     changed: Integers
     rebuilt: int
+
+    @property
+    def terms(self) -> Terms:
+        """Terms under which the filter runs."""
+        return self.learned.terms.hastened(self.hasty)
 
 
 def marks(panel: Panel, periods: int) -> Keys:
@@ -146,13 +153,20 @@ def resumed(kept: Kept, whole: Part, task: ForecastTask, clock: Clock) -> Course
     gone = np.setdiff1d(np.arange(len(kept.group)), at[known])
     terms = _terms(kept, whole, at, changed)
     rebuilt = _with_kin(whole, changed, kept, gone)
-    # Where all of the past is as it was, the drifts go on as well.
-    before = None if len(changed) or len(gone) else (kept.seen, kept.learned.states)
+    hasty = hasty_of(panel, task)
+    rebuilt |= known & (hasty != (kept.hasty[at] if len(kept.hasty) else hasty))
+    # Where no series is passed over anew, the drifts of the past are not needed.
+    before = None if rebuilt.any() or len(gone) else (kept.seen, kept.learned.states)
     drift, states = fit_drifts(whole, terms, clock.drift, before)
     begin = _beginning(kept, whole, np.where(rebuilt, -1, at), terms)
     days = panel.units.shape[1] - kept.fitted
     learned = Learned(moved_on(pool, drift, whole, days, task), terms, states)
-    return Course(learned, begin, pool, kept.fitted, "", changed, int(rebuilt.sum()))
+    return Course(learned, hasty, begin, pool, kept.fitted, "", changed, int(rebuilt.sum()))
+
+
+def hasty_of(panel: Panel, task: ForecastTask) -> npt.NDArray[np.bool_]:
+    """Return whose level follows sales fast, shape (series,)."""
+    return np.zeros(panel.series, dtype=np.bool_) if task.hasty is None else task.hasty
 
 
 def _places(kept: Kept, panel: Panel) -> Integers:
@@ -202,4 +216,5 @@ def keep(whole: Part, course: Course, digest: str, ended: Ended) -> Kept:
     learned = course.learned._replace(pool=course.pool)
     ended = ended._replace(completed=np.where(panel.in_stock_share < 1.0, ended.completed, np.nan))
     ids = panel.item_id, panel.location_id, whole.codes[1]
-    return Kept(digest, panel.dates[0], course.fitted, periods, *ids, marks(panel, periods), learned, ended)
+    seen = *ids, marks(panel, periods), course.hasty
+    return Kept(digest, panel.dates[0], course.fitted, periods, *seen, learned, ended)

@@ -79,6 +79,7 @@ def _arrays(kept: Kept) -> Arrays:
         "scalars": np.array(scalars),
         "group": kept.group,
         "mark": kept.mark,
+        "hasty": np.packbits(kept.hasty),
         "profile": pool.profile.pooled,
         "decays": rule.decays,
         "weights": rule.weights,
@@ -129,6 +130,7 @@ def _kept(arrays: Arrays, texts: Mapping[str, list[str]]) -> Kept:
         np.array(texts["places"], dtype=object),
         arrays["group"],
         arrays["mark"],
+        np.unpackbits(arrays["hasty"], count=len(arrays["mark"])).astype(bool),
         Learned(_pool(arrays, texts), terms, tuple(states)),
         Ended(arrays["ended above"], arrays["ended below"], arrays["ended level"], completed),
     )

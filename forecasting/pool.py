@@ -34,7 +34,7 @@ from forecasting.keys import series_keys
 from forecasting.panel import Floats, Integers
 from forecasting.profiles import Profile, fit_profile, positions
 from forecasting.selection import Choice
-from forecasting.smoothing import LevelRule, fit_rule, smooth
+from forecasting.smoothing import LevelRule, fit_rule, hastened, smooth
 from forecasting.trials import Models, Sample, boosted_errors, fit_models, sample_of, series_means, trial_origins
 from forecasting.upper import Company, alignment, extended
 
@@ -90,6 +90,7 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Learned:
     sample = sample_of(part, history, smooth(history, rule, lead, clock.warm_up), calendar, clock.warm_up)
     starts, block = _origins(panel.units.shape[1], task, clock)
     models = fit_models(sample, (starts, block), task, run_all)
+    rule = hastened(rule, clock.hasty)
     choice, boost = models.choice, models.boost
     rng = np.random.default_rng([task.seed, 1])
     if boost is not None and settings.boost is not None:

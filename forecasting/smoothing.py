@@ -28,6 +28,8 @@ from forecasting.panel import Floats, Integers
 
 CLASS_EDGES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4)
 CLASSES = len(CLASS_EDGES) + 1
+# Row of the weights for series whose forecast errs to one side: one fast decay alone.
+HASTY = CLASSES
 # Candidates (recovery, variation), from "the bound as it stands" to far above it.
 CENSORINGS = ((0.0, 0.0), (0.2, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.15), (1.0, 0.25), (1.0, 0.4), (1.0, 0.6))
 STANDARD_CENSORING = (1.0, 0.25)
@@ -66,8 +68,8 @@ class LevelRule:
     ----------
     decays : array, shape (decay,)
         Share of a weight kept per period [a].
-    weights : array, shape (class, decay)
-        Weights of the decays, summing to 1 per class [w].
+    weights : array, shape (class, decay) or (class + 1, decay)
+        Weights of the decays, summing to 1 per class [w]; the last row is that of hasty series, see ``hastened``.
     recovery : float
         Share believed of the excess E[D | D >= y] - y over the recorded bound [r].
     variation : float
@@ -244,6 +246,12 @@ def class_weights(result: FilterOutput) -> Floats:
     square = result.square + CLASS_CELLS / cells * result.square.sum(axis=0)
     cross = result.cross + CLASS_CELLS / cells * result.cross.sum(axis=0)
     return np.stack([combine(square[c], cross[c]) for c in range(CLASSES)])
+
+
+def hastened(rule: LevelRule, decay: float) -> LevelRule:
+    """Return the rule with the row of hasty series: the level of the given decay alone."""
+    row = (np.arange(rule.weights.shape[1]) == int(np.argmin(np.abs(rule.decays - decay)))).astype(np.float64)
+    return replace(rule, weights=np.vstack([rule.weights, row]))
 
 
 def fit_rule(history: FilterInput, decays: Floats, lead: int, warm_up: int) -> LevelRule:

@@ -37,7 +37,7 @@ def company(seed, periods=60, period="day"):
 
 def as_one_pass(result, task):
     """Levels after the last period and paths of one pass over all periods under the same parameters."""
-    whole, (pool, terms, _) = result.whole, result.course.learned
+    whole, pool, terms = result.whole, result.course.learned.pool, result.course.terms
     drift, _ = fit_drifts(whole, terms, clock_of(whole.panel, task.settings).drift)
     pool = replace(pool, drifts=drift)
     level = smooth(filter_input(whole, terms, drift, task.horizon), pool.rule, 1, whole.panel.units.shape[1]).level
@@ -82,6 +82,23 @@ def test_a_changed_share_in_stock_is_a_changed_past(place):
     shares = panel.in_stock_share.copy()
     shares[series, period] = share
     assert forecast_task(replace(panel, in_stock_share=shares), TASK, kept=before).course.changed.tolist() == [series]
+
+
+def test_a_series_that_turns_hasty_is_passed_over_alone_and_follows_its_last_sales():
+    units = np.random.default_rng(1).poisson(4.0, (6, 60)).astype(float)
+    units[2, 48:] = 20.0
+    panel = make_panel(units)
+    kept = forecast_task(panel.until(59), TASK).kept
+    hasty = np.arange(6) == 2
+    task = replace(TASK, hasty=hasty)
+    result = forecast_task(panel, task, kept=kept)
+    assert result.course.rebuilt == 1
+    np.testing.assert_array_equal(result.paths.steps, as_one_pass(result, replace(task, hasty=None))[1])
+    # Twelve days at 20 after 48 at 4, decay .9: a share 1 - .9^12 = .72 of the weight is at 20.
+    assert result.summary["level"][2].as_py() == pytest.approx(20.0 - 16.0 * 0.9**12, rel=0.05)
+    assert "follows sales fast" in result.summary["method"][2].as_py()
+    calm = forecast_task(panel, TASK, kept=result.kept)
+    np.testing.assert_array_equal(calm.paths.steps, forecast_task(panel, TASK, kept=kept).paths.steps)
 
 
 def test_new_and_vanished_series_are_passed_over_with_their_kin():
