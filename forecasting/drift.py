@@ -35,10 +35,10 @@ class DriftState(NamedTuple):
         return np.asarray((PRIOR_WEIGHT + self.above) / (PRIOR_WEIGHT + self.below))
 
 
-def no_drift(prior: Floats, codes: Integers) -> DriftState:
-    """Return the state before the first period, ``prior`` (series,) the first observation of every mean."""
+def no_drift(prior: Floats, weight: Floats, codes: Integers) -> DriftState:
+    """Return the state before the first period; ``prior`` (series,) counts for ``weight`` periods of every mean."""
     size = int(codes.max(initial=0)) + 1
-    return DriftState(np.zeros(size), np.zeros(size), prior, np.ones(len(prior)))
+    return DriftState(np.zeros(size), np.zeros(size), prior * weight, weight)
 
 
 def drifts(

@@ -13,7 +13,9 @@ from forecasting.boosting import BoostSettings
 from forecasting.bootstrap import Ratios, own_ratios
 from forecasting.dependence import Dependence
 from forecasting.drift import DriftState, drifts, no_drift
+from forecasting.launches import launch_factors
 from forecasting.panel import Floats, Integers, Panel
+from forecasting.priors import Priors, fit_priors
 from forecasting.profiles import Profile, in_stock, positions, series_factors
 from forecasting.signals import Signals
 from forecasting.smoothing import HASTY, FilterInput, FilterOutput, volume_class
@@ -128,16 +130,17 @@ class Clock(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """Some series: panel, codes of product and group (layer, series), prior mean in units (series,), signals."""
+    """Some series: panel, codes of product and group (layer, series), priors, signals."""
 
     panel: Panel
     codes: Integers
-    prior: Floats
+    prior: Priors
     signals: Signals = field(default_factory=Signals)
 
     def rows(self, chosen: slice | Integers) -> Part:
         """Return some of the series."""
-        return Part(self.panel.rows(chosen), self.codes[:, chosen], self.prior[chosen], self.signals.rows(chosen))
+        prior = Priors(self.prior.mean[chosen], self.prior.weight[chosen])
+        return Part(self.panel.rows(chosen), self.codes[:, chosen], prior, self.signals.rows(chosen))
 
 
 def codes_of(panel: Panel, groups: Integers | None) -> Integers:
@@ -153,17 +156,21 @@ class Terms(NamedTuple):
     """
     What is estimated of a series and then held.
 
-    ``factor`` (series, position); ``prior`` in steps, ``volume`` class and ``scale`` as one over its square (series,).
+    ``factor`` (series, position) and ``launch`` (series, week); ``prior`` in steps and the periods it counts for,
+    ``weight``; ``volume`` class and ``scale`` as one over its square (series,).
     """
 
     factor: Floats
+    launch: Floats
     prior: Floats
+    weight: Floats
     volume: Integers
     scale: Floats
 
     def rows(self, chosen: slice | Integers) -> Terms:
         """Return the terms of some series."""
-        return Terms(self.factor[chosen], self.prior[chosen], self.volume[chosen], self.scale[chosen])
+        shapes, prior = (self.factor[chosen], self.launch[chosen]), (self.prior[chosen], self.weight[chosen])
+        return Terms(*shapes, *prior, self.volume[chosen], self.scale[chosen])
 
     def hastened(self, hasty: npt.NDArray[np.bool_]) -> Terms:
         """Return the terms under which the level of some series follows sales fast."""
@@ -179,7 +186,9 @@ def terms_of(part: Part, profile: Profile) -> Terms:
     change = np.where(pairs, np.abs(np.diff(steps, axis=1)), 0.0).sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
     scale = np.maximum(np.maximum(change, SMALLEST_CHANGE * mean), SMALLEST_STEPS)
     factor = series_factors(panel, profile, part.codes[1])
-    return Terms(factor, part.prior / panel.unit_step, volume_class(mean), 1.0 / scale**2)
+    launch = profile.launch[np.minimum(part.codes[1], len(profile.launch) - 1)]
+    prior = part.prior.mean / panel.unit_step
+    return Terms(factor, launch, prior, part.prior.weight, volume_class(mean), 1.0 / scale**2)
 
 
 def fit_drifts(
@@ -190,7 +199,7 @@ def fit_drifts(
 
     ``begin`` is a period and the states before it; what lies before that period is then 1 and not to be read.
     """
-    first, states = begin or (0, [no_drift(terms.prior, codes) for codes in whole.codes])
+    first, states = begin or (0, [no_drift(terms.prior, terms.weight, codes) for codes in whole.codes])
     history = filter_input(whole, terms, ())
     periods = whole.panel.units.shape[1]
     steps = history.units[:, first:], history.share[:, first:], history.factor[:, first:periods]
@@ -208,34 +217,12 @@ def clock_of(panel: Panel, settings: ForecastSettings) -> Clock:
     return Clock(settings.warm_up_days, 7, *days, settings.most_days, settings.refit_days)
 
 
-def prior_means(panel: Panel, codes: Integers) -> Floats:
-    """Return what is expected of a series before it is seen, in units: its item elsewhere, else its group."""
-    seen = in_stock(panel)
-    periods = seen.sum(axis=1)
-    means = np.where(seen, panel.units, 0.0).sum(axis=1) / np.maximum(periods, 1)
-    known = periods > 0
-    overall = float(means[known].mean()) if known.any() else 0.0
-    group = _code_means(means, known, codes[1], np.full(panel.series, overall))
-    return _code_means(means, known, codes[0], group)
-
-
 def part_of(panel: Panel, task: ForecastTask, periods: int) -> Part:
     """Return all series of a panel with what the task knows of them, of their last periods."""
     panel = panel.latest(periods)
     codes = codes_of(panel, task.groups)
     signals = task.signals.latest(panel.units.shape[1] + task.horizon)
-    prior = prior_means(panel, codes)
-    if task.likely is not None:
-        prior = np.where(np.isfinite(task.likely), task.likely, prior)
-    return Part(panel, codes, prior, signals)
-
-
-def _code_means(means: Floats, known: npt.NDArray[np.bool_], codes: Integers, fallback: Floats) -> Floats:
-    """Return the mean of the known series with the same code, the fallback where there is none."""
-    size = int(codes.max(initial=0)) + 1
-    count = np.bincount(codes[known], minlength=size)
-    total = np.bincount(codes[known], weights=means[known], minlength=size)
-    return np.asarray(np.where(count[codes] > 0, total[codes] / np.maximum(count[codes], 1), fallback))
+    return Part(panel, codes, fit_priors(panel, codes, task.likely), signals)
 
 
 def filter_input(part: Part, terms: Terms, drift: Sequence[Floats], horizon: int = 1) -> FilterInput:
@@ -243,11 +230,14 @@ def filter_input(part: Part, terms: Terms, drift: Sequence[Floats], horizon: int
     panel = part.panel
     steps = panel.units / panel.unit_step[:, None]
     factor = terms.factor[:, positions(np.concatenate([panel.dates, panel.future_dates(horizon)]), panel.period)]
+    if (terms.launch != 1.0).any():
+        factor = factor * launch_factors(panel, terms.launch, horizon)
     layers = [layer[codes] for layer, codes in zip(drift, part.codes, strict=False)]
     moved = np.stack(layers, axis=1) if layers else np.ones((len(steps), 0, steps.shape[1] + 1))
     # One memory layout, so that the kernel is compiled once.
     units, share, factor = (np.ascontiguousarray(a) for a in (steps, panel.in_stock_share, factor))
-    return FilterInput(units, share, factor, terms.prior, terms.volume, terms.scale, np.ascontiguousarray(moved))
+    prior = terms.prior, terms.weight
+    return FilterInput(units, share, factor, *prior, terms.volume, terms.scale, np.ascontiguousarray(moved))
 
 
 def own_errors(

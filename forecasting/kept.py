@@ -198,8 +198,8 @@ def _beginning(kept: Kept, whole: Part, at: Integers, terms: Terms) -> Begin:
     """Return where the filter begins in every series: where it ended, or (place -1) at the prior."""
     periods, ended = whole.panel.units.shape[1], kept.ended
     goes_on, decays = at >= 0, ended.above.shape[1]
-    above = np.repeat(terms.prior[:, None], decays, axis=1)
-    below = np.ones_like(above)
+    below = np.repeat(terms.weight[:, None], decays, axis=1)
+    above = below * terms.prior[:, None]
     level, completed = np.full((len(at), periods + 1), np.nan), np.full((len(at), periods), np.nan)
     old = at[goes_on]
     above[goes_on], below[goes_on] = ended.above[old], ended.below[old]

@@ -81,6 +81,7 @@ def _arrays(kept: Kept) -> Arrays:
         "mark": kept.mark,
         "hasty": np.packbits(kept.hasty),
         "profile": pool.profile.pooled,
+        "launch": pool.profile.launch,
         "decays": rule.decays,
         "weights": rule.weights,
         "score": pool.choice.score,
@@ -141,7 +142,7 @@ def _pool(arrays: Arrays, texts: Mapping[str, list[str]]) -> Pool:
     shrinkage, *censoring = (float(value) for value in arrays["scalars"])
     nothing = np.zeros(0, dtype=np.int64)
     return Pool(
-        profile=Profile(arrays["profile"], shrinkage),
+        profile=Profile(arrays["profile"], shrinkage, arrays["launch"]),
         drifts=(),
         rule=LevelRule(arrays["decays"], arrays["weights"], *censoring),
         boost=Boost(tuple(texts["models"]), tuple(texts["features"])) if texts["models"] else None,

@@ -10,8 +10,8 @@ so a fast level is drawn to slow ones, the slowest being the series' own mean. T
 and of its group, are two more members of the sum. The weights w are those that would have
 predicted best, over all past origins of all series of a class, the periods ``lead`` ahead (Granger and Ramanathan
 1984, least squares; scaled by each series' mean absolute change). Decay, weights and censoring are all chosen there.
-A first observation of weight 1 is the prior: what the same item sells elsewhere. A and B are all that a new period
-needs of the past: a pass that begins with those of yesterday ends as a pass over the whole history.
+The prior, what the same item sells elsewhere, counts as so many periods before the first (``priors``). A and B are all
+that a new period needs of the past: a pass that begins with those of yesterday ends as a pass over the whole history.
 """
 
 from __future__ import annotations
@@ -46,14 +46,16 @@ class FilterInput(NamedTuple):
     """
     History in steps.
 
-    ``units``, ``share`` in stock (series, period); ``factor`` (series, period + horizon); ``prior``, ``volume`` class
-    and ``scale`` (series,), the scale as one over its square; ``drift`` (series, layer, period + 1), see ``drift``.
+    ``units``, ``share`` in stock (series, period); ``factor`` (series, period + horizon); ``prior`` and the periods it
+    counts for, ``weight``, ``volume`` class and ``scale`` (series,), the scale as one over its square; ``drift``
+    (series, layer, period + 1), see ``drift``.
     """
 
     units: Floats
     share: Floats
     factor: Floats
     prior: Floats
+    weight: Floats
     volume: Integers
     scale: Floats
     drift: Floats
@@ -132,11 +134,11 @@ def volume_class(mean_steps: Floats) -> Integers:
 
 
 def from_prior(history: FilterInput, decays: int) -> Begin:
-    """Return the beginning of a pass over the whole history: the prior is the first observation."""
+    """Return the beginning of a pass over the whole history: the prior counts before it."""
     series, periods = history.units.shape
-    above = np.repeat(history.prior[:, None], decays, axis=1)
+    below = np.repeat(history.weight[:, None], decays, axis=1)
     nothing = np.full((series, periods + 1), np.nan), np.full((series, periods), np.nan)
-    return Begin(np.zeros(series, dtype=np.int64), above, np.ones((series, decays)), *nothing)
+    return Begin(np.zeros(series, dtype=np.int64), below * history.prior[:, None], below, *nothing)
 
 
 def smooth(history: FilterInput, rule: LevelRule, lead: int, warm_up: int, begin: Begin | None = None) -> FilterOutput:

@@ -10,9 +10,10 @@ from forecasting.boosting import BoostSettings, corrections, fit_boost
 from forecasting.explain import drivers
 from forecasting.features import Calendar, Rows, feature_names, feature_rows, feature_state
 from forecasting.forecast import ChunkSpec, forecast_chunk, forecast_task
-from forecasting.history import ForecastSettings, ForecastTask, Part, codes_of, filter_input, prior_means, terms_of
+from forecasting.history import ForecastSettings, ForecastTask, Part, codes_of, filter_input, terms_of
 from forecasting.keys import series_keys
 from forecasting.paths import path_quantiles
+from forecasting.priors import Priors, fit_priors
 from forecasting.profiles import Profile, positions
 from forecasting.scores import M5_LEVELS
 from forecasting.signals import Signals
@@ -94,7 +95,7 @@ def test_a_signal_of_another_length_is_refused():
 def state_of(units, plane):
     panel = make_panel(units)
     codes = codes_of(panel, None)
-    part = Part(panel, codes, np.full(len(units), 2.0))
+    part = Part(panel, codes, Priors(np.full(len(units), 2.0), np.ones(len(units))))
     history = filter_input(part, terms_of(part, Profile(np.ones((1, 7)), 1e9)), (), HORIZON)
     rule = LevelRule(np.array([0.9]), np.ones((CLASSES, 1)), 1.0, 0.25, 1.0)
     dates = np.concatenate([panel.dates, panel.future_dates(HORIZON)])
@@ -196,7 +197,7 @@ def test_a_boosted_series_has_the_same_paths_alone_as_among_others(promoted):
     panel, signals, result = promoted
     task = ForecastTask(HORIZON, 100, 1, SMALL)
     codes = codes_of(panel, None)
-    whole = Part(panel, codes, prior_means(panel, codes), signals)
+    whole = Part(panel, codes, fit_priors(panel, codes), signals)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
     chosen = np.array([17])
     pool, part = result.course.learned.pool, whole.rows(chosen)
