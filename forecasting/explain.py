@@ -23,6 +23,7 @@ _OWN = {
     "week of the year": "season",
     "a year before": "season",
     "same holiday before": "holiday",
+    "this kind of promotion before": "promotion",
     "lead": "time ahead",
     "category": "category",
 }

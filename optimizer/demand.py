@@ -1,7 +1,7 @@
 """Demand of the listed pairs: forecast where goods are sold, nothing where they are only kept."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -14,11 +14,13 @@ from forecasting.explain import drivers
 from forecasting.forecast import Forecast, forecast_task
 from forecasting.history import ForecastSettings, ForecastTask
 from forecasting.kept_files import kept_table
+from forecasting.mechanisms import mechanism_table, mechanisms
 from forecasting.newitems import likely_means
 from forecasting.overrides import Overridden, override_paths
-from forecasting.panel import panel_from_world
+from forecasting.panel import Panel, panel_from_world
 from forecasting.paths import DemandPaths
 from forecasting.signals import signals_from_world
+from forecasting.succession import Handover, expected_once, handovers
 from optimizer.executor import RunAll
 from optimizer.memory import Memory
 from optimizer.plan.exceptions import ExceptionRow
@@ -42,7 +44,8 @@ class Demand:
     overridden: planners' figures laid over the forecast
     watch: how earlier forecasts did, and what was decided on it
     learned: what the next day's forecast goes on from
-    course: how this forecast is come by: learnt anew, or gone on
+    course: what is to be said of how this forecast is come by
+    promotions: what each mechanism of a promotion brings in each category
     """
 
     paths: DemandPaths
@@ -52,6 +55,7 @@ class Demand:
     watch: Watch
     learned: pa.Table
     course: list[ExceptionRow]
+    promotions: pa.Table
 
 
 def demand_of(world: World, pairs: pd.DataFrame, horizon: int, memory: Memory, run_all: RunAll) -> Demand:
@@ -72,13 +76,18 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, memory: Memory, r
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
     usual[sells] = np.nan_to_num(recent).mean(axis=1) if recent.shape[1] else 0.0
+    ids = panel.item_id, panel.location_id
     dearest = _dearest(world, expected.paths)
     told = np.full(panel.series, "", dtype=object)
     told[dearest] = drivers(expected, dearest)
     summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
-    paths, overridden = override_paths(world, expected.paths)
+    given = handovers(world.table("sales"), world.table("items"), ids, np.datetime64(world.plan_date, "D"))
+    once = replace(expected.paths, steps=expected_once(expected.paths.steps, expected.paths.dates, given))
+    paths, overridden = override_paths(world, once)
+    said = [*_course_rows(expected), *_handover_rows(panel, given)]
+    brought = mechanism_table(panel, mechanisms(world, panel, horizon))
     spread = _spread(world, pairs, sells, paths)
-    return Demand(spread, usual, summary, overridden, seen, kept_table(expected.kept), _course_rows(expected))
+    return Demand(spread, usual, summary, overridden, seen, kept_table(expected.kept), said, brought)
 
 
 def _course_rows(expected: Forecast) -> list[ExceptionRow]:
@@ -95,6 +104,16 @@ def _course_rows(expected: Forecast) -> list[ExceptionRow]:
     )
     numbers = {"changed": len(course.changed), "rebuilt": course.rebuilt}
     return [ExceptionRow("changed past", "changed past", text, numbers)]
+
+
+def _handover_rows(panel: Panel, given: list[Handover]) -> list[ExceptionRow]:
+    """Return which items give way to their successors, and from when nothing more is expected of them."""
+    rows = []
+    for line in given:
+        old, new, place = panel.item_id[line.old], panel.item_id[line.new], panel.location_id[line.new]
+        text = f"what {old} sold at {place} is expected of {new} from {line.begins}, and not of {old} for four weeks"
+        rows.append(ExceptionRow(f"succession {old} {place}", "succession", text, {"successor": new}))
+    return rows
 
 
 def _dearest(world: World, paths: DemandPaths) -> npt.NDArray[np.int64]:

@@ -191,6 +191,7 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     parts.state["forecast"] = forecast_state(demand.summary)
     parts.state["monitor"] = pa.Table.from_pandas(demand.watch.state, preserve_index=False)
     parts.state[LEARNED] = demand.learned
+    parts.state["promotions"] = demand.promotions
     paths = paths.first(horizon)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
     moved = moved_levels(memory, parts.state["forecast"])
