@@ -1,6 +1,7 @@
 """A plan knows how the forecasts before did: it goes on from them, or learns anew, and holds what it cannot rely on."""
 
 import json
+import shutil
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -41,8 +42,15 @@ def exceptions(plan):
     return pd.read_csv(plan / "exceptions.csv").set_index("subject")
 
 
-def test_lines_of_a_forecast_that_kept_missing_are_held_and_its_level_follows(before, tmp_path):
-    plan = planned(tmp_path / "plan", shop(tmp_path / "shop", DAYS + AHEAD, tea_from_now=15.0), before)
+@pytest.fixture(scope="module")
+def missed(before, tmp_path_factory):
+    """The plan after tea has sold three times what was forecast for sixteen days."""
+    folder = tmp_path_factory.mktemp("missed")
+    return planned(folder / "plan", shop(folder / "shop", DAYS + AHEAD, tea_from_now=15.0), before)
+
+
+def test_lines_of_a_forecast_that_kept_missing_are_held_and_its_level_follows(missed):
+    plan = missed
     row = exceptions(plan).loc["forecast tea_250 S2"]
     assert row["kind"] == "forecast off"
     assert "wait for a look" in row["text"] and "tracking signal +1.00" in row["text"]
@@ -57,8 +65,15 @@ def test_lines_of_a_forecast_that_kept_missing_are_held_and_its_level_follows(be
     assert levels["tea_250"] == pytest.approx(15.0 - 10.0 * 0.9**16, rel=0.1)
 
 
-def test_a_line_that_lost_its_hold_fails_the_check(before, tmp_path):
-    plan = planned(tmp_path / "plan", shop(tmp_path / "shop", DAYS + AHEAD, tea_from_now=15.0), before)
+def test_the_page_says_what_is_held(missed):
+    page = (missed / "plan.html").read_text(encoding="utf-8")
+    assert "(1 line held)" in page
+    assert "Held, not to be released yet: see forecast tea_250 S2." in page
+
+
+def test_a_line_that_lost_its_hold_fails_the_check(missed, tmp_path):
+    plan = tmp_path / "plan"
+    shutil.copytree(missed, plan)
     path = plan / "purchase_orders.csv"
     path.write_text(path.read_text().replace("forecast tea_250 S2", ""))
     assert any("is held by nothing, not by forecast tea_250 S2" in str(found) for found in verify_plan(plan))
