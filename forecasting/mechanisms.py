@@ -80,10 +80,10 @@ def _names(rows: Any) -> npt.NDArray[np.str_]:
     """Return the mechanism of every promotion in words."""
     nothing = pd.Series("", rows.index)
     kind = rows.get("kind", nothing).astype(object).fillna("").astype(str).str.strip()
-    cut = np.where(rows["discount"].fillna(0.0).to_numpy(float) > 0.0, "price cut", "")
+    cut = np.where(rows["discount"].astype(float).fillna(0.0).to_numpy(float) > 0.0, "price cut", "")
     name = np.where(kind != "", kind, cut)
     for extra in ("display", "mailer"):
-        there = rows[extra].astype(object).fillna(False).to_numpy(bool)
+        there = rows[extra].eq(True).to_numpy(bool)
         joined = np.where(name == "", extra, np.char.add(name.astype(str), f" + {extra}"))
         name = np.where(there, joined, name)
     return np.where(name == "", "promotion", name).astype(str)
