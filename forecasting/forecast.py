@@ -209,7 +209,9 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     columns["method"] = _methods(pool, level, asleep, columns["usable_periods"])
     hasty = (spec.terms.volume == HASTY) & ~asleep
     columns["method"] = np.where(hasty, columns["method"] + FOLLOWS, columns["method"])
-    ended = Ended(result.above, result.below, result.level[:, pool.starts], result.completed)
+    short = panel.in_stock_share < 1.0
+    seen = np.packbits(short, axis=1), result.completed[short]
+    ended = Ended(result.above, result.below, result.level[:, pool.starts], *seen)
     return ChunkResult(steps, columns, ended)
 
 
@@ -279,7 +281,8 @@ def _ended(results: Sequence[ChunkResult], course: Course, panel: Panel) -> Ende
     if results:
         return Ended(*(np.concatenate(columns) for columns in zip(*(r.ended for r in results), strict=True)))
     decays, origins = len(course.pool.rule.decays), len(course.pool.starts)
-    return Ended(*(np.zeros((0, width)) for width in (decays, decays, origins, panel.units.shape[1])))
+    above, below, level = (np.zeros((0, width)) for width in (decays, decays, origins))
+    return Ended(above, below, level, np.packbits(panel.in_stock_share < 1.0, axis=1), np.zeros(0))
 
 
 def _paths(panel: Panel, task: ForecastTask, results: Sequence[ChunkResult]) -> DemandPaths:

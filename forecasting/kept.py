@@ -37,14 +37,15 @@ class Ended(NamedTuple):
     """
     Where the filter ended in every series: A and B (series, decay), see ``smoothing``.
 
-    ``level`` (series, origin) at the past origins whose errors the paths are drawn from; ``completed`` (series, period)
-    what is expected in place of the units where stock ran out, NaN elsewhere.
+    ``level`` (series, origin) at the past origins whose errors the paths are drawn from; ``short`` (series, bytes) the
+    periods not fully in stock as bits, ``expected`` what is expected in them, series by series.
     """
 
     above: Floats
     below: Floats
     level: Floats
-    completed: Floats
+    short: npt.NDArray[np.uint8]
+    expected: Floats
 
 
 @dataclass(frozen=True)
@@ -204,9 +205,12 @@ def _beginning(kept: Kept, whole: Part, at: Integers, terms: Terms) -> Begin:
     old = at[goes_on]
     above[goes_on], below[goes_on] = ended.above[old], ended.below[old]
     level[np.ix_(np.flatnonzero(goes_on), kept.learned.pool.starts)] = ended.level[old]
-    panel, filled = whole.panel, ended.completed[old]
+    short = np.unpackbits(ended.short, axis=1, count=kept.seen).astype(np.bool_)
+    filled = np.full(short.shape, np.nan)
+    filled[short] = ended.expected
+    panel = whole.panel
     recorded = panel.units[goes_on, : kept.seen] / panel.unit_step[goes_on, None]
-    completed[goes_on, : kept.seen] = np.where(np.isnan(filled), recorded, filled)
+    completed[goes_on, : kept.seen] = np.where(short[old], filled[old], recorded)
     return Begin(np.where(goes_on, kept.seen, 0), above, below, level, completed)
 
 
@@ -214,7 +218,6 @@ def keep(whole: Part, course: Course, digest: str, ended: Ended) -> Kept:
     """Return what the next forecast should know of this one."""
     panel, periods = whole.panel, whole.panel.units.shape[1]
     learned = course.learned._replace(pool=course.pool)
-    ended = ended._replace(completed=np.where(panel.in_stock_share < 1.0, ended.completed, np.nan))
     ids = panel.item_id, panel.location_id, whole.codes[1]
     seen = *ids, marks(panel, periods), course.hasty
     return Kept(digest, panel.dates[0], course.fitted, periods, *seen, learned, ended)

@@ -71,7 +71,6 @@ def _text_row(name: str, values: Sequence[str]) -> dict[str, Any]:
 def _arrays(kept: Kept) -> Arrays:
     """Return everything that is a number."""
     pool, rule = kept.learned.pool, kept.learned.pool.rule
-    filled = np.isfinite(kept.ended.completed)
     scalars = [pool.profile.shrinkage, rule.recovery, rule.variation, rule.trust]
     arrays: dict[str, npt.NDArray[Any]] = {
         "format": np.array(FORMAT),
@@ -89,13 +88,11 @@ def _arrays(kept: Kept) -> Arrays:
         "starts": pool.starts,
         "blocks": pool.blocks,
         "align": pool.align,
-        "filled": np.packbits(filled, axis=1),
-        "expected": kept.ended.completed[filled],
     }
     arrays |= {"method": pool.choice.method, "tried": pool.choice.series}
     arrays |= {f"library {name}": part for name, part in pool.library._asdict().items()}
     arrays |= {f"terms {name}": part for name, part in kept.learned.terms._asdict().items()}
-    arrays |= {f"ended {name}": getattr(kept.ended, name) for name in ("above", "below", "level")}
+    arrays |= {f"ended {name}": part for name, part in kept.ended._asdict().items()}
     for layer, state in enumerate(kept.learned.states):
         arrays |= {f"drift {layer} {name}": part for name, part in state._asdict().items()}
     return arrays
@@ -117,9 +114,6 @@ def _texts(kept: Kept) -> Mapping[str, Sequence[str]]:
 
 def _kept(arrays: Arrays, texts: Mapping[str, list[str]]) -> Kept:
     begun, fitted, seen, _ = (int(value) for value in arrays["times"])
-    filled = np.unpackbits(arrays["filled"], axis=1, count=seen).astype(bool)
-    completed = np.full(filled.shape, np.nan)
-    completed[filled] = arrays["expected"]
     states = [DriftState(*(arrays[f"drift {n} {name}"] for name in DriftState._fields)) for n in range(2)]
     terms = Terms(*(arrays[f"terms {name}"] for name in Terms._fields))
     return Kept(
@@ -133,7 +127,7 @@ def _kept(arrays: Arrays, texts: Mapping[str, list[str]]) -> Kept:
         arrays["mark"],
         np.unpackbits(arrays["hasty"], count=len(arrays["mark"])).astype(bool),
         Learned(_pool(arrays, texts), terms, tuple(states)),
-        Ended(arrays["ended above"], arrays["ended below"], arrays["ended level"], completed),
+        Ended(*(arrays[f"ended {name}"] for name in Ended._fields)),
     )
 
 
