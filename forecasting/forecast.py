@@ -10,6 +10,7 @@ treated chunk by chunk, each chunk from the pooled parameters and its own histor
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from forecasting.boosting import RunAll, future_corrections
+from forecasting.boosting import RunAll, future_corrections, lightgbm
 from forecasting.bootstrap import (
     INT16_MOST,
     Draw,
@@ -34,12 +35,14 @@ from forecasting.history import (
     ForecastSettings,
     ForecastTask,
     Part,
+    Terms,
     clock_of,
     filter_input,
     own_errors,
     part_of,
     stride_of,
 )
+from forecasting.kept import Course, Ended, Kept, hasty_of, keep, refusal, resumed, window
 from forecasting.keys import Keys, series_keys
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.paths import DemandPaths, Steps
@@ -47,8 +50,10 @@ from forecasting.pool import Pool, fit_pool
 from forecasting.profiles import in_stock
 from forecasting.selection import BOOSTED, WEEKS
 from forecasting.signals import Signals
-from forecasting.smoothing import CLASSES, FilterInput, FilterOutput, LevelRule, smooth, volume_class
+from forecasting.smoothing import CLASSES, HASTY, Begin, FilterInput, FilterOutput, LevelRule, smooth, volume_class
 from forecasting.trials import folds
+
+FOLLOWS = "; its level follows sales fast, as forecasts kept missing to one side"
 
 
 def one_by_one(function: Callable[[Any], Any], specs: Sequence[Any]) -> list[Any]:
@@ -63,12 +68,15 @@ class Forecast:
 
     ``summary`` has the columns item_id, location_id, level (units per period), censored_periods, recovered_units
     (completed minus recorded), usable_periods, decay (weighted) and method (what serves the series and why, in words).
-    ``pool`` holds the pooled parameters, for ``explain.drivers``.
+    ``whole`` is the history read and ``course`` how it was come by, for ``explain.drivers``; ``kept`` is for the next
+    day's forecast.
     """
 
     paths: DemandPaths
     summary: pa.Table
-    pool: Pool
+    whole: Part
+    course: Course
+    kept: Kept
 
 
 @dataclass(frozen=True)
@@ -78,15 +86,18 @@ class ChunkSpec:
     part: Part
     keys: Keys
     pool: Pool
+    terms: Terms
     task: ForecastTask
+    begin: Begin | None = None
 
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """Paths of one chunk and its columns of the summary."""
+    """Paths of one chunk, its columns of the summary, and where the filter ended."""
 
     steps: Steps
     columns: dict[str, Any]
+    ended: Ended
 
 
 def forecast(
@@ -121,20 +132,48 @@ def forecast(
     return forecast_task(panel, ForecastTask(horizon, paths, seed, groups=groups), run_all)
 
 
-def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one) -> Forecast:
-    """Return the forecast of a task; see ``forecast``."""
+def forecast_task(panel: Panel, task: ForecastTask, run_all: RunAll = one_by_one, kept: Kept | None = None) -> Forecast:
+    """Return the forecast of a task, going on from what an earlier one kept; see ``forecast`` and ``kept``."""
     if panel.units.shape[1] < 1:
         raise ValueError("the panel has no period before the plan date")
     _check_signals(panel, task)
-    whole = part_of(panel, task)
-    panel = whole.panel
-    task = replace(task, groups=None, signals=Signals(), likely=None)
-    pool = fit_pool(whole, task, run_all)
+    digest = _digest(panel, task)
+    whole, course = _course(panel, task, run_all, kept, digest)
+    task = replace(task, groups=None, signals=Signals(), likely=None, hasty=None)
+    panel, pool, terms = whole.panel, course.learned.pool, course.terms
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
     size = task.settings.chunk
     chunks = [slice(start, start + size) for start in range(0, panel.series, size)]
-    specs = [ChunkSpec(whole.rows(chunk), keys[chunk], pool, task) for chunk in chunks]
-    return _gather((panel, task, pool), run_all(forecast_chunk, specs))
+    specs = [
+        ChunkSpec(whole.rows(c), keys[c], pool, terms.rows(c), task, course.begin and course.begin.rows(c))
+        for c in chunks
+    ]
+    results = run_all(forecast_chunk, specs)
+    ended = _ended(results, course, panel)
+    kept = keep(whole, course, digest, ended)
+    return Forecast(_paths(panel, task, results), _summary(panel, results), whole, course, kept)
+
+
+def _course(panel: Panel, task: ForecastTask, run_all: RunAll, kept: Kept | None, digest: str) -> tuple[Part, Course]:
+    """Return the history to be read and how the forecast is come by: from what is kept, or learnt anew."""
+    clock = clock_of(panel, task.settings)
+    why = refusal(kept, panel, task, clock, digest)
+    if kept is not None and not why:
+        whole = part_of(panel, task, window(kept, panel))
+        course = resumed(kept, whole, task, clock)
+        if course is not None:
+            return whole, course
+        why = "other categories than before"
+    whole = part_of(panel, task, clock.most)
+    learned = fit_pool(whole, task, run_all)
+    periods, nothing = whole.panel.units.shape[1], np.zeros(0, dtype=np.int64)
+    return whole, Course(learned, hasty_of(panel, task), None, learned.pool, periods, why, nothing, panel.series)
+
+
+def _digest(panel: Panel, task: ForecastTask) -> str:
+    """Return a hash of all that parameters depend on beside the history; a horizon may shrink under them."""
+    shared = task.settings, task.paths, task.seed, panel.period, task.signals.names, lightgbm() is not None
+    return hashlib.sha256(repr(shared).encode()).hexdigest()
 
 
 def _check_signals(panel: Panel, task: ForecastTask) -> None:
@@ -148,8 +187,8 @@ def _check_signals(panel: Panel, task: ForecastTask) -> None:
 def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     """Return the paths and the summary of one chunk of series."""
     panel, pool, task = spec.part.panel, spec.pool, spec.task
-    history = filter_input(spec.part, pool.profile, pool.drifts, task.horizon)
-    result = smooth(history, pool.rule, 1, panel.units.shape[1])
+    history = filter_input(spec.part, spec.terms, pool.drifts, task.horizon)
+    result = smooth(history, pool.rule, 1, panel.units.shape[1], spec.begin)
     # Returns booked as sales may outweigh them; demand is not negative.
     asleep = _never_sold(panel, task.settings)
     level = np.where(asleep, 0.0, np.maximum(result.level[:, -1], 0.0))
@@ -168,7 +207,12 @@ def forecast_chunk(spec: ChunkSpec) -> ChunkResult:
     columns = _summary_columns(panel, history, result, pool.rule)
     columns["level"] = level * panel.unit_step
     columns["method"] = _methods(pool, level, asleep, columns["usable_periods"])
-    return ChunkResult(steps, columns)
+    hasty = (spec.terms.volume == HASTY) & ~asleep
+    columns["method"] = np.where(hasty, columns["method"] + FOLLOWS, columns["method"])
+    short = panel.in_stock_share < 1.0
+    seen = np.packbits(short, axis=1), result.completed[short]
+    ended = Ended(result.above, result.below, result.level[:, pool.starts], *seen)
+    return ChunkResult(steps, columns, ended)
 
 
 def _means(spec: ChunkSpec, history: FilterInput, result: FilterOutput, level: Floats) -> tuple[Floats, Integers]:
@@ -232,9 +276,17 @@ def _summary_columns(panel: Panel, history: FilterInput, result: FilterOutput, r
     }
 
 
-def _gather(asked: tuple[Panel, ForecastTask, Pool], results: Sequence[ChunkResult]) -> Forecast:
-    """Join the chunks."""
-    panel, task, pool = asked
+def _ended(results: Sequence[ChunkResult], course: Course, panel: Panel) -> Ended:
+    """Return where the filter ended in all series."""
+    if results:
+        return Ended(*(np.concatenate(columns) for columns in zip(*(r.ended for r in results), strict=True)))
+    decays, origins = len(course.pool.rule.decays), len(course.pool.starts)
+    above, below, level = (np.zeros((0, width)) for width in (decays, decays, origins))
+    return Ended(above, below, level, np.packbits(panel.in_stock_share < 1.0, axis=1), np.zeros(0))
+
+
+def _paths(panel: Panel, task: ForecastTask, results: Sequence[ChunkResult]) -> DemandPaths:
+    """Return the paths of all chunks."""
     narrow = all(result.steps.dtype == np.int16 for result in results)
     shape = (panel.series, task.paths, task.horizon)
     steps: Steps = np.empty(shape, dtype=np.int16) if narrow else np.empty(shape, dtype=np.int32)
@@ -243,10 +295,8 @@ def _gather(asked: tuple[Panel, ForecastTask, Pool], results: Sequence[ChunkResu
         steps[at : at + len(result.steps)] = result.steps
         at += len(result.steps)
     weights = np.full(task.paths, 1.0 / task.paths)
-    paths = DemandPaths(
-        steps, panel.item_id, panel.location_id, panel.unit_step, panel.future_dates(task.horizon), weights, task.seed
-    )
-    return Forecast(paths, _summary(panel, results), pool)
+    dates = panel.future_dates(task.horizon)
+    return DemandPaths(steps, panel.item_id, panel.location_id, panel.unit_step, dates, weights, task.seed)
 
 
 def _summary(panel: Panel, results: Sequence[ChunkResult]) -> pa.Table:

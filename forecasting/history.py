@@ -12,11 +12,13 @@ import numpy.typing as npt
 from forecasting.boosting import BoostSettings
 from forecasting.bootstrap import Ratios, own_ratios
 from forecasting.dependence import Dependence
-from forecasting.drift import drifts
+from forecasting.drift import DriftState, drifts, no_drift
+from forecasting.launches import launch_factors
 from forecasting.panel import Floats, Integers, Panel
-from forecasting.profiles import Profile, in_stock, series_factors
+from forecasting.priors import Priors, fit_priors
+from forecasting.profiles import Profile, in_stock, positions, series_factors
 from forecasting.signals import Signals
-from forecasting.smoothing import FilterInput, FilterOutput, volume_class
+from forecasting.smoothing import HASTY, FilterInput, FilterOutput, volume_class
 from forecasting.upper import UpperSettings
 
 SMALLEST_CHANGE = 0.25
@@ -42,6 +44,10 @@ class ForecastSettings:
         Latest past origins used.
     most_days, most_weeks : int
         Latest periods read; what is older says little about tomorrow.
+    day_hasty, week_hasty : float
+        Decay of the level of a series whose forecast errs to one side.
+    refit_days, refit_weeks : int
+        Periods after which what is learnt from all series is learnt anew; until then levels alone go on.
     own_blocks : float
         Usable blocks at which half of a series' paths come from its own history [n_0].
     spread_blocks : float
@@ -64,6 +70,8 @@ class ForecastSettings:
     week_decays: tuple[float, ...] = (0.7, 0.85, 0.95, 1.0)
     day_drift: float = 0.5
     week_drift: float = 0.5
+    day_hasty: float = 0.9
+    week_hasty: float = 0.85
     warm_up_days: int = 14
     warm_up_weeks: int = 8
     longest_block_days: int = 28
@@ -71,6 +79,8 @@ class ForecastSettings:
     most_blocks: int = 104
     most_days: int = 1_096
     most_weeks: int = 209
+    refit_days: int = 7
+    refit_weeks: int = 4
     own_blocks: float = 100.0
     spread_blocks: float = 8.0
     donors: int = 128
@@ -87,7 +97,8 @@ class ForecastTask:
     What is asked: periods from the plan date, paths, seed and settings.
 
     ``groups`` (series,) are codes of series that share a profile, or None; ``signals`` reach over history and horizon;
-    ``likely`` (series,) is what an item that never sold is expected to sell a period in units, NaN where nothing says.
+    ``likely`` (series,) is what an item that never sold is expected to sell a period in units, NaN where nothing says;
+    ``hasty`` (series,) whose level should follow sales fast.
     """
 
     horizon: int
@@ -97,6 +108,7 @@ class ForecastTask:
     groups: Integers | None = None
     signals: Signals = field(default_factory=Signals)
     likely: Floats | None = None
+    hasty: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or self.paths < 1:
@@ -111,20 +123,24 @@ class Clock(NamedTuple):
     longest: int
     decays: tuple[float, ...]
     drift: float
+    hasty: float
+    most: int
+    refit: int
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some series: panel, codes of product and group (layer, series), prior mean in units (series,), signals."""
+    """Some series: panel, codes of product and group (layer, series), priors, signals."""
 
     panel: Panel
     codes: Integers
-    prior: Floats
+    prior: Priors
     signals: Signals = field(default_factory=Signals)
 
     def rows(self, chosen: slice | Integers) -> Part:
         """Return some of the series."""
-        return Part(self.panel.rows(chosen), self.codes[:, chosen], self.prior[chosen], self.signals.rows(chosen))
+        prior = Priors(self.prior.mean[chosen], self.prior.weight[chosen])
+        return Part(self.panel.rows(chosen), self.codes[:, chosen], prior, self.signals.rows(chosen))
 
 
 def codes_of(panel: Panel, groups: Integers | None) -> Integers:
@@ -136,67 +152,92 @@ def codes_of(panel: Panel, groups: Integers | None) -> Integers:
     return np.stack([products, np.unique(groups, return_inverse=True)[1]]).astype(np.int64)
 
 
-def fit_drifts(whole: Part, profile: Profile, decay: float) -> tuple[Floats, ...]:
-    """Return the drift of products and of groups."""
-    history = filter_input(whole, profile, ())
-    steps = history.units, history.share, history.factor[:, : whole.panel.units.shape[1]]
-    return tuple(drifts(steps, history.prior, history.scale, codes, decay) for codes in whole.codes)
+class Terms(NamedTuple):
+    """
+    What is estimated of a series and then held.
+
+    ``factor`` (series, position) and ``launch`` (series, week); ``prior`` in steps and the periods it counts for,
+    ``weight``; ``volume`` class and ``scale`` as one over its square (series,).
+    """
+
+    factor: Floats
+    launch: Floats
+    prior: Floats
+    weight: Floats
+    volume: Integers
+    scale: Floats
+
+    def rows(self, chosen: slice | Integers) -> Terms:
+        """Return the terms of some series."""
+        shapes, prior = (self.factor[chosen], self.launch[chosen]), (self.prior[chosen], self.weight[chosen])
+        return Terms(*shapes, *prior, self.volume[chosen], self.scale[chosen])
+
+    def hastened(self, hasty: npt.NDArray[np.bool_]) -> Terms:
+        """Return the terms under which the level of some series follows sales fast."""
+        return self._replace(volume=np.where(hasty, HASTY, self.volume))
+
+
+def terms_of(part: Part, profile: Profile) -> Terms:
+    """Return the terms of some series from their history."""
+    panel = part.panel
+    steps, seen = panel.units / panel.unit_step[:, None], in_stock(panel)
+    mean = np.where(seen, steps, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    pairs = seen[:, 1:] & seen[:, :-1]
+    change = np.where(pairs, np.abs(np.diff(steps, axis=1)), 0.0).sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
+    scale = np.maximum(np.maximum(change, SMALLEST_CHANGE * mean), SMALLEST_STEPS)
+    factor = series_factors(panel, profile, part.codes[1])
+    launch = profile.launch[np.minimum(part.codes[1], len(profile.launch) - 1)]
+    prior = part.prior.mean / panel.unit_step
+    return Terms(factor, launch, prior, part.prior.weight, volume_class(mean), 1.0 / scale**2)
+
+
+def fit_drifts(
+    whole: Part, terms: Terms, decay: float, begin: tuple[int, Sequence[DriftState]] | None = None
+) -> tuple[tuple[Floats, ...], tuple[DriftState, ...]]:
+    """
+    Return the drift of products and of groups, shape (code, period + 1) each, and their states after the last period.
+
+    ``begin`` is a period and the states before it; what lies before that period is then 1 and not to be read.
+    """
+    first, states = begin or (0, [no_drift(terms.prior, terms.weight, codes) for codes in whole.codes])
+    history = filter_input(whole, terms, ())
+    periods = whole.panel.units.shape[1]
+    steps = history.units[:, first:], history.share[:, first:], history.factor[:, first:periods]
+    found = [drifts(steps, s, terms.scale, codes, decay) for s, codes in zip(states, whole.codes, strict=True)]
+    padded = tuple(np.pad(course, ((0, 0), (first, 0)), constant_values=1.0) for course, _ in found)
+    return padded, tuple(state for _, state in found)
 
 
 def clock_of(panel: Panel, settings: ForecastSettings) -> Clock:
     """Return the settings that depend on the panel's period."""
     if panel.period == "week":
-        return Clock(settings.warm_up_weeks, 1, settings.longest_block_weeks, settings.week_decays, settings.week_drift)
-    return Clock(settings.warm_up_days, 7, settings.longest_block_days, settings.day_decays, settings.day_drift)
+        weeks = settings.longest_block_weeks, settings.week_decays, settings.week_drift, settings.week_hasty
+        return Clock(settings.warm_up_weeks, 1, *weeks, settings.most_weeks, settings.refit_weeks)
+    days = settings.longest_block_days, settings.day_decays, settings.day_drift, settings.day_hasty
+    return Clock(settings.warm_up_days, 7, *days, settings.most_days, settings.refit_days)
 
 
-def prior_means(panel: Panel, codes: Integers) -> Floats:
-    """Return what is expected of a series before it is seen, in units: its item elsewhere, else its group."""
-    seen = in_stock(panel)
-    periods = seen.sum(axis=1)
-    means = np.where(seen, panel.units, 0.0).sum(axis=1) / np.maximum(periods, 1)
-    known = periods > 0
-    overall = float(means[known].mean()) if known.any() else 0.0
-    group = _code_means(means, known, codes[1], np.full(panel.series, overall))
-    return _code_means(means, known, codes[0], group)
-
-
-def part_of(panel: Panel, task: ForecastTask) -> Part:
-    """Return all series of a panel with what the task knows of them, no longer than the settings read."""
-    settings = task.settings
-    panel = panel.latest(settings.most_weeks if panel.period == "week" else settings.most_days)
+def part_of(panel: Panel, task: ForecastTask, periods: int) -> Part:
+    """Return all series of a panel with what the task knows of them, of their last periods."""
+    panel = panel.latest(periods)
     codes = codes_of(panel, task.groups)
     signals = task.signals.latest(panel.units.shape[1] + task.horizon)
-    prior = prior_means(panel, codes)
-    if task.likely is not None:
-        prior = np.where(np.isfinite(task.likely), task.likely, prior)
-    return Part(panel, codes, prior, signals)
+    return Part(panel, codes, fit_priors(panel, codes, task.likely), signals)
 
 
-def _code_means(means: Floats, known: npt.NDArray[np.bool_], codes: Integers, fallback: Floats) -> Floats:
-    """Return the mean of the known series with the same code, the fallback where there is none."""
-    size = int(codes.max(initial=0)) + 1
-    count = np.bincount(codes[known], minlength=size)
-    total = np.bincount(codes[known], weights=means[known], minlength=size)
-    return np.asarray(np.where(count[codes] > 0, total[codes] / np.maximum(count[codes], 1), fallback))
-
-
-def filter_input(part: Part, profile: Profile, drift: Sequence[Floats], horizon: int = 1) -> FilterInput:
+def filter_input(part: Part, terms: Terms, drift: Sequence[Floats], horizon: int = 1) -> FilterInput:
     """Return the history of some series in steps, as the filter reads it, and the factors of the horizon."""
     panel = part.panel
     steps = panel.units / panel.unit_step[:, None]
-    seen = in_stock(panel)
-    mean = np.where(seen, steps, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    pairs = seen[:, 1:] & seen[:, :-1]
-    change = np.where(pairs, np.abs(np.diff(steps, axis=1)), 0.0).sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
-    scale = np.maximum(np.maximum(change, SMALLEST_CHANGE * mean), SMALLEST_STEPS)
-    factor = np.concatenate(series_factors(panel, profile, part.codes[1], horizon), axis=1)
+    factor = terms.factor[:, positions(np.concatenate([panel.dates, panel.future_dates(horizon)]), panel.period)]
+    if (terms.launch != 1.0).any():
+        factor = factor * launch_factors(panel, terms.launch, horizon)
     layers = [layer[codes] for layer, codes in zip(drift, part.codes, strict=False)]
     moved = np.stack(layers, axis=1) if layers else np.ones((len(steps), 0, steps.shape[1] + 1))
-    prior = part.prior / panel.unit_step
     # One memory layout, so that the kernel is compiled once.
     units, share, factor = (np.ascontiguousarray(a) for a in (steps, panel.in_stock_share, factor))
-    return FilterInput(units, share, factor, prior, volume_class(mean), 1.0 / scale**2, np.ascontiguousarray(moved))
+    prior = terms.prior, terms.weight
+    return FilterInput(units, share, factor, *prior, terms.volume, terms.scale, np.ascontiguousarray(moved))
 
 
 def own_errors(

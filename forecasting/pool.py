@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,21 +17,24 @@ from forecasting.bootstrap import (
     recent_weeks,
     thinned,
 )
+from forecasting.drift import DriftState
 from forecasting.features import Calendar, yearly_sales
 from forecasting.history import (
     Clock,
     ForecastTask,
     Part,
+    Terms,
     clock_of,
     filter_input,
     fit_drifts,
     own_errors,
+    terms_of,
 )
 from forecasting.keys import series_keys
 from forecasting.panel import Floats, Integers
 from forecasting.profiles import Profile, fit_profile, positions
 from forecasting.selection import Choice
-from forecasting.smoothing import LevelRule, fit_rule, smooth
+from forecasting.smoothing import LevelRule, fit_rule, hastened, smooth
 from forecasting.trials import Models, Sample, boosted_errors, fit_models, sample_of, series_means, trial_origins
 from forecasting.upper import Company, alignment, extended
 
@@ -61,22 +65,32 @@ class Pool:
     align: Floats
 
 
-def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Pool:
-    """Return the pooled parameters of all series."""
+class Learned(NamedTuple):
+    """Pooled parameters, the terms of every series, and the states of the drifts after the last period."""
+
+    pool: Pool
+    terms: Terms
+    states: tuple[DriftState, ...]
+
+
+def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Learned:
+    """Return what is learnt of all series."""
     settings, panel = task.settings, whole.panel
     clock = clock_of(panel, settings)
     order = np.argsort(series_keys(panel.item_id, panel.location_id, 0), kind="stable").astype(np.int64)
     chosen = order[: settings.sample]
     profile = fit_profile(panel, whole.codes[1], chosen)
-    drift = fit_drifts(whole, profile, clock.drift)
+    terms = terms_of(whole, profile)
+    drift, states = fit_drifts(whole, terms, clock.drift)
     part = whole.rows(chosen)
-    history = filter_input(part, profile, drift, task.horizon)
+    history = filter_input(part, terms.rows(chosen), drift, task.horizon)
     lead = 1 + min(task.horizon, clock.longest) // 2
     rule = fit_rule(history, np.array(clock.decays), lead, clock.warm_up)
-    calendar = _calendar(whole, task.horizon)
+    calendar = calendar_of(whole, task.horizon)
     sample = sample_of(part, history, smooth(history, rule, lead, clock.warm_up), calendar, clock.warm_up)
     starts, block = _origins(panel.units.shape[1], task, clock)
     models = fit_models(sample, (starts, block), task, run_all)
+    rule = hastened(rule, clock.hasty)
     choice, boost = models.choice, models.boost
     rng = np.random.default_rng([task.seed, 1])
     if boost is not None and settings.boost is not None:
@@ -88,12 +102,30 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Pool:
         library = joined(plain, build_library(*errors, settings.donors, rng))
     length = -(-task.horizon // block)
     blocks = path_blocks(len(starts), task.paths, length, rng)
-    ahead = -(-task.horizon // clock.stride)
-    weeks = recent_weeks(panel.units.shape[1], clock.stride, task.paths, ahead, rng)
+    weeks = _weeks(panel.units.shape[1], task, clock)
     align = _aligned(whole, (sample, models, part.panel.unit_step), block, task, run_all)
-    return Pool(
+    pool = Pool(
         profile, drift, rule, boost, calendar, choice, library, plain.square, starts, block, blocks, weeks, align
     )
+    return Learned(pool, terms, states)
+
+
+def moved_on(pool: Pool, drift: tuple[Floats, ...], whole: Part, days: int, task: ForecastTask) -> Pool:
+    """Return the pool ``days`` periods after it was fitted: what is learnt stays, what depends on the date follows."""
+    clock = clock_of(whole.panel, task.settings)
+    return replace(
+        pool,
+        drifts=drift,
+        calendar=calendar_of(whole, task.horizon),
+        weeks=_weeks(whole.panel.units.shape[1], task, clock),
+        align=extended(pool.align[:, min(days, pool.align.shape[1] - 1) :], task.horizon),
+    )
+
+
+def _weeks(periods: int, task: ForecastTask, clock: Clock) -> Integers:
+    """Return the past weeks of every path, for the classes that past weeks serve."""
+    rng = np.random.default_rng([task.seed, 4])
+    return recent_weeks(periods, clock.stride, task.paths, -(-task.horizon // clock.stride), rng)
 
 
 def _aligned(
@@ -120,7 +152,7 @@ def _aligned(
     return extended(alignment(company, groups, settings, run_all), task.horizon)
 
 
-def _calendar(whole: Part, horizon: int) -> Calendar:
+def calendar_of(whole: Part, horizon: int) -> Calendar:
     """Return positions in the week or year, and the groups' sales a year before."""
     panel = whole.panel
     dates = np.concatenate([panel.dates, panel.future_dates(horizon)])

@@ -20,11 +20,12 @@ except that P is left sharp around Christmas. Without one and a half years of hi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.launches import WEEKS, fit_launches
 from forecasting.panel import Dates, Floats, Integers, Panel
 
 WEEKDAYS = 7
@@ -52,10 +53,13 @@ class Profile:
         Factor of every weekday (Monday first) or week position, mean 1.
     shrinkage : float
         Weight of the pool against a series' own days [k]; infinite where the pool alone is used.
+    launch : array, shape (group, week)
+        Factor of every week since an item was first seen at a place, see ``launches``.
     """
 
     pooled: Floats
     shrinkage: float
+    launch: Floats = field(default_factory=lambda: np.ones((1, WEEKS)))
 
 
 def positions(dates: Dates, period: str) -> Integers:
@@ -87,21 +91,20 @@ def _christmas_monday(year: Integers) -> Dates:
 def fit_profile(panel: Panel, groups: Integers, sample: slice | Integers = slice(None)) -> Profile:
     """Return the pooled profile of a panel; ``groups`` (series,) are numbered from 0; k is chosen on the sample."""
     if panel.period == "week":
-        return Profile(_year_factors(panel, groups), np.inf)
+        return Profile(_year_factors(panel, groups), np.inf, fit_launches(panel, groups))
     own, level, mean = _weekday_sums(panel)
     pooled = _pooled_weekdays(own.sum(axis=1), level.sum(axis=1), mean, groups)
-    return Profile(pooled, _best_shrinkage((own[sample], level[sample], mean[sample]), pooled[groups][sample]))
+    shrinkage = _best_shrinkage((own[sample], level[sample], mean[sample]), pooled[groups][sample])
+    return Profile(pooled, shrinkage, fit_launches(panel, groups))
 
 
-def series_factors(panel: Panel, profile: Profile, groups: Integers, horizon: int) -> tuple[Floats, Floats]:
-    """Return the factors of the history (series, period) and of the future (series, horizon)."""
-    past = positions(panel.dates, panel.period)
-    future = positions(panel.future_dates(horizon), panel.period)
+def series_factors(panel: Panel, profile: Profile, groups: Integers) -> Floats:
+    """Return the factors of every series, shape (series, position); see ``positions``."""
     factors = profile.pooled[groups]
-    if panel.period == "day":
-        own, level, mean = _weekday_sums(panel)
-        factors = _shrunk(own.sum(axis=1), level.sum(axis=1), mean * profile.shrinkage, factors)
-    return factors[:, past], factors[:, future]
+    if panel.period == "week":
+        return factors
+    own, level, mean = _weekday_sums(panel)
+    return _shrunk(own.sum(axis=1), level.sum(axis=1), mean * profile.shrinkage, factors)
 
 
 def in_stock(panel: Panel) -> npt.NDArray[np.bool_]:

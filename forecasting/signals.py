@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from forecasting.events import event_uplift
+from forecasting.mechanisms import mechanism_signal, mechanisms, promotion_rows
 from forecasting.panel import Dates, Floats, Integers, Names, Panel, SalesWorld
 from forecasting.price_tables import Flags, price_history, reference_prices
 
@@ -81,7 +81,8 @@ def signals_from_world(world: SalesWorld, panel: Panel, horizon: int) -> Signals
     """
     Return the signals a world's tables hold for a panel; tables that are empty give none.
 
-    From ``promotions``: share of the period on promotion, discount, display, mailer. From ``prices`` and
+    From ``promotions``: share of the period on promotion, discount, display, mailer, and what the same mechanism
+    brought the category before (``mechanisms``). From ``prices`` and
     ``promotions``: log of the price against the usual. From ``calendar``: holidays, days to the next and since the
     last, and in days what the same event brought the category before (``events``). From ``weather``: what it holds for
     the dates to come as well; weather without a forecast is left out.
@@ -90,6 +91,8 @@ def signals_from_world(world: SalesWorld, panel: Panel, horizon: int) -> Signals
     span = _Span(dates, len(panel.dates), panel.period_days)
     found: dict[str, Plane] = {}
     found |= _promotion_signals(world, (panel.item_id, panel.location_id), span)
+    before = mechanism_signal(panel, mechanisms(world, panel, horizon))
+    found |= {} if before is None else {"this kind of promotion before": before}
     found |= _price_signals(world, panel, horizon)
     regions = _regions(world, panel.location_id)
     found |= _holiday_signals(world, regions, span)
@@ -104,11 +107,7 @@ def _promotion_signals(world: SalesWorld, ids: Ids, span: _Span) -> dict[str, Pl
     table = world.table("promotions")
     if not table.num_rows:
         return {}
-    names = ["item_id", "location_id", "from_date", "to_date", "discount", "display", "mailer"]
-    rows: Any = table.select(names).to_pandas(date_as_object=False)
-    wanted = pd.MultiIndex.from_arrays(list(ids))
-    rows["series"] = wanted.get_indexer(pd.MultiIndex.from_frame(rows[["item_id", "location_id"]].astype(object)))
-    rows = rows[(rows["series"] >= 0) & rows["from_date"].notna() & rows["to_date"].notna()]
+    rows = promotion_rows(world, ids)
     shape = (len(ids[0]), len(span.dates))
     weights = {
         "promotion": np.ones(len(rows)),

@@ -10,7 +10,8 @@ so a fast level is drawn to slow ones, the slowest being the series' own mean. T
 and of its group, are two more members of the sum. The weights w are those that would have
 predicted best, over all past origins of all series of a class, the periods ``lead`` ahead (Granger and Ramanathan
 1984, least squares; scaled by each series' mean absolute change). Decay, weights and censoring are all chosen there.
-A first observation of weight 1 is the prior: what the same item sells elsewhere.
+The prior, what the same item sells elsewhere, counts as so many periods before the first (``priors``). A and B are all
+that a new period needs of the past: a pass that begins with those of yesterday ends as a pass over the whole history.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from forecasting.panel import Floats, Integers
 
 CLASS_EDGES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4)
 CLASSES = len(CLASS_EDGES) + 1
+# Row of the weights for series whose forecast errs to one side: one fast decay alone.
+HASTY = CLASSES
 # Candidates (recovery, variation), from "the bound as it stands" to far above it.
 CENSORINGS = ((0.0, 0.0), (0.2, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 0.15), (1.0, 0.25), (1.0, 0.4), (1.0, 0.6))
 STANDARD_CENSORING = (1.0, 0.25)
@@ -43,14 +46,16 @@ class FilterInput(NamedTuple):
     """
     History in steps.
 
-    ``units``, ``share`` in stock (series, period); ``factor`` (series, period + horizon); ``prior``, ``volume`` class
-    and ``scale`` (series,), the scale as one over its square; ``drift`` (series, layer, period + 1), see ``drift``.
+    ``units``, ``share`` in stock (series, period); ``factor`` (series, period + horizon); ``prior`` and the periods it
+    counts for, ``weight``, ``volume`` class and ``scale`` (series,), the scale as one over its square; ``drift``
+    (series, layer, period + 1), see ``drift``.
     """
 
     units: Floats
     share: Floats
     factor: Floats
     prior: Floats
+    weight: Floats
     volume: Integers
     scale: Floats
     drift: Floats
@@ -65,8 +70,8 @@ class LevelRule:
     ----------
     decays : array, shape (decay,)
         Share of a weight kept per period [a].
-    weights : array, shape (class, decay)
-        Weights of the decays, summing to 1 per class [w].
+    weights : array, shape (class, decay) or (class + 1, decay)
+        Weights of the decays, summing to 1 per class [w]; the last row is that of hasty series, see ``hastened``.
     recovery : float
         Share believed of the excess E[D | D >= y] - y over the recorded bound [r].
     variation : float
@@ -89,6 +94,7 @@ class FilterOutput(NamedTuple):
     ``level`` (series, period + 1) is known before each period, its last column is the level of the plan date;
     ``completed`` (series, period) holds units with stock-outs replaced by their expectation. ``square`` (class, decay,
     decay), ``cross`` (class, decay), ``bias``, ``error`` and ``cells`` (class,) are the least-squares problem's sums.
+    ``above`` and ``below`` (series, decay) are A and B of the module after the last period.
     """
 
     level: Floats
@@ -98,6 +104,28 @@ class FilterOutput(NamedTuple):
     bias: Floats
     error: Floats
     cells: Floats
+    above: Floats
+    below: Floats
+
+
+class Begin(NamedTuple):
+    """
+    Where a pass begins.
+
+    ``first`` (series,) period; A and B before it, ``above`` and ``below`` (series, decay). ``level`` (series,
+    period + 1) and ``completed`` (series, period) are what is known of the periods before, NaN where nothing is kept.
+    """
+
+    first: Integers
+    above: Floats
+    below: Floats
+    level: Floats
+    completed: Floats
+
+    def rows(self, chosen: slice | Integers) -> Begin:
+        """Return the beginning of some series."""
+        first, above, below = self.first[chosen], self.above[chosen], self.below[chosen]
+        return Begin(first, above, below, self.level[chosen], self.completed[chosen])
 
 
 def volume_class(mean_steps: Floats) -> Integers:
@@ -105,20 +133,31 @@ def volume_class(mean_steps: Floats) -> Integers:
     return np.asarray(np.searchsorted(np.array(CLASS_EDGES), mean_steps), dtype=np.int64)
 
 
-def smooth(history: FilterInput, rule: LevelRule, lead: int, warm_up: int) -> FilterOutput:
-    """Run the filter over all series; see the module for the model."""
+def from_prior(history: FilterInput, decays: int) -> Begin:
+    """Return the beginning of a pass over the whole history: the prior counts before it."""
     series, periods = history.units.shape
+    below = np.repeat(history.weight[:, None], decays, axis=1)
+    nothing = np.full((series, periods + 1), np.nan), np.full((series, periods), np.nan)
+    return Begin(np.zeros(series, dtype=np.int64), below * history.prior[:, None], below, *nothing)
+
+
+def smooth(history: FilterInput, rule: LevelRule, lead: int, warm_up: int, begin: Begin | None = None) -> FilterOutput:
+    """Run the filter over all series, from the prior or from where an earlier pass ended; see the module."""
     decays = rule.weights.shape[1]
+    begin = from_prior(history, len(rule.decays)) if begin is None else begin
     out = FilterOutput(
-        np.empty((series, periods + 1)),
-        np.empty((series, periods)),
+        begin.level.copy(),
+        begin.completed.copy(),
         np.zeros((CLASSES, decays, decays)),
         np.zeros((CLASSES, decays)),
         np.zeros(CLASSES),
         np.zeros(CLASSES),
         np.zeros(CLASSES),
+        begin.above.copy(),
+        begin.below.copy(),
     )
-    _smooth(history, (rule.decays, rule.weights), (rule.recovery, rule.variation, rule.trust), (lead, warm_up), out)
+    censoring = (rule.recovery, rule.variation, rule.trust)
+    _smooth(history, (rule.decays, rule.weights), censoring, (lead, warm_up, begin.first), out)
     return out
 
 
@@ -142,22 +181,20 @@ def _smooth(  # noqa: C901 - one pass over the periods; splitting it further wou
     history: FilterInput,
     mix: tuple[Floats, Floats],
     censoring: tuple[float, float, float],
-    times: tuple[int, int],
+    times: tuple[int, int, Integers],
     out: FilterOutput,
 ) -> None:
     decays, weights = mix
     recovery, variation, trust = censoring
-    lead, warm_up = times
+    lead, warm_up, first = times
     series, periods = history.units.shape
-    above = np.empty(len(decays))
-    below = np.empty(len(decays))
     bank = np.empty((periods + 1, weights.shape[1]))
     for i in range(series):
         c = history.volume[i]
-        above[:] = history.prior[i]
-        below[:] = 1.0
+        above = out.above[i]
+        below = out.below[i]
         age = 0
-        for t in range(periods + 1):
+        for t in range(first[i], periods + 1):
             level = 0.0
             for k in range(weights.shape[1]):
                 if k < len(decays):
@@ -211,6 +248,12 @@ def class_weights(result: FilterOutput) -> Floats:
     square = result.square + CLASS_CELLS / cells * result.square.sum(axis=0)
     cross = result.cross + CLASS_CELLS / cells * result.cross.sum(axis=0)
     return np.stack([combine(square[c], cross[c]) for c in range(CLASSES)])
+
+
+def hastened(rule: LevelRule, decay: float) -> LevelRule:
+    """Return the rule with the row of hasty series: the level of the given decay alone."""
+    row = (np.arange(rule.weights.shape[1]) == int(np.argmin(np.abs(rule.decays - decay)))).astype(np.float64)
+    return replace(rule, weights=np.vstack([rule.weights, row]))
 
 
 def fit_rule(history: FilterInput, decays: Floats, lead: int, warm_up: int) -> LevelRule:

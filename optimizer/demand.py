@@ -1,6 +1,7 @@
 """Demand of the listed pairs: forecast where goods are sold, nothing where they are only kept."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -11,23 +12,27 @@ import pyarrow as pa
 from forecasting.dependence import Dependence
 from forecasting.explain import drivers
 from forecasting.factors import factor_paths
-from forecasting.forecast import forecast_task
+from forecasting.forecast import Forecast, forecast_task
 from forecasting.history import ForecastSettings, ForecastTask
-from forecasting.inputs import drifted_inputs
+from forecasting.kept_files import kept_table
+from forecasting.mechanisms import mechanism_table, mechanisms
 from forecasting.newitems import likely_means
 from forecasting.overrides import Overridden, override_paths
 from forecasting.panel import Panel, panel_from_world
 from forecasting.paths import DemandPaths
 from forecasting.signals import signals_from_world
+from forecasting.succession import Handover, expected_once, handovers
 from optimizer.executor import RunAll
+from optimizer.memory import Memory
 from optimizer.plan.exceptions import ExceptionRow
-from scenarios.money import minor_digits
+from optimizer.watch import Watch, watch
 from scenarios.world import World
 
+log = logging.getLogger("dayplan")
 _KEYS = ["item_id", "location_id"]
 _USUAL_PERIODS = {"day": 28, "week": 4}
 _EXPLAINED = 60
-_MOST_DRIFTED = 20
+_MOST_CHANGED = 3
 
 
 @dataclass(frozen=True)
@@ -38,19 +43,23 @@ class Demand:
     usual: mean recorded sales per period of the last four weeks, units, shape (N,)
     summary: what the forecast knows of each selling pair, one row each, and for the dearest what drives it, in words
     overridden: planners' figures laid over the forecast
-    panel: history of the selling pairs
-    drifted: by category, what the forecast is fed with that no longer looks as it did
+    watch: how earlier forecasts did, and what was decided on it
+    learned: what the next day's forecast goes on from
+    course: what is to be said of how this forecast is come by
+    promotions: what each mechanism of a promotion brings in each category
     """
 
     paths: DemandPaths
     usual: npt.NDArray[np.float64]
     summary: pa.Table
     overridden: list[Overridden]
-    panel: Panel
-    drifted: list[ExceptionRow]
+    watch: Watch
+    learned: pa.Table
+    course: list[ExceptionRow]
+    promotions: pa.Table
 
 
-def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) -> Demand:
+def demand_of(world: World, pairs: pd.DataFrame, horizon: int, memory: Memory, run_all: RunAll) -> Demand:
     """Return the demand of `pairs` (columns item_id, location_id) for `horizon` periods from the plan date on.
 
     A dc that never sold anything has no customers of its own: its demand is zero on every path.
@@ -61,38 +70,51 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, run_all: RunAll) 
     policy = world.policy
     groups, signals = category_codes(world, panel.item_id), signals_from_world(world, panel, horizon)
     settings = ForecastSettings(dependence=cast(Dependence, policy.dependence))
+    seen = watch(world, memory, panel, signals, groups)
     likely = likely_means(world, panel)
-    task = ForecastTask(horizon, policy.paths, policy.seed, settings, groups, signals, likely)
-    expected = forecast_task(panel, task, run_all)
+    task = ForecastTask(horizon, policy.paths, policy.seed, settings, groups, signals, likely, seen.hasty)
+    expected = forecast_task(panel, task, run_all, None if seen.anew else memory.kept())
     usual = np.zeros(len(pairs))
     recent = panel.units[:, -_USUAL_PERIODS[world.period] :]
     usual[sells] = np.nan_to_num(recent).mean(axis=1) if recent.shape[1] else 0.0
+    ids = panel.item_id, panel.location_id
     dearest = _dearest(world, expected.paths)
     told = np.full(panel.series, "", dtype=object)
-    told[dearest] = drivers(panel, task, expected.pool, dearest)
+    told[dearest] = drivers(expected, dearest)
     summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
-    paths, overridden = override_paths(world, factor_paths(world, expected.paths))
-    drifted = _drifted(world, panel, task, groups)
-    return Demand(_spread(world, pairs, sells, paths), usual, summary, overridden, panel, drifted)
+    given = handovers(world.table("sales"), world.table("items"), ids, np.datetime64(world.plan_date, "D"))
+    once = replace(expected.paths, steps=expected_once(expected.paths.steps, expected.paths.dates, given))
+    paths, overridden = override_paths(world, factor_paths(world, once))
+    said = [*_course_rows(expected), *_handover_rows(panel, given)]
+    brought = mechanism_table(panel, mechanisms(world, panel, horizon))
+    spread = _spread(world, pairs, sells, paths)
+    return Demand(spread, usual, summary, overridden, seen, kept_table(expected.kept), said, brought)
 
 
-def _drifted(world: World, panel: Panel, task: ForecastTask, groups: npt.NDArray[np.int64]) -> list[ExceptionRow]:
-    """Return the inputs of each category that left their range, those with most sales at cost first."""
-    items = world.frame("items").set_index("item_id")
-    cost = np.asarray(items["unit_cost"].astype(float).fillna(0.0).reindex(panel.item_id), np.float64)
-    names = dict(zip(groups.tolist(), items["category"].fillna("").reindex(panel.item_id), strict=True))
-    minor = 10 ** minor_digits(world.policy.currency)
-    return [
-        ExceptionRow(
-            f"input {names[row.group]} {row.name}",
-            "input drift",
-            f"{row.name} of {names[row.group] or 'all items'}: {row.now:.2f} over the last four weeks, usually"
-            f" {row.usual:.2f}; the forecast was learnt on the latter",
-            {"now": round(row.now, 6), "usual": round(row.usual, 6)},
-            round(row.units * minor),
-        )
-        for row in drifted_inputs(panel, task.signals, groups, cost)[:_MOST_DRIFTED]
-    ]
+def _course_rows(expected: Forecast) -> list[ExceptionRow]:
+    """Return what has changed in a past that an earlier forecast had read; nothing where all was learnt anew."""
+    course, panel = expected.course, expected.whole.panel
+    log.info("forecast: %s", f"learnt anew: {course.why}" if course.why else f"gone on, {course.rebuilt} passed anew")
+    if course.why or not len(course.changed):
+        return []
+    first = [f"{panel.item_id[n]} at {panel.location_id[n]}" for n in course.changed[:_MOST_CHANGED]]
+    more = f" and {len(course.changed) - len(first)} more" if len(course.changed) > len(first) else ""
+    text = (
+        f"{len(course.changed):,} series are new or have another past than the plan before had read: {', '.join(first)}"
+        f"{more}; they and those of their categories, {course.rebuilt:,} in all, were gone through from the beginning"
+    )
+    numbers = {"changed": len(course.changed), "rebuilt": course.rebuilt}
+    return [ExceptionRow("changed past", "changed past", text, numbers)]
+
+
+def _handover_rows(panel: Panel, given: list[Handover]) -> list[ExceptionRow]:
+    """Return which items give way to their successors, and from when nothing more is expected of them."""
+    rows = []
+    for line in given:
+        old, new, place = panel.item_id[line.old], panel.item_id[line.new], panel.location_id[line.new]
+        text = f"what {old} sold at {place} is expected of {new} from {line.begins}, and not of {old} for four weeks"
+        rows.append(ExceptionRow(f"succession {old} {place}", "succession", text, {"successor": new}))
+    return rows
 
 
 def _dearest(world: World, paths: DemandPaths) -> npt.NDArray[np.int64]:

@@ -12,15 +12,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forecasting.monitor import alarms, watched
-from forecasting.panel import Panel
+from forecasting.kept import Kept
+from forecasting.kept_files import kept_from
 from optimizer.plan.exceptions import ExceptionRow
-from scenarios.money import minor_digits
 from scenarios.plans import read_plan
 from scenarios.schema import declared
 from scenarios.world import World, plain_frame
 
-STATE = "state"
+STATE, LEARNED = "state", "learned"
 NO_PREVIOUS = "none"
 # A level that moved by more than this share, and by this many units a period, is said.
 _MOVED_SHARE, _MOVED_UNITS, _MOST_MOVES = 0.3, 1.0, 20
@@ -36,15 +35,21 @@ class Memory:
 
     digest: hash of the previous plan's files, "" without one
     tables: the previous plan's tables by name; state: its state tables by name
+    learned: what its forecast keeps for the next, as written; see ``forecasting.kept_files``
     """
 
     digest: str = ""
     tables: Mapping[str, pd.DataFrame] | None = None
     state: Mapping[str, pd.DataFrame] | None = None
+    learned: pa.Table | None = None
 
     def table(self, name: str) -> pd.DataFrame | None:
         """Return a table of the previous plan, None without one."""
         return None if self.tables is None else self.tables.get(name)
+
+    def kept(self) -> Kept | None:
+        """Return what the forecast before keeps for this one, None without one."""
+        return kept_from(self.learned)
 
 
 def company_of(world: World) -> str:
@@ -65,8 +70,9 @@ def recall(world: World, choice: str | None, plans: Path) -> Memory:
         return Memory()
     digest = digest_of(folder)
     tables = {name: plain_frame(data) for name, data in read_plan(folder).tables.items() if name in _REMEMBERED}
-    state = {path.stem: plain_frame(pq.read_table(path)) for path in sorted((folder / STATE).glob("*.parquet"))}
-    return Memory(digest, tables, state)
+    state = {path.stem: pq.read_table(path) for path in sorted((folder / STATE).glob("*.parquet"))}
+    learned = state.pop(LEARNED, None)
+    return Memory(digest, tables, {name: plain_frame(data) for name, data in state.items()}, learned)
 
 
 _REMEMBERED = frozenset({"segments", "price_changes", "forecast"})
@@ -116,31 +122,6 @@ def forecast_state(summary: pa.Table) -> pa.Table:
     """Return what the next day, and the page of the forecast, should know: level, what serves each series, drivers."""
     known = ["item_id", "location_id", "level", "censored_periods", "recovered_units", "method", "drivers"]
     return summary.select(known)
-
-
-def watched_forecast(memory: Memory, panel: Panel) -> pd.DataFrame:
-    """Return how the forecasts of the plans before have done against what came; see ``forecasting.monitor``."""
-    empty = pd.DataFrame(columns=["item_id", "location_id", "date", "level", "units"])
-    written = memory.table("forecast")
-    return watched((memory.state or {}).get("monitor"), empty if written is None else written, panel)
-
-
-def forecast_alarms(world: World, state: pd.DataFrame) -> list[ExceptionRow]:
-    """Return the series whose forecast errs to one side day after day, those with most money at risk first."""
-    cost = world.frame("items").set_index("item_id")["unit_cost"].astype(float)
-    minor = 10 ** minor_digits(world.policy.currency)
-    return [
-        ExceptionRow(
-            f"forecast {alarm.item_id} {alarm.location_id}",
-            "forecast off",
-            f"{alarm.item_id} at {alarm.location_id}: {'more' if alarm.error > 0 else 'less'} sold than forecast, by"
-            f" {abs(alarm.error):,.1f} a period, almost always on that side (tracking signal {alarm.signal:+.2f}): look"
-            " before release",
-            {"signal": round(alarm.signal, 6), "error": round(alarm.error, 6)},
-            round(alarm.money * minor),
-        )
-        for alarm in alarms(state, cost)[:_MOST_MOVES]
-    ]
 
 
 def moved_levels(memory: Memory, state: pa.Table) -> list[ExceptionRow]:

@@ -20,15 +20,14 @@ from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import Filter, Screened, screen_world
 from optimizer.markdown.stage import clearance_horizon
 from optimizer.memory import (
+    LEARNED,
     Memory,
     company_of,
     digest_of,
-    forecast_alarms,
     forecast_state,
     moved_levels,
     recall,
     transfers_of,
-    watched_forecast,
 )
 from optimizer.passes import orders_and_routes
 from optimizer.plan.figures import key_figures, kpi_table
@@ -41,6 +40,7 @@ from optimizer.reorder.horizon import planning_horizon
 from optimizer.reorder.stage import OrdersOfTheDay, Shipping, plan_orders
 from optimizer.reports.write import write_reports
 from optimizer.routing.stage import RoutesOfTheDay, no_routes, plan_routes
+from optimizer.watch import with_holds
 from scenarios.assortment import listed_pairs
 from scenarios.faults import UnusableInputError
 from scenarios.world import World
@@ -184,24 +184,26 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     # A clearance looks as far as its exit; orders need less.
     exit_horizon = clearance_horizon(world, pairs) if priced else 0
     with tools.stage("forecast"):
-        demand = demand_of(world, pairs, max(horizon, exit_horizon), tools.run_all)
+        demand = demand_of(world, pairs, max(horizon, exit_horizon), memory, tools.run_all)
     paths = demand.paths
     if exit_horizon or order.wanted is Wanted.MARKDOWN or (priced and prices_wanted(world, pairs)):
         with tools.stage("price"):
             prices = decide_prices(world, pairs, paths, horizon, tools.run_all)
         parts.add_all(prices.parts, prices.proofs, prices.exceptions)
         pairs, paths = prices.pairs, prices.paths
-    monitor = watched_forecast(memory, demand.panel)
     parts.horizon = horizon
     parts.state["forecast"] = forecast_state(demand.summary)
-    parts.state["monitor"] = pa.Table.from_pandas(monitor, preserve_index=False)
+    parts.state["monitor"] = pa.Table.from_pandas(demand.watch.state, preserve_index=False)
+    parts.state[LEARNED] = demand.learned
+    parts.state["promotions"] = demand.promotions
     paths = paths.first(horizon)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
     moved = moved_levels(memory, parts.state["forecast"])
-    said = [*override_rows(demand), *forecast_alarms(world, monitor), *demand.drifted, *moved]
+    said = [*override_rows(demand), *demand.watch.told, *demand.course, *moved]
     parts.add({"forecast": quantile_table(paths, order.levels)}, said)
     if order.wanted in (Wanted.REORDER, Wanted.PLAN):
         _add_orders(parts, screened, order, (pairs, paths, demand.usual), tools)
+        _hold(parts, demand.watch.holds)
 
 
 def _add_orders(
@@ -228,6 +230,12 @@ def _add_orders(
     if routed:
         _add_routes(parts, agreed.routes)
     parts.tables["kpis"] = _kpis(world, parts.tables, agreed.orders.baseline)
+
+
+def _hold(parts: Parts, holds: dict[tuple[str, str], str]) -> None:
+    """Name on today's lines of alarmed pairs what holds their release."""
+    for name, place in (("purchase_orders", "location_id"), ("transfers", "to_location")):
+        parts.tables[name] = with_holds(parts.tables[name], place, holds)
 
 
 def _add_routes(parts: Parts, routes: RoutesOfTheDay) -> None:

@@ -1,5 +1,6 @@
 """Do the lines keep the rules of the tables? Packs, minima, maxima, order days, due dates, budgets, stock of the dc."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,6 +126,19 @@ def check_locks(evidence: Evidence) -> Iterator[Violation]:
         quantity = found.get((name, item, place), 0.0)
         if abs(quantity - wanted) > UNITS_TOLERANCE:
             yield Violation(name, f"{item} {place}", f"is locked at {wanted:g}, the plan has {quantity:g}")
+
+
+def check_releases(evidence: Evidence) -> Iterator[Violation]:
+    """Today's lines of a pair with an alarm that holds them, and no others, name that alarm."""
+    told = evidence.frame("exceptions")
+    alarms = told[told["kind"] == "forecast off"]
+    holding = {row.subject for row in rows_of(alarms) if json.loads(row.numbers).get("held")}
+    for name, place in (("purchase_orders", "location_id"), ("transfers", "to_location")):
+        for row in rows_of(evidence.frame(name).fillna({"hold": ""})):
+            subject = f"forecast {row.item_id} {getattr(row, place)}"
+            wanted = subject if row.status == "proposed" and subject in holding else ""
+            if row.hold != wanted:
+                yield Violation(name, row.line_id, f"is held by {row.hold or 'nothing'}, not by {wanted or 'nothing'}")
 
 
 def check_joint_rules(evidence: Evidence) -> Iterator[Violation]:

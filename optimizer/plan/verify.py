@@ -28,6 +28,7 @@ from optimizer.plan.check_orders import (
     check_names,
     check_prices,
     check_quantities,
+    check_releases,
 )
 from optimizer.plan.check_price_ties import check_competitor_band, check_price_families, check_price_groups
 from optimizer.plan.check_prices import (
@@ -48,6 +49,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_quantities,
         check_dates,
         check_locks,
+        check_releases,
         check_joint_rules,
         check_prices,
         check_balance,

@@ -18,11 +18,12 @@ from optimizer.reports.material import Material
 from optimizer.reports.outlook import rows_of_pairs
 from optimizer.reports.page import head
 from optimizer.reports.wording import short_day, units
-from scenarios.world import plain_frame
+from scenarios.world import plain_frame, rows_of
 
 MOST_SHOWN = 20
 HISTORY = {"day": 56, "week": 52}
-STATE = "state/forecast.parquet"
+STATE, PROMOTIONS = "state/forecast.parquet", "state/promotions.parquet"
+MOST_MECHANISMS = 30
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 44, 8, 22.0, 150.0
 _PAIR = ["item_id", "location_id"]
 
@@ -56,7 +57,7 @@ def forecast_page(folder: Path, material: Material) -> str | None:
     parts = [_article(material, n, pair, rows, known) for n, pair in enumerate(chosen)]
     body = join(
         element("header", element("h1", f"Forecast from {short_day(material.plan_date)}")),
-        element("main", _served(known), *parts),
+        element("main", _served(known), _brought(folder), *parts),
         element("footer", element("p", "Made by Dayplan from the files of the plan folder alone.")),
     )
     return f'<!DOCTYPE html>\n<html lang="en">\n{head("Forecast – Dayplan")}\n{element("body", body)}\n</html>\n'
@@ -77,6 +78,19 @@ def _served(known: pd.DataFrame) -> Markup:
     counts = known["method"].value_counts().sort_index()
     lines = (element("li", f"{count:,} pairs: {method}") for method, count in counts.items())
     return element("section", element("h2", "Who is served by what"), element("ul", *lines))
+
+
+def _brought(folder: Path) -> Markup | None:
+    """Return what each mechanism of a promotion brings, those with most promoted periods first; None without one."""
+    rows = plain_frame(pq.read_table(folder / PROMOTIONS)) if (folder / PROMOTIONS).is_file() else pd.DataFrame()
+    if rows.empty:
+        return None
+    rows = rows.sort_values(["periods", "mechanism", "category"], ascending=[False, True, True]).head(MOST_MECHANISMS)
+    lines = (
+        element("li", f"{r.mechanism}, {r.category or 'all items'}: sales × {r.uplift:.2f} ({r.periods:,} periods)")
+        for r in rows_of(rows)
+    )
+    return element("section", element("h2", "What promotions bring"), element("ul", *lines))
 
 
 def _article(material: Material, number: int, pair: tuple[str, str], rows: pd.DataFrame, known: pd.DataFrame) -> Markup:

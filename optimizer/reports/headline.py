@@ -89,7 +89,9 @@ def _today(material: Material) -> str:
     parts = []
     if len(orders):
         lines = counted(len(orders), "line")
-        parts.append(f"{counted(orders['order_id'].nunique(), 'order')} with {lines} to release")
+        held = int((orders["hold"].fillna("") != "").sum())
+        waits = f" ({counted(held, 'line')} held)" if held else ""
+        parts.append(f"{counted(orders['order_id'].nunique(), 'order')} with {lines} to release{waits}")
     if len(transfers):
         parts.append(f"{counted(len(transfers), 'transfer line')} to ship")
     if len(prices):

@@ -69,10 +69,16 @@ def orders(material: Material) -> Markup | None:
         Field("Arrives", lambda row: day_cell(row.due_on)),
         Field(f"Unit cost, {cash}", lambda row: _cost(material, row), "n"),
         Field(f"Amount, {cash}", lambda row: money(row.amount, cash), "n"),
-        Field("Why", lambda row: row.reason, "why"),
+        Field("Why", _why, "why"),
     )
     parts = _tables(groups, lambda key, frame: _order_caption(material, key, frame), fields, "purchase_orders")
     return section("orders", "Orders to release today", _suppliers(material, groups), *parts, later)
+
+
+def _why(row: Any) -> str:
+    """Return why a line is what it is, and before it what holds its release."""
+    hold = getattr(row, "hold", "")
+    return row.reason if missing(hold) or not hold else f"Held, not to be released yet: see {hold}. {row.reason}"
 
 
 def _cost(material: Material, row: Any) -> str:
@@ -143,7 +149,7 @@ def transfers(material: Material) -> Markup | None:
         Field("From", lambda row: material.place(row.from_location)),
         Field("Quantity", lambda row: units(row.quantity), "n"),
         Field("Can be sold", lambda row: day_cell(row.due_on)),
-        Field("Why", lambda row: row.reason, "why"),
+        Field("Why", _why, "why"),
     )
     parts = _tables(groups, lambda key, frame: _store_caption(material, key, frame), fields, "transfers")
     return section("transfers", "Transfers to ship today", *parts, _not_shown(groups))

@@ -10,9 +10,10 @@ from forecasting.boosting import BoostSettings, corrections, fit_boost
 from forecasting.explain import drivers
 from forecasting.features import Calendar, Rows, feature_names, feature_rows, feature_state
 from forecasting.forecast import ChunkSpec, forecast_chunk, forecast_task
-from forecasting.history import ForecastSettings, ForecastTask, Part, codes_of, filter_input, prior_means
+from forecasting.history import ForecastSettings, ForecastTask, Part, codes_of, filter_input, terms_of
 from forecasting.keys import series_keys
 from forecasting.paths import path_quantiles
+from forecasting.priors import Priors, fit_priors
 from forecasting.profiles import Profile, positions
 from forecasting.scores import M5_LEVELS
 from forecasting.signals import Signals
@@ -94,7 +95,8 @@ def test_a_signal_of_another_length_is_refused():
 def state_of(units, plane):
     panel = make_panel(units)
     codes = codes_of(panel, None)
-    history = filter_input(Part(panel, codes, np.full(len(units), 2.0)), Profile(np.ones((1, 7)), 1e9), (), HORIZON)
+    part = Part(panel, codes, Priors(np.full(len(units), 2.0), np.ones(len(units))))
+    history = filter_input(part, terms_of(part, Profile(np.ones((1, 7)), 1e9)), (), HORIZON)
     rule = LevelRule(np.array([0.9]), np.ones((CLASSES, 1)), 1.0, 0.25, 1.0)
     dates = np.concatenate([panel.dates, panel.future_dates(HORIZON)])
     calendar = Calendar(positions(dates, "day"), False, np.zeros((0, 0), dtype=np.float32))
@@ -162,17 +164,16 @@ def test_recent_sales_are_counted_as_multiples_of_the_level():
 
 
 def test_the_drivers_of_a_promoted_week_name_the_promotion_first(promoted):
-    panel, signals, result = promoted
+    _, signals, result = promoted
     planned = np.flatnonzero(signals.planes[0][:, PERIODS + 1] > 0)[:5]
-    task = ForecastTask(HORIZON, 100, 1, SMALL, signals=signals)
-    told = drivers(panel, task, result.pool, planned)
+    told = drivers(result, planned)
     assert all(words.startswith("promotion +") for words in told)
 
 
 def test_where_the_level_alone_serves_there_are_no_drivers():
     panel = make_panel(np.random.default_rng(2).poisson(3.0, (5, 40)))
     task = ForecastTask(HORIZON, 20, 1, SMALL)
-    assert drivers(panel, task, forecast_task(panel, task).pool, np.array([1, 3])) == ["", ""]
+    assert drivers(forecast_task(panel, task), np.array([1, 3])) == ["", ""]
 
 
 def test_a_poisoned_future_changes_no_path():
@@ -196,10 +197,11 @@ def test_a_boosted_series_has_the_same_paths_alone_as_among_others(promoted):
     panel, signals, result = promoted
     task = ForecastTask(HORIZON, 100, 1, SMALL)
     codes = codes_of(panel, None)
-    whole = Part(panel, codes, prior_means(panel, codes), signals)
+    whole = Part(panel, codes, fit_priors(panel, codes), signals)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
     chosen = np.array([17])
-    alone = forecast_chunk(ChunkSpec(whole.rows(chosen), keys[chosen], result.pool, task)).steps
+    pool, part = result.course.learned.pool, whole.rows(chosen)
+    alone = forecast_chunk(ChunkSpec(part, keys[chosen], pool, terms_of(part, pool.profile), task)).steps
     np.testing.assert_array_equal(alone[0], result.paths.steps[17])
 
 

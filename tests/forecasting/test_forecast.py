@@ -17,12 +17,13 @@ from forecasting.history import (
     codes_of,
     filter_input,
     own_errors,
-    prior_means,
+    terms_of,
 )
 from forecasting.keys import series_keys
 from forecasting.panel import Panel
 from forecasting.paths import quantile_table
 from forecasting.pool import fit_pool
+from forecasting.priors import Priors, fit_priors
 from forecasting.profiles import Profile
 from forecasting.smoothing import CLASSES, LevelRule, smooth
 from tests.forecasting.panels import SAMPLING, make_panel
@@ -169,12 +170,12 @@ def test_a_series_has_the_same_paths_alone_as_among_others_under_equal_pooled_pa
     panel = poisson_panel(np.linspace(0.2, 60.0, 12), 50)
     task = ForecastTask(7, 30, 3)
     codes = codes_of(panel, None)
-    whole = Part(panel, codes, prior_means(panel, codes))
-    pool = fit_pool(whole, task, one_by_one)
+    whole = Part(panel, codes, fit_priors(panel, codes))
+    pool, terms, _ = fit_pool(whole, task, one_by_one)
     keys = series_keys(panel.item_id, panel.location_id, task.seed)
-    every = forecast_chunk(ChunkSpec(whole, keys, pool, task)).steps
+    every = forecast_chunk(ChunkSpec(whole, keys, pool, terms, task)).steps
     chosen = np.array([5])
-    alone = forecast_chunk(ChunkSpec(whole.rows(chosen), keys[chosen], pool, task)).steps
+    alone = forecast_chunk(ChunkSpec(whole.rows(chosen), keys[chosen], pool, terms.rows(chosen), task)).steps
     np.testing.assert_array_equal(alone[0], every[5])
 
 
@@ -226,8 +227,8 @@ def test_a_block_is_what_one_past_origin_missed():
     # Levels 2 before the shift and still 2 when origin 21 is taken: twice as much was sold as expected.
     units = np.where(np.arange(28) < 21, 2.0, 4.0)[None]
     panel = make_panel(units)
-    part = Part(panel, codes_of(panel, None), np.array([2.0]))
-    history = filter_input(part, Profile(np.ones((1, 7)), 1e9), ())
+    part = Part(panel, codes_of(panel, None), Priors(np.array([2.0]), np.ones(1)))
+    history = filter_input(part, terms_of(part, Profile(np.ones((1, 7)), 1e9)), ())
     rule = LevelRule(np.array([0.5]), np.ones((CLASSES, 1)), 1.0, 0.25, 1.0)
     ratios, volume = own_errors(history, smooth(history, rule, 1, 0), (np.array([14, 21]), 7))
     np.testing.assert_allclose(ratios[0], [[1.0] * 7, [2.0] * 7], rtol=1e-6)

@@ -11,6 +11,7 @@ from forecasting.forecast import forecast_task
 from forecasting.history import ForecastTask
 from forecasting.newitems import likely_means
 from forecasting.panel import Panel, panel_from_world
+from forecasting.succession import OVERLAP, expected_once, handovers
 from tests.forecasting.panels import SAMPLING
 
 FIRST = datetime.date(2024, 1, 1)
@@ -142,3 +143,51 @@ def test_items_that_replace_each_other_end_somewhere():
     panel = panel_from_world(shop((), catalogue), pairs(*ALL))
     assert isinstance(panel, Panel)
     np.testing.assert_array_equal(history(panel, "new"), 10.0)
+
+
+def given_over(world, panel):
+    ids = panel.item_id, panel.location_id
+    return handovers(world.table("sales"), world.table("items"), ids, np.datetime64(world.plan_date, "D"))
+
+
+def both_listed(extra):
+    world = shop(extra, [*CATALOGUE[:4], ("new", "Sunny cola", "drinks", "Sunny", 1.0, "cola1")])
+    panel = panel_from_world(world, pairs(*ALL))
+    places = [panel.item_id.tolist().index(item) for item in ("cola1", "new")]
+    return world, panel, *places
+
+
+def test_what_a_successor_inherits_is_not_expected_of_its_predecessor_too():
+    world, panel, old, new = both_listed([])
+    dates = panel.future_dates(40)
+    paths = expected_once(np.full((panel.series, 3, 40), 10), dates, given_over(world, panel))
+    # From the plan date on the successor sells all of it; four weeks later each stands for itself.
+    np.testing.assert_array_equal(paths[old, 0], np.where(np.arange(40) < 28, 0, 10))
+    assert (paths[new] == 10).all()
+    assert (paths[old, 0] + paths[new, 0])[:28].max() == 10
+
+
+def test_four_weeks_after_its_first_sale_a_successor_takes_nothing_away_any_more():
+    world, panel, old, new = both_listed([("new", "S1", 50, DAYS, 3)])
+    found = given_over(world, panel)
+    assert [(line.old, line.new) for line in found] == [(old, new)]
+    assert found[0].begins == np.datetime64(FIRST) + 50
+    paths = expected_once(np.full((panel.series, 3, 40), 10), panel.future_dates(40), found)
+    np.testing.assert_array_equal(paths[old, 0], np.where(np.arange(40) < int(OVERLAP.astype(int)) - 10, 0, 10))
+
+
+def test_before_it_is_introduced_nothing_is_expected_of_a_successor():
+    world, panel, old, new = both_listed([])
+    day = FIRST + datetime.timedelta(DAYS + 5)
+    items_ = world.tables["items"]
+    begin = [day if item == "new" else None for item in items_["item_id"].to_pylist()]
+    world.tables["items"] = items_.append_column("introduced_on", pa.array(begin, pa.date32()))
+    paths = expected_once(np.full((panel.series, 3, 14), 10), panel.future_dates(14), given_over(world, panel))
+    np.testing.assert_array_equal(paths[new, 0], np.where(np.arange(14) < 5, 0, 10))
+    np.testing.assert_array_equal(paths[old, 0], np.where(np.arange(14) < 5, 10, 0))
+
+
+def test_items_that_replace_each_other_hand_nothing_over():
+    catalogue = [("cola1", "", "", "", 1.0, "new"), *CATALOGUE[1:4], ("new", "", "", "", 1.0, "cola1")]
+    world = shop((), catalogue)
+    assert given_over(world, panel_from_world(world, pairs(*ALL))) == []

@@ -41,9 +41,9 @@ def test_noise_around_one_weekday_profile_gives_that_profile_back():
     panel = make_panel(np.random.default_rng(1).poisson(mean, (200, 84)))
     profile = fit_profile(panel, groups_of(panel))
     np.testing.assert_allclose(profile.pooled[0], WEEKDAYS, rtol=SAMPLING)
-    past, future = series_factors(panel, profile, groups_of(panel), 7)
-    assert past.shape == (200, 84)
-    np.testing.assert_allclose(future.mean(axis=1), 1.0)
+    factors = series_factors(panel, profile, groups_of(panel))
+    assert factors.shape == (200, 7)
+    np.testing.assert_allclose(factors.mean(axis=1), 1.0)
 
 
 def test_groups_keep_their_own_profiles():

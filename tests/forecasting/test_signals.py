@@ -14,6 +14,7 @@ from tests.forecasting.panels import make_panel
 PERIODS, HORIZON = 10, 4
 EMPTY = {
     "promotions": ["promotion_id", "item_id", "location_id", "from_date", "to_date", "discount", "display", "mailer"],
+    "items": ["item_id", "category"],
     "prices": ["item_id", "location_id", "valid_from", "price", "regular_price"],
     "calendar": ["date", "region"],
     "weather": ["date", "region", "temperature_c", "precipitation_mm", "humidity", "wind"],

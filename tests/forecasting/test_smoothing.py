@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecasting.drift import PRIOR_WEIGHT, drifts
+from forecasting.drift import PRIOR_WEIGHT, drifts, no_drift
 from forecasting.smoothing import CLASSES, FilterInput, LevelRule, combine, fit_rule, smooth, volume_class
 from tests.forecasting.panels import ROUNDING, SAMPLING
 
@@ -17,7 +17,7 @@ def history_of(units, share=None, prior=0.0, factor=None):
     mean = np.nan_to_num(units).mean(axis=1)
     empty = np.ones((len(units), 0, units.shape[1] + 1))
     one = np.ones(len(units))
-    return FilterInput(units, share, factor, prior * one, volume_class(mean), one, empty)
+    return FilterInput(units, share, factor, prior * one, one, volume_class(mean), one, empty)
 
 
 def rule_of(decays, weights, recovery=1.0, variation=0.25, trust=1.0):
@@ -118,7 +118,8 @@ def test_drift_is_the_ratio_of_recent_demand_to_the_means_by_hand():
     # Two shops, prior 4 each, both sell 8: before period 2 demand 16 against means 8, with the prior (3+16)/(3+8).
     units = np.full((2, 1), 8.0)
     ones = np.ones_like(units)
-    result = drifts((units, ones, ones), np.full(2, 4.0), np.ones(2), np.zeros(2, dtype=np.int64), 0.6)
+    codes = np.zeros(2, dtype=np.int64)
+    result, _ = drifts((units, ones, ones), no_drift(np.full(2, 4.0), np.ones(2), codes), np.ones(2), codes, 0.6)
     np.testing.assert_allclose(result, [[1.0, (PRIOR_WEIGHT + 16.0) / (PRIOR_WEIGHT + 8.0)]], atol=ROUNDING)
 
 
@@ -126,7 +127,8 @@ def test_the_mean_the_drift_is_held_against_learns_from_every_period():
     # One shop, prior 4, sells 8, 8: means before the periods are 4 and (4 + 8)/2 = 6, decay 1.
     units = np.full((1, 2), 8.0)
     ones = np.ones_like(units)
-    result = drifts((units, ones, ones), np.array([4.0]), np.ones(1), np.zeros(1, dtype=np.int64), 1.0)
+    codes = np.zeros(1, dtype=np.int64)
+    result, _ = drifts((units, ones, ones), no_drift(np.array([4.0]), np.ones(1), codes), np.ones(1), codes, 1.0)
     np.testing.assert_allclose(result[0, 2], (PRIOR_WEIGHT + 16.0) / (PRIOR_WEIGHT + 10.0), atol=ROUNDING)
 
 
@@ -142,9 +144,9 @@ def test_a_product_that_moves_elsewhere_moves_its_sleeping_shops():
     wave = 1.0 + 0.6 * np.sign(np.sin(np.arange(120) / 6.0))
     units = rng.poisson(3.0 * wave, (300, 120)).astype(float)
     history = history_of(units, prior=3.0)
-    drift = drifts(
-        (history.units, history.share, history.factor), history.prior, history.scale, np.zeros(300, int), 0.6
-    )
+    codes = np.zeros(300, int)
+    begin = no_drift(history.prior, history.weight, codes)
+    drift, _ = drifts((history.units, history.share, history.factor), begin, history.scale, codes, 0.6)
     moved = history._replace(drift=np.repeat(drift[None], 300, axis=0))
     rule = fit_rule(moved, np.array([0.8, 0.95, 1.0]), 2, 14)
     assert rule.weights[5, 3] > 0.5

@@ -113,8 +113,8 @@ def test_paths_are_scaled_and_still_whole_steps_that_add_up(monkeypatch):
     moved = forecast_task(panel, task)
     ratio = moved.paths.mean().sum(axis=0) / plain.paths.mean().sum(axis=0)
     # The total's own factor is applied after that of the single group, which leaves it nothing to do.
-    np.testing.assert_allclose(ratio, moved.pool.align[0], rtol=NEAR)
-    assert not np.allclose(moved.pool.align, 1.0, atol=0.01)
+    np.testing.assert_allclose(ratio, moved.course.pool.align[0], rtol=NEAR)
+    assert not np.allclose(moved.course.pool.align, 1.0, atol=0.01)
     assert moved.paths.steps.dtype.kind == "i"
     assert np.all(moved.paths.steps >= 0)
 
