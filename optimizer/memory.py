@@ -69,7 +69,7 @@ def recall(world: World, choice: str | None, plans: Path) -> Memory:
     return Memory(digest, tables, state)
 
 
-_REMEMBERED = frozenset({"segments", "price_changes", "forecast"})
+_REMEMBERED = frozenset({"segments", "price_changes", "forecast", "purchase_orders", "transfers"})
 
 
 def _chosen(world: World, choice: str | None, plans: Path) -> Path | None:

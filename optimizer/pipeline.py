@@ -38,6 +38,7 @@ from optimizer.plan.parts import Parts
 from optimizer.plan.publish import plan_folder
 from optimizer.plan.record import Record, default_folder, summary_of, write_record
 from optimizer.plan.verify import FalsePlanError, verify_plan
+from optimizer.reorder.changes import Before
 from optimizer.reorder.horizon import planning_horizon
 from optimizer.reorder.stage import OrdersOfTheDay, Shipping, plan_orders
 from optimizer.reports.write import write_reports
@@ -197,22 +198,23 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     said = [*override_rows(demand), *forecast_alarms(world, monitor), *demand.drifted, *moved]
     parts.add({"forecast": quantile_table(paths, order.levels)}, said)
     if order.wanted in (Wanted.REORDER, Wanted.PLAN):
-        _add_orders(parts, screened, order, (pairs, paths, demand.usual), tools)
+        _add_orders(parts, screened, (order, memory), (pairs, paths, demand.usual), tools)
 
 
 def _add_orders(
     parts: Parts,
     screened: Screened,
-    order: Order,
+    remembered: tuple[Order, Memory],
     wanted: tuple[pd.DataFrame, DemandPaths, npt.NDArray[np.float64]],
     tools: _Tools,
 ) -> None:
     """Add orders and transfers; for the whole day the routes that carry them too, until both agree."""
-    world, routed = screened.world, order.wanted is Wanted.PLAN
+    (order, memory), world = remembered, screened.world
+    routed, before = order.wanted is Wanted.PLAN, Before.of(memory.tables or {})
 
     def orders_of(shipping: Shipping) -> OrdersOfTheDay:
         with tools.stage("reorder"):
-            return plan_orders(world, *wanted, tools.run_all, shipping)
+            return plan_orders(world, *wanted, tools.run_all, replace(shipping, before=before))
 
     def routes_of(transfers: pd.DataFrame) -> RoutesOfTheDay:
         with tools.stage("route"):

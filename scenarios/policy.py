@@ -36,6 +36,9 @@ class Policy:
     sell_through_cost: float = 0.25
     markdown_budget_covers_promotions: bool = False
     passes: int = 2
+    frozen_days: int = 0
+    change_cost: float = 0.0
+    change_rate: float = 0.0
 
 
 def read_policy(folder: Path) -> tuple[Policy, list[Fault]]:

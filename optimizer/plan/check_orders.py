@@ -9,7 +9,7 @@ import pandas as pd
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
 from optimizer.plan.check_limits import check_limits
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
-from scenarios.locks import Lock, locked_quantities
+from optimizer.plan.settled import settled_lines
 from scenarios.money import line_amount, shown
 from scenarios.sourcing import deliveries_of, order_weekdays, valid_sources
 from scenarios.tariff import currency_rates
@@ -48,10 +48,9 @@ def _lines_with_terms(evidence: Evidence) -> pd.DataFrame:
 
 def check_quantities(evidence: Evidence) -> Iterator[Violation]:
     """Quantities are whole packs, at least the minimum and at most the maximum, of something somebody delivers."""
-    lines = _lines_with_terms(evidence)
-    locked = locked_quantities(evidence.world)
+    lines, settled = _lines_with_terms(evidence), _settled(evidence)
     for row in rows_of(lines):
-        free = (row.table, row.item_id, row.location_id) not in locked or row.status != "proposed"
+        free = row.line_id not in settled
         packs = row.quantity / row.pack
         if row.known != "both" and evidence.world.has("sources"):
             yield Violation(
@@ -73,6 +72,15 @@ def check_quantities(evidence: Evidence) -> Iterator[Violation]:
             )
 
 
+def _settled(evidence: Evidence) -> frozenset[str]:
+    """Return the lines that no rule may change: those of today that are locked, and all that are frozen."""
+    changes = evidence.frame("order_changes")
+    frozen = frozenset(changes.loc[changes["frozen"].astype(bool), "line_id"])
+    return frozen | settled_lines(
+        evidence.world, evidence.frame("purchase_orders"), evidence.frame("transfers"), changes
+    )
+
+
 def _in_layers(row: Any) -> Iterator[Violation]:
     """From a layer on an order is whole layers, from a pallet on whole pallets, each rounded to whole packs."""
     part = row.pack
@@ -88,8 +96,11 @@ def _in_layers(row: Any) -> Iterator[Violation]:
 
 
 def check_dates(evidence: Evidence) -> Iterator[Violation]:
-    """Lines are ordered on days the source takes orders, today's on the plan date, and are due after the lead time."""
-    world = evidence.world
+    """Lines are ordered on days the source takes orders, today's on the plan date, and are due after the lead time.
+
+    Locked and frozen lines stand on any day.
+    """
+    world, settled = evidence.world, _settled(evidence)
     days, deliveries = order_weekdays(world), deliveries_of(world)
     calendar = world.frame("supplier_calendar")
     shut = calendar[~calendar["can_order"].astype(bool)]
@@ -107,24 +118,13 @@ def check_dates(evidence: Evidence) -> Iterator[Violation]:
             )
         if row.order_on < world.plan_date:
             yield Violation(row.table, row.line_id, f"is ordered on {row.order_on}, before the plan date")
+        if row.line_id in settled:
+            continue
         allowed = days.get(row.source_id, range(7))
         if row.table == "purchase_orders" and row.order_on.weekday() not in allowed:
             yield Violation(row.table, row.line_id, f"{row.source_id} takes no orders on {row.order_on:%A}s")
         if (row.source_id, row.location_id, row.order_on) in closed:
             yield Violation(row.table, row.line_id, f"{row.source_id} is closed on {row.order_on}")
-
-
-def check_locks(evidence: Evidence) -> Iterator[Violation]:
-    """Locked lines stand in the plan as they were locked."""
-    found: dict[Lock, float] = {}
-    for name, place in (("purchase_orders", "location_id"), ("transfers", "to_location")):
-        lines = evidence.frame(name)
-        today = lines[lines["status"] == "proposed"]
-        found |= {(name, r.item_id, getattr(r, place)): r.quantity for r in rows_of(today)}
-    for (name, item, place), wanted in locked_quantities(evidence.world).items():
-        quantity = found.get((name, item, place), 0.0)
-        if abs(quantity - wanted) > UNITS_TOLERANCE:
-            yield Violation(name, f"{item} {place}", f"is locked at {wanted:g}, the plan has {quantity:g}")
 
 
 def check_joint_rules(evidence: Evidence) -> Iterator[Violation]:

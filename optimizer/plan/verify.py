@@ -11,6 +11,7 @@ from optimizer.plan.check import (
     check_keys,
     check_plan,
 )
+from optimizer.plan.check_changes import check_changes, check_locks
 from optimizer.plan.check_figures import (
     check_balance,
     check_costs,
@@ -23,7 +24,6 @@ from optimizer.plan.check_filters import check_excluded, check_holds, check_segm
 from optimizer.plan.check_orders import (
     check_dates,
     check_joint_rules,
-    check_locks,
     check_names,
     check_prices,
     check_quantities,
@@ -46,6 +46,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_quantities,
         check_dates,
         check_locks,
+        check_changes,
         check_joint_rules,
         check_prices,
         check_balance,

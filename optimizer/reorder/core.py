@@ -40,10 +40,11 @@ def _at_prices(columns: Columns, rules: JointRules, priced: Priced) -> Array:
 
 
 def _spared(rules: JointRules, priced: Priced) -> Array:
-    """Give what a group may save on trucks where a line orders otherwise: all beyond its first one, shape (N,)."""
+    """Give what a group may save on trucks where a line orders otherwise: all beyond the first it pays, shape (N,)."""
     if rules.trucks is None:
         return np.zeros(rules.supplier.size)
-    return np.append(np.maximum(priced.by_trucks - rules.trucks.cost, 0.0), 0.0)[rules.supplier]
+    first = np.where(rules.trucks.own_first(rules.supplier), rules.trucks.cost, 0.0)
+    return np.append(np.maximum(priced.by_trucks - first, 0.0), 0.0)[rules.supplier]
 
 
 def _fits(columns: Columns, rules: JointRules) -> Array:

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.paths import DemandPaths
+from optimizer.reorder.changes import Before, Changes, change_prices, frozen_periods, meant
 from optimizer.reorder.position import Position, shelf_periods
 from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, NONE, JointRules, ReorderProblem
 from optimizer.reorder.rules import CapacityRow, Standing, joint_rules
-from optimizer.reorder.shelf import with_shelves
+from optimizer.reorder.shelf import room_left, with_shelves
 from optimizer.reorder.supply import Supply
 from optimizer.reorder.supplying import supply_of
 from optimizer.reorder.terms import Terms
@@ -24,6 +25,7 @@ from scenarios.world import World
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 _ROUNDING = 1e-9
+LOCKED, FROZEN, CARRIED = "locked", "frozen", "carried"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Given:
     """All that the reorder decision rests on, per listed pair (N rows, in the order of the pairs).
 
     rows: the pair of each line of `terms`, shape (lines,)
-    fixed: units today's locked lines order, shape (lines,), NaN where none is locked
+    fixed: units of today's lines that are settled beforehand, shape (lines,), NaN where nothing is
+    why: what settles each line, `LOCKED`, `FROZEN` or `CARRIED`, shape (lines,); None for locks alone
+    before: the plan before this one, None without one
     """
 
     world: World
@@ -42,6 +46,21 @@ class Given:
     position: Position
     rows: IntArray
     fixed: FloatArray
+    why: npt.NDArray[np.object_] | None = None
+    before: Before | None = None
+
+    @cached_property
+    def meant(self) -> FloatArray:
+        """What the plan before meant to order of each line by period, units, NaN where it says nothing."""
+        return meant(self.before, self.world, self.terms.lines, self.paths.steps.shape[2])
+
+    @cached_property
+    def standing(self) -> FloatArray:
+        """What stands of it after today, as `meant`, NaN where a later order is free."""
+        stands = np.full(self.meant.shape, np.nan)
+        frozen = slice(1, max(frozen_periods(self.world, self.meant.shape[1]), 1))
+        stands[:, frozen] = self.meant[:, frozen]
+        return stands
 
     @cached_property
     def tiers(self) -> PriceTiers:
@@ -86,8 +105,26 @@ def problem_of(given: Given) -> ReorderProblem:
         unmet="backorders" if backorders else "lost_sales",
         joint=given.tied[0],
         supply=_supply(given),
+        changes=_changes(given),
     )
-    return _with_fixed(given, _with_stores(given, with_shelves(given.world, lines, _left_on_arrival(given), problem)))
+    problem = _with_stores(given, with_shelves(given.world, lines, _left_on_arrival(given), problem))
+    return _with_standing(given, _with_fixed(given, problem))
+
+
+def _changes(given: Given) -> Changes | None:
+    """Return what today's free lines pay for ordering otherwise than the plan before said; None where that is free."""
+    policy = given.world.policy
+    if not (policy.change_cost or policy.change_rate):
+        return None
+    step = given.terms.lines["unit_step"].to_numpy(float)
+    line, unit = change_prices(given.world, given.terms.lines["unit_cost"].to_numpy(float))
+    before = np.where(np.isnan(given.fixed), given.meant[:, 0] / step, np.nan)
+    return Changes(before, line * given.minor, unit * step * given.minor)
+
+
+def shelf_room(given: Given) -> FloatArray:
+    """Return the steps of each line that fit on its shelf when today's order comes, inf without a limit, (lines,)."""
+    return room_left(given.world, given.terms.lines, _left_on_arrival(given))
 
 
 def _left_on_arrival(given: Given) -> FloatArray:
@@ -177,7 +214,7 @@ def _at_dc(given: Given) -> dict[tuple[str, str], float]:
 
 
 def _with_fixed(given: Given, problem: ReorderProblem) -> ReorderProblem:
-    """Return the problem with locked lines taken as ordered: they arrive, cost budget, fill supplier minima."""
+    """Return the problem with settled lines taken as ordered: they arrive, draw on what is shared, fill minima."""
     fixed = ~np.isnan(given.fixed)
     if not fixed.any():
         return problem
@@ -193,6 +230,23 @@ def _with_fixed(given: Given, problem: ReorderProblem) -> ReorderProblem:
     budget = joint.budget
     if budget is not None:
         budget = max(budget - int(np.ceil((steps * joint.spend)[fixed].sum())), 0)
-    capacity = np.maximum(joint.capacity - joint.drawn(np.where(fixed, steps, 0.0)), 0)
-    joint = replace(joint, supplier_minimum=np.maximum(minimum, 0), capacity=capacity, budget=budget)
+    ordered = np.where(fixed, steps, 0.0)
+    capacity = np.maximum(joint.capacity - joint.drawn(ordered), 0)
+    trucks = joint.trucks
+    if trucks is not None:
+        trucks = replace(trucks, taken=trucks.loads(joint.supplier, ordered))
+    joint = replace(joint, supplier_minimum=np.maximum(minimum, 0), capacity=capacity, budget=budget, trucks=trucks)
     return replace(problem, arrivals=arrivals, can_order=can_order, joint=joint)
+
+
+def _with_standing(given: Given, problem: ReorderProblem) -> ReorderProblem:
+    """Return the problem with the later orders that stand: they arrive, and nothing else is ordered on their days."""
+    stands = ~np.isnan(given.standing)
+    if not stands.any():
+        return problem
+    steps = np.nan_to_num(given.standing) / given.terms.lines["unit_step"].to_numpy(float)[:, None]
+    arrivals = problem.arrivals.copy()
+    for n, t in zip(*np.nonzero(steps), strict=True):
+        if t + problem.lead_periods[n] < problem.periods:
+            arrivals[n, t + problem.lead_periods[n]] += steps[n, t]
+    return replace(problem, arrivals=arrivals, can_order=problem.can_order & ~stands)

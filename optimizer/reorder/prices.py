@@ -144,7 +144,8 @@ def _with_trucks(
     assert rules.trucks is not None
     trucks, member, base = rules.trucks, rules.supplier != NONE, price_rows(rules, prices)
     group, size = rules.supplier[member], rules.supplier_minimum.size
-    measure = np.argmax(trucks.loads(rules.supplier, columns.quantity[column]), axis=1)
+    spare, loads = trucks.spare, trucks.loads(rules.supplier, columns.quantity[column])
+    measure = np.argmax(loads - spare, axis=1)
     load = np.where(_gathered(measure, rules.supplier) == 0, trucks.load[:, 0], trucks.load[:, 1])
     found, more = [], np.zeros((len(_LOAD_PRICES), size))
     for number, share in enumerate(_LOAD_PRICES):
@@ -153,10 +154,12 @@ def _with_trucks(
         at, least = cheapest(columns.start, columns.quantity, columns.cost, rows)
         found.append(at)
         more[number] = np.bincount(group, (np.minimum(least, unlisted) - reduced)[member], minlength=size)
-    most = trucks.counts(trucks.loads(rules.supplier, columns.quantity[column])).max(initial=0.0)
-    count = np.arange(1, int(min(most, _MOST_TRUCKS)) + 2)
+    most = trucks.counts(loads).max(initial=0.0)
+    count = np.arange(0, int(min(most, _MOST_TRUCKS)) + 2)
     shares = np.array(_LOAD_PRICES)[:, None, None]
-    value = trucks.cost * count[:, None] * (1 - shares) + more[:, None]
+    room = spare[np.arange(size), measure]
+    value = trucks.cost * (count[:, None] * (1 - shares) - shares * room) + more[:, None]
+    value[:, 0, trucks.own_first(rules.supplier)] = np.inf
     last = np.maximum.reduce(value[np.array(_LOAD_PRICES) <= 1.0, -1])
     value[:, -1] = last
     best, chosen = value.max(axis=0).argmin(axis=0), value.argmax(axis=0)

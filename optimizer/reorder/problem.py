@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from optimizer.reorder.changes import Changes
 from optimizer.reorder.supply import Supply
 from optimizer.reorder.trucks import Trucks
 
@@ -113,6 +114,7 @@ class ReorderProblem:
     unmet : what becomes of demand without stock.
     joint : rules that tie lines together.
     supply : shelf life, delays and price breaks; None for goods that keep, arrive in time and have one price.
+    changes : what ordering otherwise than the plan before costs, None for nothing.
     """
 
     demand: IntArray
@@ -133,6 +135,7 @@ class ReorderProblem:
     unmet: Unmet
     joint: JointRules
     supply: Supply | None = None
+    changes: Changes | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -145,6 +148,8 @@ class ReorderProblem:
         faults = faults or [*_value_faults(self), *_joint_value_faults(self)]
         if not faults and self.supply is not None:
             faults = self.supply.faults((self.lines, self.paths, self.periods))
+        if not faults and self.changes is not None:
+            faults = self.changes.faults(self.lines)
         if faults:
             raise ProblemError("\n".join(faults))
 
@@ -167,6 +172,12 @@ class ReorderProblem:
     def periods(self) -> int:
         """Number of periods T."""
         return int(self.demand.shape[2])
+
+    def change_prices(self, quantity: IntArray | FloatArray) -> FloatArray:
+        """Give the money for ordering `quantity` today instead of what the plan before said, shape (N,)."""
+        if self.changes is None:
+            return np.zeros(self.lines)
+        return np.asarray(self.changes.price(np.arange(self.lines), quantity))
 
 
 _MONEY: Final = ("holding_cost", "shortage_cost", "order_cost", "unit_cost", "salvage_value")

@@ -10,13 +10,15 @@ import pandas as pd
 
 from optimizer.executor import RunAll
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
+from optimizer.reorder.changes import change_prices, frozen_periods
 from optimizer.reorder.columns import Settings
 from optimizer.reorder.decide import ReorderPlan, decide, project
-from optimizer.reorder.inputs import Given, fed_lines, problem_of
+from optimizer.reorder.inputs import FROZEN, Given, fed_lines, problem_of
 from optimizer.reorder.later import DcStock, LotRules, as_before, whole_packs, within_dc_stock
 from optimizer.reorder.problem import NONE, ReorderProblem
 from optimizer.reorder.rules import BUDGET
-from scenarios.money import line_amount
+from scenarios.money import line_amount, to_minor
+from scenarios.schema import declared
 from scenarios.world import rows_of
 from solvers.outcome import Outcome
 
@@ -65,7 +67,11 @@ def decide_today(given: Given, usual: FloatArray, run_all: RunAll) -> Decision:
     steps[:, 0] = np.where(np.isnan(given.fixed), plan.quantity, np.round(np.nan_to_num(given.fixed) / _step(given)))
     lead = given.terms.lines["lead_periods"].to_numpy(np.int64)
     stock = _dc_stock(given, problem)
-    steps = within_dc_stock(steps, lead, lots, stock)
+    standing = np.round(given.standing / _step(given)[:, None])
+    stands = ~np.isnan(standing)
+    steps = np.where(stands, np.nan_to_num(standing), steps).astype(np.int64)
+    # What stands is not cut; what is free takes what is left.
+    steps = np.where(stands, steps, within_dc_stock(steps, lead, lots, stock))
     before = within_dc_stock(_usual_orders(given, usual, lots), lead, lots, stock)
     return Decision(_lines(given, steps), _lines(given, _shared(before, stock, lots)), steps, problem, outcome)
 
@@ -157,6 +163,32 @@ def _transfers(table: pd.DataFrame) -> pd.DataFrame:
     keys = moves[["item_id", "from_location", "to_location", "ship_on"]].itertuples(index=False, name=None)
     moves["line_id"] = [transfer_line_id(*key) for key in keys]
     return moves[[*_TRANSFERS, "n"]]
+
+
+def order_changes(given: Given, decision: Decision) -> pd.DataFrame:
+    """Return the table `order_changes`: what the plan before said of today's and the frozen lines, and what stands."""
+    world, lines, currency = given.world, given.terms.lines, given.world.policy.currency
+    frozen = max(frozen_periods(world, given.meant.shape[1]), 1)
+    now = np.round(decision.steps[:, :frozen] * _step(given)[:, None], 6)
+    before = given.meant[:, :frozen]
+    n, t = np.nonzero((before > 0) | (~np.isnan(before) & (now > 0)))
+    table = lines.iloc[n][["item_id", "location_id", "source_id", "source_kind", "unit_cost"]].reset_index(drop=True)
+    table = table.assign(before=np.round(before[n, t], 6), quantity=now[n, t], currency=currency)
+    table["order_on"] = [world.periods.add(world.plan_date, int(period)) for period in t]
+    why = np.full(len(lines), "", object) if given.why is None else given.why
+    table["frozen"] = np.where(t == 0, why[n] == FROZEN, True).astype(bool)
+    free = (t == 0) & np.isnan(given.fixed[n])
+    line, unit = change_prices(world, table["unit_cost"].to_numpy(float))
+    moved = (table["quantity"] - table["before"]).abs().to_numpy(float)
+    paid = np.where(free & (moved > 0), line + unit * moved, 0.0)
+    table["amount"] = np.array([to_minor(money, currency) for money in paid], np.int64)
+    table["line_id"] = [
+        transfer_line_id(row.item_id, row.source_id, row.location_id, row.order_on)
+        if row.source_kind == "dc"
+        else purchase_line_id(row.item_id, row.location_id, row.source_id, row.order_on)
+        for row in rows_of(table)
+    ]
+    return table[list(declared()["order_changes"].names)]
 
 
 def proof(given: Given, decision: Decision) -> dict[str, Any]:
