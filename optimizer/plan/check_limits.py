@@ -12,7 +12,7 @@ from optimizer.plan.ids import order_id
 from optimizer.plan.settled import settled_lines
 from optimizer.plan.truck_costs import truck_orders, trucks_of
 from scenarios.money import line_amount, shown, to_minor
-from scenarios.sourcing import preferred_sources
+from scenarios.sourcing import preferred_sources, store_lanes
 from scenarios.world import World, rows_of
 
 _LITRES_TOLERANCE = 0.01
@@ -29,6 +29,7 @@ def check_limits(evidence: Evidence) -> Iterator[Violation]:
     settled = settled_lines(evidence.world, orders, moves, evidence.frame("order_changes"))
     left = _left(evidence)
     yield from _dc_stock(evidence, settled)
+    yield from _givers(evidence, settled)
     yield from _budgets(evidence, settled)
     yield from _storage(evidence, left, settled)
     yield from _shelves(evidence, left, settled)
@@ -97,6 +98,25 @@ def _dc_stock(evidence: Evidence, settled: frozenset[str]) -> Iterator[Violation
             yield Violation("transfers", f"{item} {place}", f"ships {sent:g}, {sent - there:g} of it is not there")
 
 
+def _givers(evidence: Evidence, settled: frozenset[str]) -> Iterator[Violation]:
+    """See that no store is short of what it gave away, until an order of its own could come."""
+    world, moves, projection = evidence.world, evidence.frame("transfers"), evidence.frame("projection")
+    lanes = store_lanes(world)
+    ways = set(zip(lanes["from_location"], lanes["to_location"], strict=True))
+    sources = preferred_sources(world).set_index(_KEYS)["lead_time_days"].to_dict()
+    for row in rows_of(moves[(moves["status"] == "proposed") & ~moves["line_id"].isin(settled)]):
+        if (row.from_location, row.to_location) not in ways:
+            continue
+        lead = sources.get((row.item_id, row.from_location))
+        days = world.policy.lead_time_days if lead is None or pd.isna(lead) else int(lead)
+        until = world.periods.add(world.plan_date, -(-days // world.periods.days))
+        mine = projection[(projection["item_id"] == row.item_id) & (projection["location_id"] == row.from_location)]
+        lost = float(mine.loc[mine["date"] < until, "lost_mean"].sum())
+        if lost > UNITS_TOLERANCE:
+            text = f"gives {row.quantity:g} to {row.to_location} and is short of {lost:g} before it can order"
+            yield Violation("transfers", f"{row.item_id} {row.from_location}", text)
+
+
 def _storage(
     evidence: Evidence, left: dict[str, dict[str, list[float]]], settled: frozenset[str]
 ) -> Iterator[Violation]:
@@ -129,13 +149,16 @@ def _shelves(
     """Compare what comes, with what mean demand leaves of the same item, with the room on its shelf."""
     world = evidence.world
     shelves = world.frame("assortment").set_index(_KEYS)["shelf_capacity"].astype(float).dropna().to_dict()
-    for row in rows_of(_arriving(evidence)):
+    comes = _arriving(evidence)
+    for row in rows_of(comes):
         room = shelves.get((row.item_id, row.location_id))
         if room is None or row.line_id in settled:
             continue
         held = left[row.location_id][row.item_id][world.periods.between(world.plan_date, row.due_on)]
-        if held + row.quantity > max(room, held) + UNITS_TOLERANCE:
-            text = f"brings {row.quantity:g} to {held:,.1f} on a shelf for {room:g}"
+        mine = comes[(comes["item_id"] == row.item_id) & (comes["location_id"] == row.location_id)]
+        brought = float(mine.loc[mine["due_on"] <= row.due_on, "quantity"].sum())
+        if held + brought > max(room, held) + UNITS_TOLERANCE:
+            text = f"brings {brought:g} to {held:,.1f} on a shelf for {room:g}"
             yield Violation("purchase_orders", f"{row.item_id} {row.location_id}", text)
 
 

@@ -11,9 +11,9 @@ from optimizer.plan.check_limits import check_limits
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
 from optimizer.plan.settled import settled_lines
 from scenarios.money import line_amount, shown
-from scenarios.sourcing import deliveries_of, order_weekdays, valid_sources
+from scenarios.sourcing import deliveries_of, order_weekdays, store_lanes, valid_sources
 from scenarios.tariff import currency_rates
-from scenarios.world import rows_of
+from scenarios.world import World, rows_of
 
 _KEYS = ["item_id", "location_id"]
 
@@ -40,10 +40,28 @@ def _lines_with_terms(evidence: Evidence) -> pd.DataFrame:
     lines = pd.concat(parts or [orders[shared]], ignore_index=True)
     valid = valid_sources(evidence.world)
     lines = lines.fillna({"source_id": ""}).merge(valid, on=[*_KEYS, "source_id"], how="left", indicator="known")
+    lines = _by_lane(evidence.world, lines)
     steps = evidence.world.frame("items").set_index("item_id")["unit_step"]
     lines["step"] = lines["item_id"].map(steps).to_numpy(float)
     lines["pack"] = lines["pack_size"].astype(float).fillna(lines["step"])
     return lines
+
+
+def _by_lane(world: World, lines: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines with the terms of today's transfers between stores, which are those of their lane."""
+    lanes = store_lanes(world)
+    lead = dict(
+        zip(zip(lanes["from_location"], lanes["to_location"], strict=True), lanes["lead_time_days"], strict=True)
+    )
+    ways = list(zip(lines["source_id"], lines["location_id"], strict=True))
+    today = (lines["table"] == "transfers") & (lines["order_on"] == world.plan_date) & (lines["known"] != "both")
+    moved = today.to_numpy(bool) & np.array([way in lead for way in ways], bool)
+    days = np.array([float(lead.get(way, np.nan)) for way in ways])
+    usual = lines["lead_time_days"].astype(float)
+    return lines.assign(
+        known=lines["known"].astype(str).mask(moved, "both"),
+        lead_time_days=np.where(moved, days, usual.to_numpy()),
+    )
 
 
 def check_quantities(evidence: Evidence) -> Iterator[Violation]:
@@ -107,7 +125,7 @@ def check_dates(evidence: Evidence) -> Iterator[Violation]:
     closed = set(zip(shut["source_id"], shut["location_id"], shut["date"], strict=True))
     for row in rows_of(_lines_with_terms(evidence)):
         lead = world.policy.lead_time_days if pd.isna(row.lead_time_days) else row.lead_time_days
-        due = world.periods.add(row.order_on, world.periods.count(lead))
+        due = world.periods.add(row.order_on, world.periods.count(int(lead)))
         if row.order_on == world.plan_date:
             due = deliveries.due((row.source_id, row.location_id), due)
         if row.due_on != due:

@@ -302,6 +302,16 @@ def select(problem: ReorderProblem, chosen: slice | Array) -> ReorderProblem:
     return replace(problem, **own, joint=JointRules.none(own["on_hand"].size))
 
 
+def picked(columns: Columns, chosen: Array) -> Columns:
+    """Give the columns of some lines, in their order."""
+    sizes = np.diff(columns.start)[chosen]
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    cells = np.repeat(columns.start[chosen] - start[:-1], sizes) + np.arange(int(sizes.sum()))
+    per_line = [one.name for one in fields(columns) if one.name not in ("start", "quantity", "cost")]
+    own = {name: getattr(columns, name)[chosen] for name in per_line}
+    return Columns(start=start, quantity=columns.quantity[cells], cost=columns.cost[cells], **own)
+
+
 def _flat(counted: list[Array], first: Array, pack: Array) -> tuple[Array, Array, Array]:
     """Start of each line, line and quantity of each column, of multiples counted from 0 = no order, 1 = first."""
     sizes = [one.size for one in counted]

@@ -83,6 +83,19 @@ class JointRules:
             return np.zeros(self.supplier_minimum.size)
         return self.trucks.paid(self.supplier, quantity)
 
+    def after(self, quantity: FloatArray) -> JointRules:
+        """Give the rules that are left for the other lines once some order `quantity` (N,) in any case."""
+        inside = self.supplier != NONE
+        weight = (self.minimum_weight * quantity)[inside]
+        reached = np.bincount(self.supplier[inside], weight, minlength=self.supplier_minimum.size)
+        budget = self.budget
+        if budget is not None:
+            budget = max(budget - int(np.ceil(float(self.spend @ quantity))), 0)
+        trucks = None if self.trucks is None else self.trucks.after(self.supplier, quantity)
+        capacity = np.maximum(self.capacity - self.drawn(quantity), 0)
+        minimum = np.maximum(self.supplier_minimum - reached, 0)
+        return replace(self, supplier_minimum=minimum, budget=budget, capacity=capacity, trucks=trucks)
+
     def drawn(self, quantity: IntArray | FloatArray) -> FloatArray:
         """Give what the quantities (N,) take from each row, shape (P,)."""
         inside = self.row != NONE

@@ -19,8 +19,11 @@ from optimizer.plan.settled import locked_today, settled_lines
 from optimizer.plan.truck_costs import truck_costs
 from optimizer.reorder.buy_list import buy_list, more_money
 from optimizer.reorder.changes import Before, frozen_periods
+from optimizer.reorder.choice import chosen_sources
+from optimizer.reorder.columns import Settings
 from optimizer.reorder.conflicts import conflicts
 from optimizer.reorder.inputs import CARRIED, FROZEN, LOCKED, Given
+from optimizer.reorder.lateral import with_lateral
 from optimizer.reorder.position import position, shelf_periods
 from optimizer.reorder.terms import terms
 from optimizer.reorder.today import Decision, Lines, decide_today, order_changes, proof
@@ -36,22 +39,22 @@ _KEYS = ["item_id", "location_id"]
 
 @dataclass(frozen=True)
 class Shipping:
-    """What is settled before orders are decided; transfers by (item_id, location_id) of the receiver.
+    """What is settled before orders are decided; transfers by (item_id, from_location, to_location).
 
-    held_back: receivers that get nothing today
-    carried: units each receiver gets, all others nothing; None where the rest is free
+    held_back: transfers that do not leave today
+    carried: units of each transfer, all others nothing; None where the rest is free
     before: the plan before this one, None without one
     """
 
-    held_back: frozenset[tuple[str, str]] = frozenset()
-    carried: Mapping[tuple[str, str], float] | None = None
+    held_back: frozenset[tuple[str, str, str]] = frozenset()
+    carried: Mapping[tuple[str, str, str], float] | None = None
     before: Before | None = None
 
-    def units(self, item_id: str, location_id: str) -> float:
-        """Return the units that the receiver gets today, NaN where that is free."""
-        if (item_id, location_id) in self.held_back:
+    def units(self, item_id: str, from_location: str, to_location: str) -> float:
+        """Return the units that a transfer brings today, NaN where that is free."""
+        if (item_id, from_location, to_location) in self.held_back:
             return 0.0
-        return np.nan if self.carried is None else self.carried.get((item_id, location_id), 0.0)
+        return np.nan if self.carried is None else self.carried.get((item_id, from_location, to_location), 0.0)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def plan_orders(
     shipping: what is settled of today's transfers; locks win over it
     """
     given = _given(world, pairs, paths, shipping or Shipping())
+    given = chosen_sources(given, Settings(nodes=world.policy.node_limit), run_all)
     decision = decide_today(given, usual, run_all)
     words = reasons(given, decision)
     projection, costs = _outlook(given, decision.lines)
@@ -124,7 +128,7 @@ def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths, shipping: Ship
         np.full(len(found.lines), np.nan),
         before=shipping.before,
     )
-    return _settled(given, shipping)
+    return _settled(with_lateral(given), shipping)
 
 
 def _settled(given: Given, shipping: Shipping) -> Given:
@@ -132,11 +136,15 @@ def _settled(given: Given, shipping: Shipping) -> Given:
     locked, before = locked_today(given.world), given.meant[:, 0]
     frozen = frozen_periods(given.world, given.meant.shape[1]) > 0
     fixed, why = given.fixed.copy(), np.full(len(given.fixed), "", object)
+    heard = set[Lock]()
     for n, row in enumerate(rows_of(given.terms.lines)):
-        moved = row.source_kind == "dc"
+        moved = row.source_kind != "supplier"
         line = Lock("transfers" if moved else "purchase_orders", row.item_id, row.location_id, row.source_id)
-        held = locked.get(line, locked.get(line._replace(source_id=""), np.nan))
-        carried = shipping.units(row.item_id, row.location_id) if moved else np.nan
+        # A lock that names no source holds for the first of the pair; the others deliver nothing then.
+        pair = line._replace(source_id="")
+        held = locked.get(line, np.nan if pair in heard and pair in locked else locked.get(pair, np.nan))
+        heard.add(pair)
+        carried = shipping.units(row.item_id, row.source_id, row.location_id) if moved else np.nan
         for units, reason in ((carried, CARRIED), (before[n] if frozen else np.nan, FROZEN), (held, LOCKED)):
             if not np.isnan(units):
                 fixed[n], why[n] = units, reason

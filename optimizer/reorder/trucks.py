@@ -66,6 +66,11 @@ class Trucks:
         size = self.cost.size
         return np.stack([np.bincount(group[inside], one, minlength=size) for one in taken.T], axis=1)
 
+    def after(self, group: Array, quantity: Array) -> Trucks:
+        """Give the trucks with these quantities (N,) loaded in any case."""
+        loads = self.loads(group, quantity)
+        return replace(self, taken=loads if self.taken is None else self.taken + loads)
+
     def counts(self, loads: Array, spare: Array | None = None) -> Array:
         """Trucks that loads (K, 2) need beside the `spare` room (K, 2), by default that of each group, shape (K,)."""
         room = self.spare if spare is None else spare

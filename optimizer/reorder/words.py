@@ -8,7 +8,7 @@ import pandas as pd
 
 from optimizer.plan.ids import purchase_line_id, transfer_line_id
 from optimizer.reorder.decide import BUDGET, CAPACITY, FREE, MINIMUM, ReorderPlan
-from optimizer.reorder.inputs import CARRIED, FROZEN, LOCKED, Given
+from optimizer.reorder.inputs import BESIDE, CARRIED, FROZEN, LOCKED, Given, active_lines
 from optimizer.reorder.outlook import arrival
 from optimizer.reorder.today import Decision
 from scenarios.money import shown
@@ -59,6 +59,10 @@ def _settled(given: Given, n: int, quantity: float) -> str:
         return _STANDS
     if why == CARRIED and quantity == 0:
         return "nothing is moved: no vehicle brings it today"
+    if why == BESIDE:
+        active = given.terms.lines["source_id"].iloc[int(active_lines(given)[n])]
+        less = f"{active} delivers it at less cost"
+        return f"{shown_number(quantity)} beside what {active} delivers" if quantity else less
     return f"{why} at {shown_number(quantity)}" + (" by the planner" if why == LOCKED else " by a vehicle")
 
 
@@ -69,7 +73,7 @@ def _not_ordered(given: Given, decision: Decision, numbers: pd.DataFrame) -> lis
         if decision.steps[n, 0] > 0:
             continue
         key = (line.item_id, line.source_id, line.location_id)
-        moved = line.source_kind == "dc"
+        moved = line.source_kind != "supplier"
         name = transfer_line_id(*key, today) if moved else purchase_line_id(key[0], key[2], key[1], today)
         mine = {str(column): _plain(value) for column, value in numbers.iloc[n].items()}
         text = _why_nothing(given, n, mine, line.source_id or "the default source")
