@@ -302,6 +302,15 @@ def select(problem: ReorderProblem, chosen: slice | Array) -> ReorderProblem:
     return replace(problem, **own, joint=JointRules.none(own["on_hand"].size))
 
 
+def subset(columns: Columns, chosen: Array, keep: Array) -> Columns:
+    """Give the columns `keep` (K,) says, all of which are of the `chosen` lines; each of these keeps some."""
+    names = [one.name for one in fields(columns) if one.name not in ("start", "quantity", "cost")]
+    per_line = {name: getattr(columns, name)[chosen] for name in names}
+    sizes = np.bincount(columns.line[keep], minlength=columns.lines)[chosen]
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return Columns(start=start, quantity=columns.quantity[keep], cost=columns.cost[keep], **per_line)
+
+
 def picked(columns: Columns, chosen: Array) -> Columns:
     """Give the columns of some lines, in their order."""
     sizes = np.diff(columns.start)[chosen]

@@ -23,15 +23,6 @@ def may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: floa
     return np.asarray((extra <= slack * (1 + _ROUNDING) + _ROUNDING) & _fits(columns, rules))
 
 
-def nearest(columns: Columns, rules: JointRules, priced: Priced, count: int) -> Array:
-    """Give the `count` columns of each line that cost least at the prices if its group orders, and no order."""
-    line, value = columns.line, _at_prices(columns, rules, priced)
-    order = np.lexsort((value, line))
-    rank = np.empty(line.size, dtype=np.int64)
-    rank[order] = np.arange(line.size) - columns.start[line[order]]
-    return np.asarray(((rank < count) | (columns.quantity == 0)) & _fits(columns, rules))
-
-
 def _at_prices(columns: Columns, rules: JointRules, priced: Priced) -> Array:
     """Give what each column costs at the prices if its group orders, shape (K,)."""
     line, (tax, reward, ceiling) = columns.line, price_rows(rules, priced.prices)

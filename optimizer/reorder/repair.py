@@ -91,13 +91,13 @@ def _reaching(columns: Columns, rules: JointRules, column: Array, short: Array, 
         return fuller
     if refill:
         for group in np.flatnonzero(short):
-            more = _refilled(columns, rules, column, int(group))
+            more = refilled(columns, rules, column, int(group))
             column = np.where(rules.supplier == group, columns.start[:-1], column) if more is None else more
         return column
     return np.where(_flags(short, rules.supplier), columns.start[:-1], column)
 
 
-def _refilled(columns: Columns, rules: JointRules, column: Array, group: int) -> Array | None:
+def refilled(columns: Columns, rules: JointRules, column: Array, group: int) -> Array | None:
     """Raise lines of a group, least cost per weight first, until its minimum is reached; None where room is lacking."""
     members = np.flatnonzero(rules.supplier == group)
     sizes = columns.start[members + 1] - columns.start[members]
