@@ -6,8 +6,9 @@ Roll the reorder decision over days that it has not seen, beside the usual rules
 `intermittent`: made-up negative-binomial demand of slow movers with a weekly season. `demo`: what is wanted in the
 stores of the built-in company. Orders every day, three days of lead, demand not served is lost. All rules see the same
 estimates: a mean, a variance and a weekday profile of the last 26 weeks; those that have a figure to set have it set
-on the six weeks before. Perfect foresight orders what will be wanted. A unit left costs 1 a day, a unit lost what makes
-the critical ratio.
+on the six weeks before. Our paths also know how much whole weeks differ beyond what independent days would, since a
+level that moves does so for all days of the lead time. Perfect foresight orders what will be wanted. A unit left costs
+1 a day, a unit lost what makes the critical ratio.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import nbinom, norm, poisson
+from scipy.stats import gamma, nbinom, norm, poisson
 
 from benchmarks.records import append_record
 from optimizer.reorder.decide import decide
@@ -54,13 +55,30 @@ def estimates(demand: np.ndarray, until: int) -> tuple[np.ndarray, np.ndarray, n
     return mean, np.maximum((seen - mean[:, None] * profile[weekday]).var(axis=1, ddof=1), 1e-6), profile
 
 
-def drawn_paths(fit: tuple[np.ndarray, np.ndarray, np.ndarray], day: int, paths: int) -> np.ndarray:
-    """Negative-binomial paths from a day on, spread evenly over each day's distribution, (series, paths, AHEAD)."""
+def level_spread(demand: np.ndarray, until: int) -> float:
+    """Squared coefficient of variation of a week's level beyond that of independent days, the series' median."""
+    mean, variance, _ = estimates(demand, until)
+    weeks = demand[:, until - HISTORY : until].reshape(len(demand), -1, 7).sum(axis=2)
+    return max(float(np.median((weeks.var(axis=1, ddof=1) - 7 * variance) / (7 * mean) ** 2)), 0.0)
+
+
+def drawn_paths(
+    fit: tuple[np.ndarray, np.ndarray, np.ndarray], spread_of_level: float, day: int, paths: int
+) -> np.ndarray:
+    """Negative-binomial paths from a day on, spread evenly over each day's distribution, (series, paths, AHEAD).
+
+    Each path has a level of its own, gamma with mean 1; what the days vary besides is the rest of the variance.
+    """
     mean, variance, profile = fit
     rng = np.random.default_rng(day)
     ranks = np.argsort(rng.random((mean.size, paths, AHEAD)), axis=1)
     uniform = (ranks + rng.random(ranks.shape)) / paths
     wanted = mean[:, None, None] * profile[(day + np.arange(AHEAD)) % 7]
+    if spread_of_level > 0:
+        order = np.argsort(rng.random((mean.size, paths)), axis=1)
+        levels = gamma.ppf((order + 0.5) / paths, 1 / spread_of_level, scale=spread_of_level)
+        wanted = wanted * levels[:, :, None]
+        variance = np.maximum(variance - spread_of_level * mean**2, 1e-6)
     spread = np.maximum(variance[:, None, None] / mean[:, None, None], 1.0 + 1e-6)
     dispersed = nbinom.ppf(uniform, wanted / (spread - 1), 1 / spread)
     return np.where(spread > 1.001, dispersed, poisson.ppf(uniform, wanted)).astype(np.int32)
@@ -70,7 +88,8 @@ def ours(demand: np.ndarray, ratio: float, paths: int) -> Planner:
     """Return the planner of this project, on paths from the estimates."""
 
     def order(seen: Observed) -> np.ndarray:
-        steps = drawn_paths(estimates(demand, seen.period), seen.period, paths)
+        known = estimates(demand, seen.period), level_spread(demand, seen.period)
+        steps = drawn_paths(*known, seen.period, paths)
         lines = len(demand)
         one, nothing = np.ones(lines, np.int64), np.zeros(lines)
         arrivals = np.zeros((lines, AHEAD))

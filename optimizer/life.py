@@ -40,7 +40,6 @@ LINES = {
 }
 # Decisions whose bound is strong enough that a wide gap means a bad plan.
 _BOUNDED = ("reorder", "markdown")
-_HELD = frozenset({"release hold"})
 _ALARMS_SHOWN = 5
 
 
@@ -64,7 +63,7 @@ def with_promises(world: World, plans: Path) -> World:
 
 
 def _confirmed(events: list[Event], company: str, day: date, plans: Path) -> list[dict[str, Any]]:
-    """Return the lines of today of the plan published last."""
+    """Return the lines of today of the plan published last; what the watch of the forecast holds was not released."""
     publications = published_on(events, company, day)
     if not publications:
         return []
@@ -79,9 +78,10 @@ def _confirmed(events: list[Event], company: str, day: date, plans: Path) -> lis
 
 
 def _today(plan: PlanTables, name: str) -> pd.DataFrame:
-    """Return the lines of a plan that are for its own day."""
+    """Return the lines of a plan for its own day; those that the watch of the forecast holds are not released."""
     frame = plan.frame(name)
-    return frame[frame["status"] == "proposed"] if "status" in frame else frame
+    frame = frame[frame["status"] == "proposed"] if "status" in frame else frame
+    return frame[frame["hold"].fillna("") == ""] if "hold" in frame else frame
 
 
 def _asked(events: list[Event], company: str, day: date) -> list[dict[str, Any]]:
@@ -143,7 +143,7 @@ def about_line(folder: Path, event: Event, line: str, value: str | None) -> Even
 
 
 def alarms_of(folder: Path) -> list[str]:
-    """Return what holds the release of a plan back: a failed check, stale data, a wide gap, lines held by the watch."""
+    """Return what holds the release of a plan back: a failed check, stale data, a wide gap."""
     policy = read_policy(folder / INPUTS)[0]
     found = [f"check failed: {violation}" for violation in verify_plan(folder)[:_ALARMS_SHOWN]]
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -156,8 +156,7 @@ def alarms_of(folder: Path) -> list[str]:
         gap = certificate["decisions"].get(name, {}).get("gap")
         if gap is not None and gap > policy.release_gap:
             found.append(f"gap of {name}: {gap:.2%}, {policy.release_gap:.2%} is allowed")
-    held = read_plan(folder).frame("exceptions")
-    return found + held.loc[held["kind"].isin(_HELD), "text"].tolist()
+    return found
 
 
 def publish(folder: Path, event: Event, despite: bool) -> Event:

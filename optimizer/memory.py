@@ -75,7 +75,7 @@ def recall(world: World, choice: str | None, plans: Path) -> Memory:
     return Memory(digest, tables, {name: plain_frame(data) for name, data in state.items()}, learned)
 
 
-_REMEMBERED = frozenset({"segments", "price_changes", "forecast"})
+_REMEMBERED = frozenset({"segments", "price_changes", "forecast", "purchase_orders", "transfers"})
 
 
 def _chosen(world: World, choice: str | None, plans: Path) -> Path | None:

@@ -48,9 +48,9 @@ def orders_and_routes(plan_orders: PlanOrders, plan_routes: PlanRoutes, passes: 
         if short.empty:
             return Agreed(_counted(orders, number, len(left)), routes, number, _said(wished, orders, left))
         left += _left_behind(short)
-        shipping = replace(shipping, held_back=shipping.held_back | set(_pairs(short)))
+        shipping = replace(shipping, held_back=shipping.held_back | set(_keys(short)))
     carried = moves[(moves["status"] == "proposed") & ~moves["line_id"].isin(short["line_id"])]
-    last = plan_orders(replace(shipping, carried=dict(zip(_pairs(carried), carried["quantity"], strict=True))))
+    last = plan_orders(replace(shipping, carried=dict(zip(_keys(carried), carried["quantity"], strict=True))))
     last = _counted(_with_reasons_of(orders, last, set(carried["line_id"])), passes + 1, len(left))
     return Agreed(last, _without(routes, set(short["line_id"])), passes + 1, _said(wished, last, left))
 
@@ -62,8 +62,8 @@ def _short(moves: pd.DataFrame, routes: RoutesOfTheDay, locked: Collection[str])
     return short.assign(cause=[cause[line] for line in short["line_id"]])
 
 
-def _pairs(moves: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(zip(moves["item_id"], moves["to_location"], strict=True))
+def _keys(moves: pd.DataFrame) -> list[tuple[str, str, str]]:
+    return list(zip(moves["item_id"], moves["from_location"], moves["to_location"], strict=True))
 
 
 def _left_behind(short: pd.DataFrame) -> list[ExceptionRow]:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from optimizer.plan.publish import plan_folder
 from optimizer.plan.record import Record, default_folder, summary_of, write_record
 from optimizer.plan.verify import FalsePlanError, verify_plan
 from optimizer.prices import decide_prices, prices_wanted
+from optimizer.reorder.changes import Before
 from optimizer.reorder.horizon import planning_horizon
 from optimizer.reorder.stage import OrdersOfTheDay, Shipping, plan_orders
 from optimizer.reports.write import write_reports
@@ -202,23 +203,24 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     said = [*override_rows(demand), *demand.watch.told, *demand.course, *moved]
     parts.add({"forecast": quantile_table(paths, order.levels)}, said)
     if order.wanted in (Wanted.REORDER, Wanted.PLAN):
-        _add_orders(parts, screened, order, (pairs, paths, demand.usual), tools)
+        _add_orders(parts, screened, (order, memory), (pairs, paths, demand.usual), tools)
         _hold(parts, demand.watch.holds)
 
 
 def _add_orders(
     parts: Parts,
     screened: Screened,
-    order: Order,
+    remembered: tuple[Order, Memory],
     wanted: tuple[pd.DataFrame, DemandPaths, npt.NDArray[np.float64]],
     tools: _Tools,
 ) -> None:
     """Add orders and transfers; for the whole day the routes that carry them too, until both agree."""
-    world, routed = screened.world, order.wanted is Wanted.PLAN
+    (order, memory), world = remembered, screened.world
+    routed, before = order.wanted is Wanted.PLAN, Before.of(memory.tables or {})
 
     def orders_of(shipping: Shipping) -> OrdersOfTheDay:
         with tools.stage("reorder"):
-            return plan_orders(world, *wanted, tools.run_all, shipping)
+            return plan_orders(world, *wanted, tools.run_all, replace(shipping, before=before))
 
     def routes_of(transfers: pd.DataFrame) -> RoutesOfTheDay:
         with tools.stage("route"):

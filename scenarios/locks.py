@@ -1,24 +1,51 @@
-"""Quantities a planner has locked for the plan date."""
+"""Quantities that a planner has locked, or set instead of the engine's, for the plan date."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
 
 from scenarios.world import World
 
-Lock = tuple[str, str, str]
+_TABLES = ("locks", "overrides")
 _TARGETS = ("purchase_orders", "transfers")
 
 
-def locked_quantities(world: World) -> dict[Lock, float]:
-    """Return the locked quantity in units by (table, item_id, location_id) for lines of the plan date.
+class Lock(NamedTuple):
+    """A line of today: its table, item, receiving place, and source; "" for whichever source delivers."""
 
-    A lock holds from `from` to `to`, both included; an open side never ends. Of several the one set last holds.
+    table: str
+    item_id: str
+    location_id: str
+    source_id: str = ""
+
+
+def locked_quantities(world: World, names: Mapping[str, Lock]) -> dict[Lock, float]:
+    """Return the units of today's lines that `locks` hold or `overrides` set, rounded to whole steps of the item.
+
+    names: today's possible lines by their line_id, for rows that name a line
+
+    Either holds from `from` to `to`, both included; an open side never ends. Of several, in both tables, the one set
+    last holds; set at the same time, an override.
     """
-    locks = world.frame("locks")
-    locks = locks[(locks["field"] == "quantity") & locks["target"].isin(_TARGETS)].sort_values(
-        "at", na_position="first"
-    )
-    locked = {}
-    for row in locks.to_dict("records"):
+    steps = world.frame("items").set_index("item_id")["unit_step"].to_dict()
+    locked: dict[Lock, float] = {}
+    for row in _rows(world).to_dict("records"):
         begun = row["from"] is None or row["from"] <= world.plan_date
         going = row["to"] is None or row["to"] >= world.plan_date
-        if begun and going and row["item_id"] and row["location_id"]:
-            locked[(row["target"], row["item_id"], row["location_id"])] = float(row["value"])
+        lock = names.get(row["line_id"]) if row["line_id"] else Lock(row["target"], row["item_id"], row["location_id"])
+        if begun and going and lock is not None and lock.item_id and lock.location_id:
+            step = float(steps.get(lock.item_id, 1.0))
+            locked[lock] = float(np.round(np.rint(float(row["value"]) / step) * step, 6))
     return locked
+
+
+def _rows(world: World) -> pd.DataFrame:
+    """Return the rows of both tables that give a quantity, the one set last at the end."""
+    parts = [world.frame(name) for name in _TABLES if world.has(name)]
+    if not parts:
+        return world.frame(_TABLES[0])
+    rows = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    rows = rows[(rows["field"] == "quantity") & rows["target"].isin(_TARGETS)]
+    return rows.sort_values("at", na_position="first", kind="stable")

@@ -42,6 +42,9 @@ class Policy:
     release_gap: float = 0.05
     release_stale_days: int = 7
     passes: int = 2
+    frozen_days: int = 0
+    change_cost: float = 0.0
+    change_rate: float = 0.0
 
 
 def read_policy(folder: Path) -> tuple[Policy, list[Fault]]:

@@ -23,10 +23,25 @@ def valid_sources(world: World) -> pd.DataFrame:
     return valid.drop_duplicates([*_KEYS, "source_id"], keep="last")
 
 
+def ranked_sources(world: World) -> pd.DataFrame:
+    """Return the rows of `sources` in force: by item and place the smallest priority first, then the cheapest."""
+    return valid_sources(world).sort_values([*_KEYS, "priority", "unit_cost", "source_id"], kind="stable")
+
+
 def preferred_sources(world: World) -> pd.DataFrame:
     """Return one row of `sources` for each item and place: the smallest priority, then the cheapest, then by name."""
-    ordered = valid_sources(world).sort_values([*_KEYS, "priority", "unit_cost", "source_id"], kind="stable")
-    return ordered.drop_duplicates(_KEYS)
+    return ranked_sources(world).drop_duplicates(_KEYS)
+
+
+def store_lanes(world: World) -> pd.DataFrame:
+    """Return the rows of `lanes` between two stores that are served on the plan date."""
+    kinds = world.frame("locations").set_index("location_id")["kind"]
+    lanes = world.frame("lanes")
+    between = (lanes["from_location"].map(kinds) == "store") & (lanes["to_location"].map(kinds) == "store")
+    day = world.plan_date.weekday()
+    served = [not isinstance(text, str) or not text or day in weekday_numbers(text) for text in lanes["days"]]
+    chosen: pd.DataFrame = lanes[between & np.array(served, bool)]
+    return chosen.reset_index(drop=True)
 
 
 def order_weekdays(world: World) -> dict[str, frozenset[int]]:

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
+from optimizer.plan.check_changes import moved_lines
 from optimizer.plan.ids import order_id
+from optimizer.plan.settled import settled_lines
 from optimizer.plan.truck_costs import truck_orders, trucks_of
-from scenarios.locks import locked_quantities
 from scenarios.money import line_amount, shown, to_minor
-from scenarios.sourcing import preferred_sources
+from scenarios.sourcing import preferred_sources, store_lanes
 from scenarios.world import World, rows_of
 
 _LITRES_TOLERANCE = 0.01
@@ -20,14 +21,19 @@ _KEYS = ["item_id", "location_id"]
 
 
 def check_limits(evidence: Evidence) -> Iterator[Violation]:
-    """Today's lines keep the budgets, fit the storage and the stock of the dc; what is locked may break them."""
-    yield from _dc_stock(evidence)
-    if not locked_quantities(evidence.world):
-        yield from _budgets(evidence)
-        left = _left(evidence)
-        yield from _storage(evidence, left)
-        yield from _shelves(evidence, left)
-        yield from _trucks(evidence)
+    """Today's lines keep the budgets, fit the storage, the shelves, the trucks and the stock of the dc.
+
+    Where settled lines (locked, set, frozen) alone take more than there is, nothing may be added to them.
+    """
+    orders, moves = evidence.frame("purchase_orders"), evidence.frame("transfers")
+    settled = settled_lines(evidence.world, orders, moves, evidence.frame("order_changes"))
+    left = _left(evidence)
+    yield from _dc_stock(evidence, settled)
+    yield from _givers(evidence, settled)
+    yield from _budgets(evidence, settled)
+    yield from _storage(evidence, left, settled)
+    yield from _shelves(evidence, left, settled)
+    yield from _trucks(evidence, settled)
 
 
 def _today(evidence: Evidence) -> pd.DataFrame:
@@ -37,7 +43,7 @@ def _today(evidence: Evidence) -> pd.DataFrame:
     return today.assign(**{name: today["item_id"].map(items[name]) for name in ("category", "volume_l", "weight_kg")})
 
 
-def _budgets(evidence: Evidence) -> Iterator[Violation]:
+def _budgets(evidence: Evidence, settled: frozenset[str]) -> Iterator[Violation]:
     world, today = evidence.world, _today(evidence)
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
     budgets = world.frame("budgets")
@@ -51,7 +57,8 @@ def _budgets(evidence: Evidence) -> Iterator[Violation]:
         slack = len(lines) / 2 + 1
         spent = int(lines["amount"].sum())
         limit = line_amount(1, float(rows["amount"].sum()), currency) - _spent_before(world, monday, (scope, name))
-        if len(lines) and spent > max(limit, 0) + slack:
+        held = int(lines.loc[lines["line_id"].isin(settled), "amount"].sum())
+        if len(lines) and spent > max(limit, held, 0) + slack:
             words = "a budget" if scope == "all" else f"a budget for {scope} {name}"
             text = f"spends {shown(spent, currency)} of {words} of {shown(max(limit, 0), currency)}"
             yield Violation("purchase_orders", "", text)
@@ -73,19 +80,46 @@ def _spent_before(world: World, monday: date, budget: tuple[str, str]) -> int:
     return spent
 
 
-def _dc_stock(evidence: Evidence) -> Iterator[Violation]:
-    world = evidence.world
-    dcs = world.frame("locations").query("kind == 'dc'")["location_id"]
+def _dc_stock(evidence: Evidence, settled: frozenset[str]) -> Iterator[Violation]:
+    """Compare what a place sends today with what is there after today's receipts."""
+    world, moves = evidence.world, evidence.frame("transfers")
+    today = moves[moves["status"] == "proposed"]
     projection = evidence.frame("projection")
-    at_dc = projection[projection["location_id"].isin(dcs) & (projection["shipped"] > 0)]
-    # What a dc cannot ship shows as units not served on every path.
-    over = at_dc[at_dc["lost_mean"] > UNITS_TOLERANCE]
-    for row in rows_of(over[over["date"] == world.plan_date]):
-        what = f"{row.item_id} {row.location_id}"
-        yield Violation("transfers", what, f"ships {row.shipped:g}, {row.lost_mean:g} of it is not there")
+    first = projection[projection["date"] == world.plan_date]
+    opening = {(row.item_id, row.location_id): float(row.opening) for row in rows_of(first)}
+    due = _open_orders(world)
+    for (item, place), lines in today.groupby(["item_id", "from_location"], observed=True):
+        if (item, place) not in opening:
+            continue
+        there = opening[str(item), str(place)] + due.get((str(item), str(place), 0), 0.0)
+        sent = float(lines["quantity"].sum())
+        held = float(lines.loc[lines["line_id"].isin(settled), "quantity"].sum())
+        if sent > max(there, held) + UNITS_TOLERANCE:
+            yield Violation("transfers", f"{item} {place}", f"ships {sent:g}, {sent - there:g} of it is not there")
 
 
-def _storage(evidence: Evidence, left: dict[str, dict[str, list[float]]]) -> Iterator[Violation]:
+def _givers(evidence: Evidence, settled: frozenset[str]) -> Iterator[Violation]:
+    """See that no store is short of what it gave away, until an order of its own could come."""
+    world, moves, projection = evidence.world, evidence.frame("transfers"), evidence.frame("projection")
+    lanes = store_lanes(world)
+    ways = set(zip(lanes["from_location"], lanes["to_location"], strict=True))
+    sources = preferred_sources(world).set_index(_KEYS)["lead_time_days"].to_dict()
+    for row in rows_of(moves[(moves["status"] == "proposed") & ~moves["line_id"].isin(settled)]):
+        if (row.from_location, row.to_location) not in ways:
+            continue
+        lead = sources.get((row.item_id, row.from_location))
+        days = world.policy.lead_time_days if lead is None or pd.isna(lead) else int(lead)
+        until = world.periods.add(world.plan_date, -(-days // world.periods.days))
+        mine = projection[(projection["item_id"] == row.item_id) & (projection["location_id"] == row.from_location)]
+        lost = float(mine.loc[mine["date"] < until, "lost_mean"].sum())
+        if lost > UNITS_TOLERANCE:
+            text = f"gives {row.quantity:g} to {row.to_location} and is short of {lost:g} before it can order"
+            yield Violation("transfers", f"{row.item_id} {row.from_location}", text)
+
+
+def _storage(
+    evidence: Evidence, left: dict[str, dict[str, list[float]]], settled: frozenset[str]
+) -> Iterator[Violation]:
     """Compare what comes up to each day of receipt, and what mean demand leaves of the rest, with the room."""
     world = evidence.world
     places = world.frame("locations").set_index("location_id")["storage_l"].astype(float).dropna()
@@ -97,35 +131,40 @@ def _storage(evidence: Evidence, left: dict[str, dict[str, list[float]]]) -> Ite
     for place, room in zip(places.index.astype(str), places.to_numpy(float), strict=True):
         mine = comes[comes["location_id"] == place]
         for day in sorted(set(mine["due_on"].tolist())):
-            brought = float(mine.loc[mine["due_on"] <= day, "litres"].sum())
+            until = mine[mine["due_on"] <= day]
+            brought = float(until["litres"].sum())
+            kept = float(until.loc[until["line_id"].isin(settled), "litres"].sum())
             period = world.periods.between(world.plan_date, day)
             courses = left.get(place, {})
             held = float(sum(course[period] * float(volume[item]) for item, course in courses.items()))
             free = max(float(room) - held, 0.0)
-            if brought > free + _LITRES_TOLERANCE:
+            if brought > max(free, kept) + _LITRES_TOLERANCE:
                 text = f"brings {brought:,.1f} litres by {day}, there is room for {free:,.1f}"
                 yield Violation("purchase_orders", place, text)
 
 
-def _shelves(evidence: Evidence, left: dict[str, dict[str, list[float]]]) -> Iterator[Violation]:
+def _shelves(
+    evidence: Evidence, left: dict[str, dict[str, list[float]]], settled: frozenset[str]
+) -> Iterator[Violation]:
     """Compare what comes, with what mean demand leaves of the same item, with the room on its shelf."""
     world = evidence.world
     shelves = world.frame("assortment").set_index(_KEYS)["shelf_capacity"].astype(float).dropna().to_dict()
-    for row in rows_of(_arriving(evidence)):
+    comes = _arriving(evidence)
+    for row in rows_of(comes):
         room = shelves.get((row.item_id, row.location_id))
-        if room is None:
+        if room is None or row.line_id in settled:
             continue
         held = left[row.location_id][row.item_id][world.periods.between(world.plan_date, row.due_on)]
-        if held + row.quantity > max(room, held) + UNITS_TOLERANCE:
-            text = f"brings {row.quantity:g} to {held:,.1f} on a shelf for {room:g}"
+        mine = comes[(comes["item_id"] == row.item_id) & (comes["location_id"] == row.location_id)]
+        brought = float(mine.loc[mine["due_on"] <= row.due_on, "quantity"].sum())
+        if held + brought > max(room, held) + UNITS_TOLERANCE:
+            text = f"brings {brought:g} to {held:,.1f} on a shelf for {room:g}"
             yield Violation("purchase_orders", f"{row.item_id} {row.location_id}", text)
 
 
 def _arriving(evidence: Evidence) -> pd.DataFrame:
-    """Return what today's orders and transfers bring inside the projection: item_id, location_id, due_on, quantity."""
-    moves = evidence.frame("transfers").rename(columns={"to_location": "location_id"})
-    columns = [*_KEYS, "due_on", "quantity", "status"]
-    lines = pd.concat([evidence.frame("purchase_orders")[columns], moves[columns]], ignore_index=True)
+    """Return what today's orders and transfers bring inside the projection: one row a line."""
+    lines = moved_lines(evidence)
     last = evidence.frame("projection")["date"].max()
     inside: pd.DataFrame = lines[(lines["status"] == "proposed") & (lines["due_on"] <= last)]
     return inside
@@ -165,16 +204,22 @@ def _open_orders(world: World) -> dict[tuple[str, str, int], float]:
     return due
 
 
-def _trucks(evidence: Evidence) -> Iterator[Violation]:
+def _trucks(evidence: Evidence, settled: frozenset[str]) -> Iterator[Violation]:
     """Count the trucks of each order: as many as there are, each full enough, each paid."""
     world, costs = evidence.world, evidence.frame("costs")
     booked = costs[costs["component"] == "truck"].set_index("line_id")["amount"]
-    for supplier, place, loads in truck_orders(world, evidence.frame("purchase_orders")):
+    orders = evidence.frame("purchase_orders")
+    locked = {
+        (one["supplier_id"], place): loads
+        for one, place, loads in truck_orders(world, orders[orders["line_id"].isin(settled)])
+    }
+    for supplier, place, loads in truck_orders(world, orders):
+        held = locked.get((supplier["supplier_id"], place), [0.0])
         words = f"{supplier['supplier_id']} {place}".strip()
         count, most, fill = trucks_of(loads), supplier["max_trucks"], supplier["truck_min_fill"]
-        if not pd.isna(most) and count > most:
+        if not pd.isna(most) and count > max(most, trucks_of(held)):
             yield Violation("purchase_orders", words, f"loads {max(loads):.2f} trucks, there are {most:g}")
-        if not pd.isna(fill) and loads[0] < count * fill - _FILL_TOLERANCE:
+        if not pd.isna(fill) and loads != held and loads[0] < count * fill - _FILL_TOLERANCE:
             yield Violation(
                 "purchase_orders", words, f"fills {loads[0] / count:.0%} of {count} trucks, {fill:.0%} asked"
             )

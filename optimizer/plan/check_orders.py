@@ -10,11 +10,11 @@ import pandas as pd
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
 from optimizer.plan.check_limits import check_limits
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
-from scenarios.locks import Lock, locked_quantities
+from optimizer.plan.settled import settled_lines
 from scenarios.money import line_amount, shown
-from scenarios.sourcing import deliveries_of, order_weekdays, valid_sources
+from scenarios.sourcing import deliveries_of, order_weekdays, store_lanes, valid_sources
 from scenarios.tariff import currency_rates
-from scenarios.world import rows_of
+from scenarios.world import World, rows_of
 
 _KEYS = ["item_id", "location_id"]
 
@@ -41,18 +41,35 @@ def _lines_with_terms(evidence: Evidence) -> pd.DataFrame:
     lines = pd.concat(parts or [orders[shared]], ignore_index=True)
     valid = valid_sources(evidence.world)
     lines = lines.fillna({"source_id": ""}).merge(valid, on=[*_KEYS, "source_id"], how="left", indicator="known")
+    lines = _by_lane(evidence.world, lines)
     steps = evidence.world.frame("items").set_index("item_id")["unit_step"]
     lines["step"] = lines["item_id"].map(steps).to_numpy(float)
     lines["pack"] = lines["pack_size"].astype(float).fillna(lines["step"])
     return lines
 
 
+def _by_lane(world: World, lines: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines with the terms of today's transfers between stores, which are those of their lane."""
+    lanes = store_lanes(world)
+    lead = dict(
+        zip(zip(lanes["from_location"], lanes["to_location"], strict=True), lanes["lead_time_days"], strict=True)
+    )
+    ways = list(zip(lines["source_id"], lines["location_id"], strict=True))
+    today = (lines["table"] == "transfers") & (lines["order_on"] == world.plan_date) & (lines["known"] != "both")
+    moved = today.to_numpy(bool) & np.array([way in lead for way in ways], bool)
+    days = np.array([float(lead.get(way, np.nan)) for way in ways])
+    usual = lines["lead_time_days"].astype(float)
+    return lines.assign(
+        known=lines["known"].astype(str).mask(moved, "both"),
+        lead_time_days=np.where(moved, days, usual.to_numpy()),
+    )
+
+
 def check_quantities(evidence: Evidence) -> Iterator[Violation]:
     """Quantities are whole packs, at least the minimum and at most the maximum, of something somebody delivers."""
-    lines = _lines_with_terms(evidence)
-    locked = locked_quantities(evidence.world)
+    lines, settled = _lines_with_terms(evidence), _settled(evidence)
     for row in rows_of(lines):
-        free = (row.table, row.item_id, row.location_id) not in locked or row.status != "proposed"
+        free = row.line_id not in settled
         packs = row.quantity / row.pack
         if row.known != "both" and evidence.world.has("sources"):
             yield Violation(
@@ -74,6 +91,15 @@ def check_quantities(evidence: Evidence) -> Iterator[Violation]:
             )
 
 
+def _settled(evidence: Evidence) -> frozenset[str]:
+    """Return the lines that no rule may change: those of today that are locked, and all that are frozen."""
+    changes = evidence.frame("order_changes")
+    frozen = frozenset(changes.loc[changes["frozen"].astype(bool), "line_id"])
+    return frozen | settled_lines(
+        evidence.world, evidence.frame("purchase_orders"), evidence.frame("transfers"), changes
+    )
+
+
 def _in_layers(row: Any) -> Iterator[Violation]:
     """From a layer on an order is whole layers, from a pallet on whole pallets, each rounded to whole packs."""
     part = row.pack
@@ -89,15 +115,18 @@ def _in_layers(row: Any) -> Iterator[Violation]:
 
 
 def check_dates(evidence: Evidence) -> Iterator[Violation]:
-    """Lines are ordered on days the source takes orders, today's on the plan date, and are due after the lead time."""
-    world = evidence.world
+    """Lines are ordered on days the source takes orders, today's on the plan date, and are due after the lead time.
+
+    Locked and frozen lines stand on any day.
+    """
+    world, settled = evidence.world, _settled(evidence)
     days, deliveries = order_weekdays(world), deliveries_of(world)
     calendar = world.frame("supplier_calendar")
     shut = calendar[~calendar["can_order"].astype(bool)]
     closed = set(zip(shut["source_id"], shut["location_id"], shut["date"], strict=True))
     for row in rows_of(_lines_with_terms(evidence)):
         lead = world.policy.lead_time_days if pd.isna(row.lead_time_days) else row.lead_time_days
-        due = world.periods.add(row.order_on, world.periods.count(lead))
+        due = world.periods.add(row.order_on, world.periods.count(int(lead)))
         if row.order_on == world.plan_date:
             due = deliveries.due((row.source_id, row.location_id), due)
         if row.due_on != due:
@@ -108,24 +137,13 @@ def check_dates(evidence: Evidence) -> Iterator[Violation]:
             )
         if row.order_on < world.plan_date:
             yield Violation(row.table, row.line_id, f"is ordered on {row.order_on}, before the plan date")
+        if row.line_id in settled:
+            continue
         allowed = days.get(row.source_id, range(7))
         if row.table == "purchase_orders" and row.order_on.weekday() not in allowed:
             yield Violation(row.table, row.line_id, f"{row.source_id} takes no orders on {row.order_on:%A}s")
         if (row.source_id, row.location_id, row.order_on) in closed:
             yield Violation(row.table, row.line_id, f"{row.source_id} is closed on {row.order_on}")
-
-
-def check_locks(evidence: Evidence) -> Iterator[Violation]:
-    """Locked lines stand in the plan as they were locked."""
-    found: dict[Lock, float] = {}
-    for name, place in (("purchase_orders", "location_id"), ("transfers", "to_location")):
-        lines = evidence.frame(name)
-        today = lines[lines["status"] == "proposed"]
-        found |= {(name, r.item_id, getattr(r, place)): r.quantity for r in rows_of(today)}
-    for (name, item, place), wanted in locked_quantities(evidence.world).items():
-        quantity = found.get((name, item, place), 0.0)
-        if abs(quantity - wanted) > UNITS_TOLERANCE:
-            yield Violation(name, f"{item} {place}", f"is locked at {wanted:g}, the plan has {quantity:g}")
 
 
 def check_releases(evidence: Evidence) -> Iterator[Violation]:

@@ -56,6 +56,13 @@ def transfer_costs(world: World, transfers: pd.DataFrame) -> pd.DataFrame:
     return finished_costs(rows)
 
 
+def change_costs(world: World, changes: pd.DataFrame) -> pd.DataFrame:
+    """Return the cost rows of `order_changes`: a penalty that no one is paid."""
+    rows = _rows(world, changes, "change", changes["amount"].to_numpy(np.int64)).assign(nature="penalty")
+    rows["date"] = rows["due_on"] = changes["order_on"].to_numpy()
+    return finished_costs(rows)
+
+
 def stock_costs(world: World, pairs: pd.DataFrame, projection: pd.DataFrame, rates: Tariff) -> pd.DataFrame:
     """Return the expected cost of holding, shortage and waste of each pair over the horizon of `projection`.
 

@@ -11,6 +11,7 @@ from optimizer.plan.check import (
     check_keys,
     check_plan,
 )
+from optimizer.plan.check_changes import check_changes, check_locks
 from optimizer.plan.check_figures import (
     check_balance,
     check_costs,
@@ -24,7 +25,6 @@ from optimizer.plan.check_fresh import check_stickers
 from optimizer.plan.check_orders import (
     check_dates,
     check_joint_rules,
-    check_locks,
     check_names,
     check_prices,
     check_quantities,
@@ -50,6 +50,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_dates,
         check_locks,
         check_releases,
+        check_changes,
         check_joint_rules,
         check_prices,
         check_balance,

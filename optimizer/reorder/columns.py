@@ -102,10 +102,10 @@ def _columns_of(spec: tuple[ReorderProblem, int]) -> Columns:
     problem, most_columns = spec
     lines = as_lines(problem)
     policy = fitted_policy(lines)
-    known = kernels.follow(lines, policy)
-    layered = np.flatnonzero(problem.supplied.layer * problem.supplied.pallet > 1)
     # What the policy orders may be no whole layer; ordering nothing is always allowed.
-    known[layered] = kernels.price(lines, policy, layered, np.zeros(layered.size))
+    whole = problem.supplied.layer * problem.supplied.pallet == 1
+    quantity = np.where(whole, kernels.followed(lines, policy), 0.0)
+    known = cost_of(problem, (lines, policy), np.arange(problem.lines), quantity)
     useful = kernels.last_useful(lines, policy, first_multiple(problem), known)
     useful = np.minimum(useful, multiples_allowed(problem))
     return _priced(problem, lines, policy, (useful, useful + 1), most_columns)
@@ -119,17 +119,26 @@ def _priced(problem: ReorderProblem, lines: Lines, policy: Policy, count: tuple[
     dense = listed < most
     counted = [_multiples(listed[n], most if dense[n] else most // 2) for n in range(problem.lines)]
     start, line, quantity = _flat(counted, first, problem.pack)
-    cost = kernels.price(lines, policy, line, quantity)
+    cost = cost_of(problem, (lines, policy), line, quantity)
     if not dense.all():
         counted = [_around(counted[n], cost[start[n] : start[n + 1]], most) for n in range(problem.lines)]
         start, line, quantity = _flat(counted, first, problem.pack)
-        cost = kernels.price(lines, policy, line, quantity)
+        cost = cost_of(problem, (lines, policy), line, quantity)
     whole = problem.supplied.whole(line, quantity)
     if not whole.all():
         sizes = np.bincount(line[whole], minlength=problem.lines)
         start, quantity, cost = np.concatenate([[0], np.cumsum(sizes)]), quantity[whole], cost[whole]
     level = policy.mean[:, 0] + policy.z * policy.deviation[:, 0]
     return Columns(start, quantity.astype(np.int64), cost, useful, listed, dense, level, policy.z, policy.cap)
+
+
+def cost_of(problem: ReorderProblem, read: tuple[Lines, Policy], line: Array, quantity: Array) -> Array:
+    """Give the cost of ordering `quantity` of `line` today, with the price of the change; both of shape (K,).
+
+    `read` is the problem as the kernels read it, and the policy of its lines.
+    """
+    cost: Array = kernels.price(*read, line, quantity)
+    return cost if problem.changes is None else cost + problem.changes.price(line, quantity)
 
 
 def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: Array, most: int) -> Columns:
@@ -148,7 +157,7 @@ def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: A
     quantity = (first_multiple(part)[line] + (multiple - 1) * part.pack[line]).astype(np.int64)
     whole = part.supplied.whole(line, quantity)
     line, quantity = line[whole], quantity[whole]
-    cost = kernels.price(lines, policy, line, quantity.astype(np.float64))
+    cost = cost_of(part, (lines, policy), line, quantity.astype(np.float64))
     place = columns.start[chosen + 1][line]
     sizes = np.diff(columns.start)
     sizes[chosen] += np.bincount(line, minlength=chosen.size)
@@ -286,10 +295,30 @@ def multiples_allowed(problem: ReorderProblem) -> Array:
 
 def select(problem: ReorderProblem, chosen: slice | Array) -> ReorderProblem:
     """Give the problem of some lines, without joint rules."""
-    shared = ("weight", "unmet", "joint", "supply")
+    shared = ("weight", "unmet", "joint", "supply", "changes")
     own = {one.name: getattr(problem, one.name)[chosen] for one in fields(problem) if one.name not in shared}
     own["supply"] = None if problem.supply is None else problem.supply.of(chosen)
+    own["changes"] = None if problem.changes is None else problem.changes.of(chosen)
     return replace(problem, **own, joint=JointRules.none(own["on_hand"].size))
+
+
+def subset(columns: Columns, chosen: Array, keep: Array) -> Columns:
+    """Give the columns `keep` (K,) says, all of which are of the `chosen` lines; each of these keeps some."""
+    names = [one.name for one in fields(columns) if one.name not in ("start", "quantity", "cost")]
+    per_line = {name: getattr(columns, name)[chosen] for name in names}
+    sizes = np.bincount(columns.line[keep], minlength=columns.lines)[chosen]
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return Columns(start=start, quantity=columns.quantity[keep], cost=columns.cost[keep], **per_line)
+
+
+def picked(columns: Columns, chosen: Array) -> Columns:
+    """Give the columns of some lines, in their order."""
+    sizes = np.diff(columns.start)[chosen]
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    cells = np.repeat(columns.start[chosen] - start[:-1], sizes) + np.arange(int(sizes.sum()))
+    per_line = [one.name for one in fields(columns) if one.name not in ("start", "quantity", "cost")]
+    own = {name: getattr(columns, name)[chosen] for name in per_line}
+    return Columns(start=start, quantity=columns.quantity[cells], cost=columns.cost[cells], **own)
 
 
 def _flat(counted: list[Array], first: Array, pack: Array) -> tuple[Array, Array, Array]:

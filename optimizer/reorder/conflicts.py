@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from optimizer.plan.exceptions import ExceptionRow
-from optimizer.reorder.inputs import Given
+from optimizer.plan.settled import locked_today
+from optimizer.reorder.inputs import Given, shelf_room
 from optimizer.reorder.rules import BUDGET
 from scenarios.money import shown
 from scenarios.world import rows_of
@@ -18,11 +19,44 @@ _MINIMA = {"min_order_value": "unit_cost", "min_order_units": None, "min_order_k
 
 
 def conflicts(given: Given, orders: pd.DataFrame) -> list[ExceptionRow]:
-    """Return where locked lines alone break a rule: the fewest lines that do, and by how much the rule gives way.
+    """Return where settled lines alone break a rule: the fewest lines that do, and by how much the rule gives way.
 
-    A locked line stays; the rule is taken as used up, and what it is passed by stands here as the price.
+    A settled line (locked, set by a planner, frozen) stays; the rule is taken as used up, and what it is passed by
+    stands here as the price.
     """
-    return [*_overdrawn(given), *_below_minimum(given, orders)]
+    return [*_unheard(given), *_closed(given), *_overdrawn(given), *_overfull(given), *_below_minimum(given, orders)]
+
+
+def _unheard(given: Given) -> Iterator[ExceptionRow]:
+    """Yield the locks of lines that there are none of."""
+    lines = given.terms.lines
+    kinds = lines["source_kind"].map({"dc": "transfers", "supplier": "purchase_orders"})
+    known = set(zip(kinds, lines["item_id"], lines["location_id"], strict=True))
+    for lock, units in locked_today(given.world).items():
+        if tuple(lock[:3]) not in known:
+            text = f"{units:g} of {lock.item_id} at {lock.location_id} are locked in {lock.table}, where it is no line"
+            yield ExceptionRow(f"lock {' '.join(lock[:3])}", "conflict", text, {"locked": units})
+
+
+def _closed(given: Given) -> Iterator[ExceptionRow]:
+    """Yield the settled lines of a source that takes no order today."""
+    for n in np.flatnonzero((np.nan_to_num(given.fixed) > 0) & ~given.terms.can_order[:, 0]):
+        line = given.terms.lines.iloc[n]
+        what = f"{given.fixed[n]:g} of {line['item_id']} at {line['location_id']}"
+        text = f"{what} are settled for today, when {line['source_id'] or 'the default source'} takes no order"
+        yield ExceptionRow(f"closed {line['item_id']} {line['location_id']}", "conflict", text, {})
+
+
+def _overfull(given: Given) -> Iterator[ExceptionRow]:
+    """Yield the settled lines that bring more than fits on their shelf."""
+    unit = given.terms.lines["unit_step"].to_numpy(float)
+    brought, room = np.nan_to_num(given.fixed), shelf_room(given) * unit
+    for n in np.flatnonzero(brought > room + _SLACK):
+        line = given.terms.lines.iloc[n]
+        where = f"{line['item_id']} at {line['location_id']}"
+        text = f"{brought[n]:g} of {where} are settled for today, {room[n]:g} fit on the shelf"
+        numbers = {"passed_by": round(float(brought[n] - room[n]), 6)}
+        yield ExceptionRow(f"conflict shelf {where}", "conflict", text, numbers)
 
 
 def _overdrawn(given: Given) -> Iterator[ExceptionRow]:

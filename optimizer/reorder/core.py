@@ -23,15 +23,6 @@ def may_improve(columns: Columns, rules: JointRules, priced: Priced, slack: floa
     return np.asarray((extra <= slack * (1 + _ROUNDING) + _ROUNDING) & _fits(columns, rules))
 
 
-def nearest(columns: Columns, rules: JointRules, priced: Priced, count: int) -> Array:
-    """Give the `count` columns of each line that cost least at the prices if its group orders, and no order."""
-    line, value = columns.line, _at_prices(columns, rules, priced)
-    order = np.lexsort((value, line))
-    rank = np.empty(line.size, dtype=np.int64)
-    rank[order] = np.arange(line.size) - columns.start[line[order]]
-    return np.asarray(((rank < count) | (columns.quantity == 0)) & _fits(columns, rules))
-
-
 def _at_prices(columns: Columns, rules: JointRules, priced: Priced) -> Array:
     """Give what each column costs at the prices if its group orders, shape (K,)."""
     line, (tax, reward, ceiling) = columns.line, price_rows(rules, priced.prices)
@@ -40,10 +31,11 @@ def _at_prices(columns: Columns, rules: JointRules, priced: Priced) -> Array:
 
 
 def _spared(rules: JointRules, priced: Priced) -> Array:
-    """Give what a group may save on trucks where a line orders otherwise: all beyond its first one, shape (N,)."""
+    """Give what a group may save on trucks where a line orders otherwise: all beyond the first it pays, shape (N,)."""
     if rules.trucks is None:
         return np.zeros(rules.supplier.size)
-    return np.append(np.maximum(priced.by_trucks - rules.trucks.cost, 0.0), 0.0)[rules.supplier]
+    first = np.where(rules.trucks.own_first(rules.supplier), rules.trucks.cost, 0.0)
+    return np.append(np.maximum(priced.by_trucks - first, 0.0), 0.0)[rules.supplier]
 
 
 def _fits(columns: Columns, rules: JointRules) -> Array:

@@ -6,13 +6,13 @@ plan that meets all of them is proved by the bound of the last step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from optimizer.reorder.columns import Array, Columns, Settings, extended, multiples_allowed
-from optimizer.reorder.core import may_improve, nearest
+from optimizer.reorder.columns import Array, Columns, Settings, extended, multiples_allowed, subset
+from optimizer.reorder.core import may_improve
 from optimizer.reorder.group_bound import SHARES, group_bound
 from optimizer.reorder.mix import mixed
 from optimizer.reorder.model import joint_model
@@ -30,6 +30,7 @@ from optimizer.reorder.prices import (
 )
 from optimizer.reorder.problem import NONE, JointRules, ReorderProblem
 from optimizer.reorder.repair import broken, improved, repaired
+from optimizer.reorder.rounding import rounded, with_groups
 from optimizer.reorder.unlisted import last_multiple, unlisted_value
 from solvers.engines import solve
 from solvers.outcome import Limit, Limits, relative_gap
@@ -39,11 +40,11 @@ _STARTS: Final = 3
 _FLIPS: Final = 5
 _NODE_WORK: Final = 400_000
 _FEWEST_NODES: Final = 20
-_FLIP_WORK: Final = 300_000
+_FLIP_WORK: Final = 3_000_000
 _WIDER: Final = 4
 _WIDE_GAP: Final = 2e-3
 _ROUNDING: Final = 1e-9
-_NEAREST: Final = 3
+_SETS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -290,15 +291,7 @@ def _part(columns: Columns, rules: JointRules) -> _Part:
     touched |= (rules.budget is not None) & (rules.spend > 0)
     keep = touched[columns.line]
     chosen = np.flatnonzero(touched)
-    return _Part(chosen, np.flatnonzero(keep), _subset(columns, chosen, keep), rules.of(touched))
-
-
-def _subset(columns: Columns, chosen: Array, keep: Array) -> Columns:
-    names = [one.name for one in fields(columns) if one.name not in ("start", "quantity", "cost")]
-    per_line = {name: getattr(columns, name)[chosen] for name in names}
-    sizes = np.bincount(columns.line[keep], minlength=columns.lines)[chosen]
-    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return Columns(start=start, quantity=columns.quantity[keep], cost=columns.cost[keep], **per_line)
+    return _Part(chosen, np.flatnonzero(keep), subset(columns, chosen, keep), rules.of(touched))
 
 
 def _group_bound(problem: ReorderProblem, columns: Columns, view: _View, last: Array, nodes: int) -> float:
@@ -326,31 +319,27 @@ def _plan(view: _View, nodes: int) -> Array:
         mix = mixed(columns, view.hull, rules, best, nodes)
         plans += [] if mix is None else [_feasible(columns, rules, mix)]
     if outer_rows(rules).any():
-        plans += [_with_groups(view, opened) for opened in _group_sets(view)]
+        plans += _rounded(view, nodes)
     return min(plans, key=view.part.total)
 
 
-def _group_sets(view: _View) -> list[Array]:
-    """Give sets of groups to open: those that open at the prices, and each with one doubtful group changed.
+def _rounded(view: _View, nodes: int) -> list[Array]:
+    """Give plans with the groups that open at the prices, and with one doubtful group changed, best bounds first.
 
     In large parts the groups are many, so that no single one matters, and the work would be long.
     """
-    opens, opening = view.priced.opens, view.priced.opening
+    part, opens, opening = view.part, view.priced.opens, view.priced.opening
     if not opens.size:
         return []
-    count = min(_FLIPS, _FLIP_WORK // max(view.part.columns.cost.size, 1))
+    count = min(_FLIPS, _FLIP_WORK // max(part.columns.cost.size, 1))
     doubtful = np.argsort(np.abs(opening), kind="stable")[:count]
-    return [opens, *(opens ^ (np.arange(opens.size) == group) for group in doubtful)] if count else []
-
-
-def _with_groups(view: _View, opened: Array) -> Array:
-    """Give a plan in which these groups order, if they can, and no other."""
-    columns, rules = view.part.columns, view.part.rules
-    closed = (rules.supplier != NONE) & ~np.append(opened, True)[rules.supplier]
-    keep = (columns.quantity == 0) | ~closed[columns.line]
-    core, ordered = _subset(columns, np.arange(columns.lines), keep), replace(rules, opened=opened)
-    best = dual(hull_of(core), ordered, view.priced.prices)[-1]
-    return np.flatnonzero(keep)[_feasible(core, ordered, evaluate(core, ordered, best).column)]
+    sets = [opens, *(opens ^ (np.arange(opens.size) == group) for group in doubtful)]
+    known = [with_groups(part.columns, part.rules, one, view.priced.prices) for one in sets]
+    plans: list[Array] = []
+    for one in sorted(known, key=lambda one: one.bound)[:_SETS]:
+        plan = None if plans and one.bound >= part.total(plans[0]) else rounded(one, nodes)
+        plans += [] if plan is None else [plan]
+    return plans
 
 
 def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
@@ -373,17 +362,11 @@ def _polished(
         return plan, bound, "none"
     keep = may_improve(columns, rules, priced, objective - priced.bound)
     keep[plan] = True
-    aim = settings.gap / 10
     if keep.sum() > settings.model_columns * (_WIDER if gap > _WIDE_GAP else 1):
-        # Too many to prove anything: those nearest to the best may still hold a better plan.
-        keep, unproved = nearest(columns, rules, priced, _NEAREST), True
-        aim = settings.gap / 2
-        keep[plan] = True
-        if keep.sum() > settings.model_columns:
-            return plan, bound, "other"
-    core = _subset(columns, np.arange(columns.lines), keep)
+        return plan, bound, "other"
+    core = subset(columns, np.arange(columns.lines), keep)
     nodes = min(settings.nodes, max(_NODE_WORK // core.cost.size, _FEWEST_NODES))
-    outcome = solve(joint_model(core, rules), Limits(nodes=nodes, gap=aim))
+    outcome = solve(joint_model(core, rules), Limits(nodes=nodes, gap=settings.gap / 10))
     if outcome.plan is not None and outcome.objective < objective:
         taken = np.flatnonzero(outcome.plan.values[: core.cost.size] > 0.5)
         plan = _feasible(columns, rules, np.flatnonzero(keep)[taken])

@@ -244,14 +244,13 @@ def fit(lines: Lines, policy: Policy, steps: Array, caps: Array) -> None:
 
 
 @compiled
-def follow(lines: Lines, policy: Policy) -> Array:
-    """Cost of each line when today's order follows the policy too, shape (N,)."""
-    cost = np.zeros(policy.z.size)
-    work = np.zeros((3, lines.demand.shape[2] + 1))
+def followed(lines: Lines, policy: Policy) -> Array:
+    """Give what the policy itself would order of each line today, shape (N,)."""
+    quantity = np.zeros(policy.z.size)
     for n in range(policy.z.size):
-        _set_levels(policy, n, work)
-        cost[n] = _line_cost(lines, policy, n, _today(lines, policy, n, work[0, 0]), work, np.zeros((6, 0)))
-    return cost
+        level = policy.mean[n, 0] + policy.z[n] * policy.deviation[n, 0]
+        quantity[n] = _today(lines, policy, n, level)
+    return quantity
 
 
 @compiled

@@ -18,6 +18,7 @@ def joint_model(columns: Columns, rules: JointRules) -> SealedModel:
     Parameters
         cost[k] c, quantity[k] q    exact mean cost, steps
         spend[n] b, minimum_weight[n] w, use[n,g] u, budget B, supplier_minimum[j] M, capacity[g] A
+        spare[j,m], owed[j]    room on trucks that locked lines need anyway, and what these lack to be full enough
     Variables
         take[n,k]  in {0,1}    line n orders quantity q_nk today
         truck[j]   in 0, 1 ..  trucks of group j, F_j each
@@ -29,8 +30,8 @@ def joint_model(columns: Columns, rules: JointRules) -> SealedModel:
              sum_nk u_ng q_nk take_nk <= A_g                          for g     (capacity)
              sum_{n in j, k} min(w_n q_nk, M_j) take_nk >= M_j open_j  for j     (minimum)
              sum_{k: q_nk > 0} take_nk <= open_j(n)                   for n     (door)
-             sum_{n in j, k} v_nm q_nk take_nk <= truck_j             for j, m  (load)
-             sum_{n in j, k} v_n1 q_nk take_nk >= f_j truck_j         for j     (fill)
+             sum_{n in j, k} v_nm q_nk take_nk <= truck_j + spare_jm  for j, m  (load)
+             sum_{n in j, k} v_n1 q_nk take_nk >= f_j truck_j + owed_j open_j  for j  (fill)
     """
     model, line = Model(), columns.line
     take = model.add_variables("take", {"line": line, "quantity": columns.quantity}, columns.cost, Bounds(0, 1, True))
@@ -40,8 +41,8 @@ def joint_model(columns: Columns, rules: JointRules) -> SealedModel:
         spend = Triplets(np.zeros(line.size, dtype=np.int64), take.members, columns.quantity * rules.spend[line])
         model.add_rows("budget", {}, spend, -np.inf, float(rules.budget))
     _add_capacity(model, columns, rules, take)
-    _add_minima(model, columns, rules, take)
-    _add_trucks(model, columns, rules, take)
+    opened = _add_minima(model, columns, rules, take)
+    _add_trucks(model, columns, rules, (take, opened))
     return model.seal()
 
 
@@ -55,10 +56,12 @@ def _add_capacity(model: Model, columns: Columns, rules: JointRules, take: Famil
         model.add_rows("capacity", {"row": rows}, drawn, -np.inf, rules.capacity[rows])
 
 
-def _add_minima(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
+def _add_minima(model: Model, columns: Columns, rules: JointRules, take: Family) -> Array:
+    """Add the minima; give the variable `open` of each group, shape (J,), NONE for groups without lines."""
     groups = np.unique(rules.supplier[rules.supplier != NONE])
+    numbers = np.full(rules.supplier_minimum.size, NONE)
     if not groups.size:
-        return
+        return numbers
     needed = rules.supplier_minimum[groups]
     opened = model.add_variables("open", {"supplier": groups}, 0.0, Bounds(0, 1, True))
     inside = np.flatnonzero((rules.supplier[columns.line] != NONE) & (columns.quantity > 0))
@@ -72,10 +75,12 @@ def _add_minima(model: Model, columns: Columns, rules: JointRules, take: Family)
     take_entries = (door, take.members[inside], np.ones(inside.size))
     open_entries = (np.arange(lines.size), opened.members[group], -np.ones(lines.size))
     model.add_rows("door", {"line": lines}, _stacked(take_entries, open_entries), -np.inf, 0.0)
+    numbers[groups] = opened.members
+    return numbers
 
 
-def _add_trucks(model: Model, columns: Columns, rules: JointRules, take: Family) -> None:
-    trucks = rules.trucks
+def _add_trucks(model: Model, columns: Columns, rules: JointRules, variables: tuple[Family, Array]) -> None:
+    (take, opened), trucks = variables, rules.trucks
     groups = np.unique(rules.supplier[rules.supplier != NONE])
     groups = groups if trucks is None else groups[trucks.matter[groups]]
     if trucks is None or not groups.size:
@@ -87,9 +92,11 @@ def _add_trucks(model: Model, columns: Columns, rules: JointRules, take: Family)
     for measure, name in enumerate(("load_a", "load_b")):
         taken = (row, take.members[inside], load[:, measure])
         entries = _stacked(taken, (np.arange(groups.size), truck.members, -np.ones(groups.size)))
-        model.add_rows(name, {"supplier": groups}, entries, -np.inf, 0.0)
+        model.add_rows(name, {"supplier": groups}, entries, -np.inf, trucks.spare[groups, measure])
     filled = (np.arange(groups.size), truck.members, -trucks.fill[groups])
-    entries = _stacked((row, take.members[inside], load[:, 0]), filled)
+    owing = np.flatnonzero(trucks.owed[groups])
+    owed = (owing, opened[groups[owing]], -trucks.owed[groups[owing]])
+    entries = _stacked((row, take.members[inside], load[:, 0]), filled, owed)
     model.add_rows("fill", {"supplier": groups}, entries, 0.0, np.inf)
 
 

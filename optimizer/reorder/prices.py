@@ -144,7 +144,8 @@ def _with_trucks(
     assert rules.trucks is not None
     trucks, member, base = rules.trucks, rules.supplier != NONE, price_rows(rules, prices)
     group, size = rules.supplier[member], rules.supplier_minimum.size
-    measure = np.argmax(trucks.loads(rules.supplier, columns.quantity[column]), axis=1)
+    spare, loads = trucks.spare, trucks.loads(rules.supplier, columns.quantity[column])
+    measure = np.argmax(loads - spare, axis=1)
     load = np.where(_gathered(measure, rules.supplier) == 0, trucks.load[:, 0], trucks.load[:, 1])
     found, more = [], np.zeros((len(_LOAD_PRICES), size))
     for number, share in enumerate(_LOAD_PRICES):
@@ -153,10 +154,12 @@ def _with_trucks(
         at, least = cheapest(columns.start, columns.quantity, columns.cost, rows)
         found.append(at)
         more[number] = np.bincount(group, (np.minimum(least, unlisted) - reduced)[member], minlength=size)
-    most = trucks.counts(trucks.loads(rules.supplier, columns.quantity[column])).max(initial=0.0)
-    count = np.arange(1, int(min(most, _MOST_TRUCKS)) + 2)
+    most = trucks.counts(loads).max(initial=0.0)
+    count = np.arange(0, int(min(most, _MOST_TRUCKS)) + 2)
     shares = np.array(_LOAD_PRICES)[:, None, None]
-    value = trucks.cost * count[:, None] * (1 - shares) + more[:, None]
+    room = spare[np.arange(size), measure]
+    value = trucks.cost * (count[:, None] * (1 - shares) - shares * room) + more[:, None]
+    value[:, 0, trucks.own_first(rules.supplier)] = np.inf
     last = np.maximum.reduce(value[np.array(_LOAD_PRICES) <= 1.0, -1])
     value[:, -1] = last
     best, chosen = value.max(axis=0).argmin(axis=0), value.argmax(axis=0)
@@ -248,14 +251,43 @@ def _bundled(hull: Hull, rules: JointRules, outer: Array, near: Prices) -> list[
         return best_inner(hull, rules, replace(near, row=row, budget=0.0 if budget is None else float(at[-1])))
 
     def oracle(at: Array) -> Cut:
-        priced = evaluate(hull.columns, rules, prices_at(at))
-        quantity = hull.columns.quantity[priced.column]
+        prices = prices_at(at)
+        priced = evaluate(hull.columns, rules, prices)
+        quantity = _reaching(hull.columns, rules, prices, priced)
         used = rules.drawn(quantity)[numbers]
         used = used if budget is None else np.append(used, rules.spend @ quantity)
         return Cut(at, priced.bound, used - room)
 
     begin = near.row[numbers] if budget is None else np.append(near.row[numbers], near.budget)
     return [prices_at(at) for at in climbed(oracle, begin, np.maximum(room, 1.0))]
+
+
+def just_below(prices: Prices) -> Prices:
+    """Give the prices with those of minima so little lower that the step with which one is reached stays away."""
+    return replace(prices, minimum=prices.minimum * (1.0 - 4.0 * _NUDGE))
+
+
+def _reaching(columns: Columns, rules: JointRules, prices: Prices, priced: Priced) -> Array:
+    """Give quantities that reach each minimum exactly: between those just below its price and those just above, (N,).
+
+    The minima's prices are the best at the others', so that the slope in the others is that of this mixture; with the
+    larger quantities alone a group takes too much, and the climb ends too soon.
+    """
+    above = columns.quantity[priced.column].astype(np.float64)
+    if not rules.supplier_minimum.any():
+        return above
+    lower = evaluate(columns, rules, just_below(prices))
+    below = columns.quantity[lower.column].astype(np.float64)
+    inside, size = rules.supplier != NONE, rules.supplier_minimum.size
+    high, low = (
+        np.bincount(rules.supplier[inside], (rules.minimum_weight * one)[inside], minlength=size)
+        for one in (above, below)
+    )
+    between = priced.opens & lower.opens & (high > low)
+    share = np.ones(size)
+    np.divide(rules.supplier_minimum - low, high - low, out=share, where=between)
+    share = np.append(np.clip(share, 0.0, 1.0), 1.0)[rules.supplier]
+    return np.asarray(share * above + (1.0 - share) * below)
 
 
 def outer_rows(rules: JointRules) -> Array:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from optimizer.reorder.changes import Changes
 from optimizer.reorder.supply import Supply
 from optimizer.reorder.trucks import Trucks
 
@@ -82,6 +83,19 @@ class JointRules:
             return np.zeros(self.supplier_minimum.size)
         return self.trucks.paid(self.supplier, quantity)
 
+    def after(self, quantity: FloatArray) -> JointRules:
+        """Give the rules that are left for the other lines once some order `quantity` (N,) in any case."""
+        inside = self.supplier != NONE
+        weight = (self.minimum_weight * quantity)[inside]
+        reached = np.bincount(self.supplier[inside], weight, minlength=self.supplier_minimum.size)
+        budget = self.budget
+        if budget is not None:
+            budget = max(budget - int(np.ceil(float(self.spend @ quantity))), 0)
+        trucks = None if self.trucks is None else self.trucks.after(self.supplier, quantity)
+        capacity = np.maximum(self.capacity - self.drawn(quantity), 0)
+        minimum = np.maximum(self.supplier_minimum - reached, 0)
+        return replace(self, supplier_minimum=minimum, budget=budget, capacity=capacity, trucks=trucks)
+
     def drawn(self, quantity: IntArray | FloatArray) -> FloatArray:
         """Give what the quantities (N,) take from each row, shape (P,)."""
         inside = self.row != NONE
@@ -113,6 +127,7 @@ class ReorderProblem:
     unmet : what becomes of demand without stock.
     joint : rules that tie lines together.
     supply : shelf life, delays and price breaks; None for goods that keep, arrive in time and have one price.
+    changes : what ordering otherwise than the plan before costs, None for nothing.
     """
 
     demand: IntArray
@@ -133,6 +148,7 @@ class ReorderProblem:
     unmet: Unmet
     joint: JointRules
     supply: Supply | None = None
+    changes: Changes | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -145,6 +161,8 @@ class ReorderProblem:
         faults = faults or [*_value_faults(self), *_joint_value_faults(self)]
         if not faults and self.supply is not None:
             faults = self.supply.faults((self.lines, self.paths, self.periods))
+        if not faults and self.changes is not None:
+            faults = self.changes.faults(self.lines)
         if faults:
             raise ProblemError("\n".join(faults))
 
@@ -167,6 +185,12 @@ class ReorderProblem:
     def periods(self) -> int:
         """Number of periods T."""
         return int(self.demand.shape[2])
+
+    def change_prices(self, quantity: IntArray | FloatArray) -> FloatArray:
+        """Give the money for ordering `quantity` today instead of what the plan before said, shape (N,)."""
+        if self.changes is None:
+            return np.zeros(self.lines)
+        return np.asarray(self.changes.price(np.arange(self.lines), quantity))
 
 
 _MONEY: Final = ("holding_cost", "shortage_cost", "order_cost", "unit_cost", "salvage_value")

@@ -91,13 +91,13 @@ def _reaching(columns: Columns, rules: JointRules, column: Array, short: Array, 
         return fuller
     if refill:
         for group in np.flatnonzero(short):
-            more = _refilled(columns, rules, column, int(group))
+            more = refilled(columns, rules, column, int(group))
             column = np.where(rules.supplier == group, columns.start[:-1], column) if more is None else more
         return column
     return np.where(_flags(short, rules.supplier), columns.start[:-1], column)
 
 
-def _refilled(columns: Columns, rules: JointRules, column: Array, group: int) -> Array | None:
+def refilled(columns: Columns, rules: JointRules, column: Array, group: int) -> Array | None:
     """Raise lines of a group, least cost per weight first, until its minimum is reached; None where room is lacking."""
     members = np.flatnonzero(rules.supplier == group)
     sizes = columns.start[members + 1] - columns.start[members]
@@ -156,15 +156,16 @@ def _fewer_trucks(columns: Columns, rules: JointRules, column: Array) -> Array |
     if trucks is None or not trucks.fill.any():
         return None
     loads = trucks.loads(rules.supplier, quantity)
-    fitting = np.floor(loads[:, 0] / np.maximum(trucks.fill, _SLACK) + _SLACK)
+    fitting = np.floor((loads[:, 0] - trucks.owed) / np.maximum(trucks.fill, _SLACK) + _SLACK)
     reached = usage(rules, quantity).weight >= rules.supplier_minimum * (1 - _SLACK)
     chosen = np.flatnonzero(trucks.underfilled(loads) & (fitting >= 1) & reached)
     if not chosen.size:
         return None
     group = int(chosen[0])
-    measure = int(loads[group].argmax())
+    beside = loads[group] - trucks.spare[group]
+    measure = int(beside.argmax())
     use = np.where(rules.supplier == group, trucks.load[:, measure], 0.0)
-    return _lowered(columns, column, use, float(loads[group, measure] - fitting[group]))
+    return _lowered(columns, column, use, float(beside[measure] - fitting[group]))
 
 
 def _lowered(columns: Columns, column: Array, use: Array, excess: float) -> Array:
@@ -216,12 +217,13 @@ def _truck_change(rules: JointRules, quantity: Array, moves: tuple[Array, Array]
     (line, new), trucks = moves, rules.trucks
     assert trucks is not None
     group = rules.supplier[line]
+    spare = np.vstack([trucks.spare, np.zeros((1, 2))])[group]
     now = np.vstack([trucks.loads(rules.supplier, quantity), np.zeros((1, 2))])[group]
     loads = now + (new - quantity[line])[:, None] * trucks.load[line]
-    cost, fill = np.append(trucks.cost, 0.0)[group], np.append(trucks.fill, 0.0)[group]
-    count = trucks.counts(loads)
-    empty = loads[:, 0] < fill * count * (1 - _SLACK)
-    return np.asarray(np.where(empty, np.inf, cost * (count - trucks.counts(now))))
+    cost, fill, owed = (np.append(one, 0.0)[group] for one in (trucks.cost, trucks.fill, trucks.owed))
+    count = trucks.counts(loads, spare)
+    empty = (loads[:, 0] < (fill * count + owed) * (1 - _SLACK)) & (loads > _SLACK).any(axis=1)
+    return np.asarray(np.where(empty, np.inf, cost * (count - trucks.counts(now, spare))))
 
 
 def _allowed(rules: JointRules, used: Usage, quantity: Array, moves: tuple[Array, Array]) -> Array:
@@ -295,7 +297,8 @@ class _TruckLedger:
 
     def __init__(self, rules: JointRules, quantity: Array) -> None:
         assert rules.trucks is not None
-        self._of, self._group = rules.trucks, rules.supplier
+        self._of, self._group, self._spare = rules.trucks, rules.supplier, rules.trucks.spare
+        self._owed: list[float] = rules.trucks.owed.tolist()
         self._loads = rules.trucks.loads(rules.supplier, quantity)
 
     def book(self, n: int, step: int, saving: float) -> bool:
@@ -304,9 +307,11 @@ class _TruckLedger:
         if group == NONE:
             return True
         before, after = self._loads[group], self._loads[group] + step * trucks.load[n]
-        count = float(trucks.counts(after[None])[0])
-        extra = trucks.cost[group] * (count - float(trucks.counts(before[None])[0]))
-        if extra >= saving or after[0] < trucks.fill[group] * count * (1 - _SLACK):
+        spare = self._spare[group][None]
+        count = float(trucks.counts(after[None], spare)[0])
+        extra = trucks.cost[group] * (count - float(trucks.counts(before[None], spare)[0]))
+        needed = (trucks.fill[group] * count + self._owed[group]) * (1 - _SLACK)
+        if extra >= saving or (after.max() > _SLACK and after[0] < needed):
             return False
         self._loads[group] = after
         return True

@@ -18,14 +18,16 @@ from scenarios.world import World
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 _ROUNDING = 1e-9
-DC_STOCK, STORAGE, BUDGET, TRUCKS = "dc stock", "storage", "budget", "trucks"
+DC_STOCK, SURPLUS, STORAGE, BUDGET, TRUCKS = "dc stock", "surplus", "storage", "budget", "trucks"
+# The kind of source that a store is to another.
+BETWEEN = "store"
 
 
 @dataclass(frozen=True)
 class CapacityRow:
     """A limit that some lines share.
 
-    kind: `DC_STOCK`, `STORAGE`, `BUDGET` or `TRUCKS`; subject: which one, in words
+    kind: `DC_STOCK`, `SURPLUS`, `STORAGE`, `BUDGET` or `TRUCKS`; subject: which one, in words
     lines: who takes from it, rising, shape (K,); use: what a step takes, shape (K,); capacity: how much there is
     """
 
@@ -173,15 +175,16 @@ def _one_minimum(minima: list[tuple[float, FloatArray]]) -> tuple[float, FloatAr
 
 
 def _dc_stock(standing: Standing) -> Iterator[CapacityRow]:
-    """Yield the stock of each item at a dc, in steps: what is there today after today's receipts."""
+    """Yield the stock of each item at a dc, in steps, and what a store can spare of it, after today's receipts."""
     lines = standing.lines
-    moved = lines[(lines["source_kind"] == "dc").to_numpy()]
+    moved = lines[(lines["source_kind"] != "supplier").to_numpy()]
     takers: dict[tuple[str, str], list[int]] = {}
     for n, item, dc in zip(moved.index, moved["item_id"].astype(str), moved["source_id"].astype(str), strict=True):
         takers.setdefault((item, dc), []).append(int(n))
     for (item, dc), numbers in takers.items():
         available = standing.at_dc.get((item, dc), 0.0)
-        yield CapacityRow(DC_STOCK, f"{item} at {dc}", np.array(numbers), np.ones(len(numbers)), available)
+        kind = SURPLUS if lines["source_kind"].iloc[numbers[0]] == BETWEEN else DC_STOCK
+        yield CapacityRow(kind, f"{item} at {dc}", np.array(numbers), np.ones(len(numbers)), available)
 
 
 def _storage(world: World, standing: Standing) -> Iterator[CapacityRow]:

@@ -28,11 +28,17 @@ def with_shelves(world: World, lines: pd.DataFrame, left: FloatArray, problem: R
     step = lines["unit_step"].to_numpy(float)
     least = np.ceil(np.nan_to_num(_column(listed, "presentation_min")) / step - _ROUNDING)
     least = np.where((lines["status"] == "run_out").to_numpy(), 0.0, least)
-    room = _column(listed, "shelf_capacity") / step - left
-    most = np.where(np.isnan(room), np.inf, np.maximum(np.floor(np.nan_to_num(room) + _ROUNDING), 0.0))
+    most = room_left(world, lines, left)
     supply = replace(problem.supplied, most_today=np.minimum(problem.supplied.most_today, most))
     problem = _displayed(replace(problem, supply=supply), least)
     return _ended(problem, last_periods(world, lines))
+
+
+def room_left(world: World, lines: pd.DataFrame, left: FloatArray) -> FloatArray:
+    """Return the steps that fit on the shelf of each line beside `left`, inf without a limit, shape (N,)."""
+    listed = lines[_KEYS].merge(world.frame("assortment"), on=_KEYS, how="left")
+    room = _column(listed, "shelf_capacity") / lines["unit_step"].to_numpy(float) - left
+    return np.where(np.isnan(room), np.inf, np.maximum(np.floor(np.nan_to_num(room) + _ROUNDING), 0.0))
 
 
 def _column(listed: pd.DataFrame, name: str) -> FloatArray:

@@ -11,19 +11,24 @@ import pandas as pd
 from forecasting.paths import DemandPaths
 from optimizer.executor import RunAll
 from optimizer.plan.closing import closing_times
-from optimizer.plan.costs import purchase_costs, stock_costs, transfer_costs
+from optimizer.plan.costs import change_costs, purchase_costs, stock_costs, transfer_costs
 from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, shortages
 from optimizer.plan.figures import key_figures
 from optimizer.plan.projection import DemandUnits, movements, project, projection_table
+from optimizer.plan.settled import locked_today, settled_lines
 from optimizer.plan.truck_costs import truck_costs
 from optimizer.reorder.buy_list import buy_list, more_money
+from optimizer.reorder.changes import Before, frozen_periods
+from optimizer.reorder.choice import chosen_sources
+from optimizer.reorder.columns import Settings
 from optimizer.reorder.conflicts import conflicts
-from optimizer.reorder.inputs import Given
+from optimizer.reorder.inputs import CARRIED, FROZEN, LOCKED, Given
+from optimizer.reorder.lateral import with_lateral
 from optimizer.reorder.position import position, shelf_periods
-from optimizer.reorder.terms import Terms, terms
-from optimizer.reorder.today import Decision, Lines, decide_today, proof
+from optimizer.reorder.terms import terms
+from optimizer.reorder.today import Decision, Lines, decide_today, order_changes, proof
 from optimizer.reorder.words import joint_text, reasons
-from scenarios.locks import locked_quantities
+from scenarios.locks import Lock
 from scenarios.simulate import Stock
 from scenarios.tariff import tariff
 from scenarios.world import World, plain_frame, rows_of
@@ -34,20 +39,22 @@ _KEYS = ["item_id", "location_id"]
 
 @dataclass(frozen=True)
 class Shipping:
-    """What is settled of today's transfers before orders are decided, by (item_id, location_id) of the receiver.
+    """What is settled before orders are decided; transfers by (item_id, from_location, to_location).
 
-    held_back: receivers that get nothing today
-    carried: units each receiver gets, all others nothing; None where the rest is free
+    held_back: transfers that do not leave today
+    carried: units of each transfer, all others nothing; None where the rest is free
+    before: the plan before this one, None without one
     """
 
-    held_back: frozenset[tuple[str, str]] = frozenset()
-    carried: Mapping[tuple[str, str], float] | None = None
+    held_back: frozenset[tuple[str, str, str]] = frozenset()
+    carried: Mapping[tuple[str, str, str], float] | None = None
+    before: Before | None = None
 
-    def units(self, item_id: str, location_id: str) -> float:
-        """Return the units that the receiver gets today, NaN where that is free."""
-        if (item_id, location_id) in self.held_back:
+    def units(self, item_id: str, from_location: str, to_location: str) -> float:
+        """Return the units that a transfer brings today, NaN where that is free."""
+        if (item_id, from_location, to_location) in self.held_back:
             return 0.0
-        return np.nan if self.carried is None else self.carried.get((item_id, location_id), 0.0)
+        return np.nan if self.carried is None else self.carried.get((item_id, from_location, to_location), 0.0)
 
 
 @dataclass(frozen=True)
@@ -78,9 +85,12 @@ def plan_orders(
     shipping: what is settled of today's transfers; locks win over it
     """
     given = _given(world, pairs, paths, shipping or Shipping())
+    given = chosen_sources(given, Settings(nodes=world.policy.node_limit), run_all)
     decision = decide_today(given, usual, run_all)
     words = reasons(given, decision)
     projection, costs = _outlook(given, decision.lines)
+    changes = order_changes(given, decision)
+    costs = pd.concat([part for part in (costs, change_costs(world, changes)) if len(part)], ignore_index=True)
     before_projection, before_costs = _outlook(given, decision.as_before)
     baseline = key_figures(world, decision.as_before.orders, before_costs, before_projection)
     short = words.set_index("line_id")["reason"]
@@ -92,15 +102,12 @@ def plan_orders(
         "costs": costs,
         "explanations": words[["line_id", "text", "numbers", "money"]],
         "buy_list": buy_list(given, decision),
+        "order_changes": changes,
     }
     exceptions = [*_exceptions(given, decision, projection, costs), *more_money(given, tables["buy_list"])]
-    return OrdersOfTheDay(tables, baseline, proof(given, decision), exceptions, _locked_moves(world, tables))
-
-
-def _locked_moves(world: World, tables: Mapping[str, pd.DataFrame]) -> frozenset[str]:
-    locked, moves = locked_quantities(world), tables["transfers"]
-    today = moves[moves["status"] == "proposed"]
-    return frozenset(r.line_id for r in rows_of(today) if ("transfers", r.item_id, r.to_location) in locked)
+    moves = tables["transfers"]
+    locked = settled_lines(world, moves.iloc[:0], moves, tables["order_changes"])
+    return OrdersOfTheDay(tables, baseline, proof(given, decision), exceptions, locked)
 
 
 def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths, shipping: Shipping) -> Given:
@@ -110,7 +117,7 @@ def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths, shipping: Ship
     found = terms(world, pairs, periods)
     index = pd.MultiIndex.from_frame(pairs[_KEYS])
     rows = index.get_indexer(pd.MultiIndex.from_frame(found.lines[_KEYS]))
-    return Given(
+    given = Given(
         world,
         pairs,
         paths,
@@ -118,19 +125,30 @@ def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths, shipping: Ship
         tariff(world, pairs, np.round(paths.mean(), 6).mean(axis=1)),
         position(world, pairs, periods),
         rows,
-        _fixed(world, found, shipping),
+        np.full(len(found.lines), np.nan),
+        before=shipping.before,
     )
+    return _settled(with_lateral(given), shipping)
 
 
-def _fixed(world: World, found: Terms, shipping: Shipping) -> FloatArray:
-    """Return the units that locks, and else the shipping, give each line today, NaN where it is free."""
-    locked = locked_quantities(world)
-    units = []
-    for row in rows_of(found.lines):
-        moved = row.source_kind == "dc"
-        free = shipping.units(row.item_id, row.location_id) if moved else np.nan
-        units.append(locked.get(("transfers" if moved else "purchase_orders", row.item_id, row.location_id), free))
-    return np.array(units, float)
+def _settled(given: Given, shipping: Shipping) -> Given:
+    """Return what is given with the lines of today that locks, the plan before, or else the shipping settle."""
+    locked, before = locked_today(given.world), given.meant[:, 0]
+    frozen = frozen_periods(given.world, given.meant.shape[1]) > 0
+    fixed, why = given.fixed.copy(), np.full(len(given.fixed), "", object)
+    heard = set[Lock]()
+    for n, row in enumerate(rows_of(given.terms.lines)):
+        moved = row.source_kind != "supplier"
+        line = Lock("transfers" if moved else "purchase_orders", row.item_id, row.location_id, row.source_id)
+        # A lock that names no source holds for the first of the pair; the others deliver nothing then.
+        pair = line._replace(source_id="")
+        held = locked.get(line, np.nan if pair in heard and pair in locked else locked.get(pair, np.nan))
+        heard.add(pair)
+        carried = shipping.units(row.item_id, row.source_id, row.location_id) if moved else np.nan
+        for units, reason in ((carried, CARRIED), (before[n] if frozen else np.nan, FROZEN), (held, LOCKED)):
+            if not np.isnan(units):
+                fixed[n], why[n] = units, reason
+    return replace(given, fixed=fixed, why=why)
 
 
 def _outlook(given: Given, lines: Lines) -> tuple[pd.DataFrame, pd.DataFrame]:

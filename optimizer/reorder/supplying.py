@@ -19,15 +19,20 @@ _ROUNDING = 1e-9
 
 
 def supply_of(
-    world: World, lines: pd.DataFrame, tiers: PriceTiers, stock: tuple[Position, IntArray], shape: tuple[int, int]
+    world: World,
+    lines: pd.DataFrame,
+    prices: tuple[PriceTiers, FloatArray],
+    stock: tuple[Position, IntArray],
+    shape: tuple[int, int],
 ) -> Supply:
     """Return the supply of `lines` (as of `Terms`) on S paths and T periods, `shape` = (S, T).
 
-    tiers: prices of the lines; stock: position of all pairs, and the pair of each line, shape (lines,)
+    prices: of the lines, and what their cheapest is above the pair's, major units, shape (lines,)
+    stock: position of all pairs, and the pair of each line, shape (lines,)
     """
     (position, rows), (paths, periods) = stock, shape
     step = lines["unit_step"].to_numpy(float)
-    begins, extra, all_units = _breaks(lines, tiers)
+    begins, extra, all_units = _breaks(lines, *prices)
     return Supply(
         shelf_periods=shelf_periods(world, lines["item_id"]),
         expiring=_expiring(position, rows, periods) / step[:, None],
@@ -61,13 +66,15 @@ def _expiring(position: Position, rows: IntArray, periods: int) -> FloatArray:
     return expiring
 
 
-def _breaks(lines: pd.DataFrame, tiers: PriceTiers) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+def _breaks(
+    lines: pd.DataFrame, tiers: PriceTiers, dearer: FloatArray
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
     """Return from which step each price holds, what it is above the cheapest in major units a step, and its kind."""
     step = lines["unit_step"].to_numpy(float)[:, None]
     cheapest = np.nanmin(tiers.unit_cost, axis=1, keepdims=True)
     begins = np.where(np.isnan(tiers.unit_cost), np.inf, np.ceil(tiers.begins / step - _ROUNDING))
-    extra = np.nan_to_num(tiers.unit_cost - cheapest) * step
-    if tiers.unit_cost.shape[1] == 1:
+    extra = np.nan_to_num(tiers.unit_cost - cheapest + dearer[:, None]) * step
+    if tiers.unit_cost.shape[1] == 1 and not dearer.any():
         return np.zeros((len(lines), 0)), np.zeros((len(lines), 0)), tiers.all_units
     return begins, extra, tiers.all_units
 

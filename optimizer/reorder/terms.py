@@ -1,4 +1,4 @@
-"""On which terms can each listed pair be ordered? One source per pair, its times, packs, costs and order days."""
+"""On which terms can each listed pair be ordered? Its sources with their times, packs, costs and order days."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scenarios.sourcing import deliveries_of, order_weekdays, preferred_sources, review_periods
+from scenarios.sourcing import deliveries_of, order_weekdays, ranked_sources, review_periods
 from scenarios.tariff import currency_rates
 from scenarios.world import World
 
@@ -18,7 +18,10 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Terms:
-    """The pairs that can be ordered, one line each, sorted by item and location.
+    """The sources of the pairs that can be ordered, one line each, sorted by item, location and preference.
+
+    A pair has several lines where several sources may deliver it: those with the smallest priority, and the next ones
+    where all before them take no order today or deliver only so much (`max_quantity`).
 
     lines: columns item_id, location_id, status, source_id, source_kind, lead_periods, unit_step (units), pack, minimum,
         maximum (steps; maximum -1 for none), unit_cost, order_cost (major units), review_periods, collect,
@@ -36,7 +39,7 @@ class Terms:
 
 def terms(world: World, pairs: pd.DataFrame, periods: int) -> Terms:
     """Return the terms of `pairs` (columns item_id, location_id, status) for `periods` from the plan date on."""
-    chosen = preferred_sources(world)
+    chosen = ranked_sources(world)
     lines = pairs.merge(chosen, on=_KEYS, how="left" if not world.has("sources") else "inner")
     lines["source_id"] = lines["source_id"].fillna("")
     lines["source_kind"] = lines["source_kind"].fillna("supplier")
@@ -45,19 +48,27 @@ def terms(world: World, pairs: pd.DataFrame, periods: int) -> Terms:
     lines = lines.assign(**_quantities(lines), **_times(world, lines), **_costs(world, lines, items))
     lines = _without_orders(world, lines, items)
     lines = lines.sort_values(_KEYS, kind="stable").reset_index(drop=True)
+    can_order = _order_days(world, lines, periods)
+    kept = _candidates(lines, can_order[:, 0] if periods else np.ones(len(lines), np.bool_))
+    lines, can_order = lines[kept].reset_index(drop=True), can_order[kept]
     lacking = pairs.merge(lines[_KEYS], on=_KEYS, how="left", indicator=True)
     without = lacking.loc[lacking["_merge"] == "left_only", _KEYS]
     columns = ["status", "source_id", "source_kind", "lead_periods", "unit_step", "pack", "minimum", "maximum"]
-    columns += [
-        "unit_cost",
-        "order_cost",
-        "review_periods",
-        "collect",
-        "layer_size",
-        "pallet_size",
-        "usual_lead_periods",
-    ]
-    return Terms(lines[[*_KEYS, *columns]], _order_days(world, lines, periods), _assumed(world, pairs, chosen), without)
+    columns += ["unit_cost", "order_cost", "review_periods", "collect", "layer_size", "pallet_size"]
+    columns += ["usual_lead_periods"]
+    return Terms(lines[[*_KEYS, *columns]], can_order, _assumed(world, pairs, chosen), without)
+
+
+def _candidates(lines: pd.DataFrame, open_today: BoolArray) -> BoolArray:
+    """Return the lines that may deliver, shape (N,): a source steps in where those of smaller priority fall short."""
+    limited = ~open_today | (lines["maximum"].to_numpy() >= 0)
+    priority = lines["priority"].to_numpy()
+    kept = np.ones(len(lines), np.bool_)
+    for rows in lines.groupby(_KEYS, sort=False).indices.values():
+        for n in rows[1:]:
+            before = rows[priority[rows] < priority[n]]
+            kept[n] = bool(limited[before].all())
+    return kept
 
 
 def _assumed(world: World, pairs: pd.DataFrame, chosen: pd.DataFrame) -> tuple[str, ...]:

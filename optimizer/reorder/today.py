@@ -10,13 +10,15 @@ import pandas as pd
 
 from optimizer.executor import RunAll
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
+from optimizer.reorder.changes import change_prices, frozen_periods
 from optimizer.reorder.columns import Settings
 from optimizer.reorder.decide import ReorderPlan, decide, project
-from optimizer.reorder.inputs import Given, fed_lines, problem_of
+from optimizer.reorder.inputs import BESIDE, FROZEN, LOCKED, Given, active_lines, fed_lines, problem_of
 from optimizer.reorder.later import DcStock, LotRules, as_before, whole_packs, within_dc_stock
 from optimizer.reorder.problem import NONE, ReorderProblem
 from optimizer.reorder.rules import BUDGET
-from scenarios.money import line_amount
+from scenarios.money import line_amount, to_minor
+from scenarios.schema import declared
 from scenarios.world import rows_of
 from solvers.outcome import Outcome
 
@@ -65,7 +67,11 @@ def decide_today(given: Given, usual: FloatArray, run_all: RunAll) -> Decision:
     steps[:, 0] = np.where(np.isnan(given.fixed), plan.quantity, np.round(np.nan_to_num(given.fixed) / _step(given)))
     lead = given.terms.lines["lead_periods"].to_numpy(np.int64)
     stock = _dc_stock(given, problem)
-    steps = within_dc_stock(steps, lead, lots, stock)
+    standing = np.round(given.standing / _step(given)[:, None])
+    stands = ~np.isnan(standing)
+    steps = np.where(stands, np.nan_to_num(standing), steps).astype(np.int64)
+    # What stands is not cut; what is free takes what is left.
+    steps = np.where(stands, steps, within_dc_stock(steps, lead, lots, stock))
     before = within_dc_stock(_usual_orders(given, usual, lots), lead, lots, stock)
     return Decision(_lines(given, steps), _lines(given, _shared(before, stock, lots)), steps, problem, outcome)
 
@@ -89,7 +95,8 @@ def _dc_stock(given: Given, problem: ReorderProblem) -> DcStock:
     feeds, receipts = np.full(count, NONE), np.zeros((count, problem.periods))
     place = {(row.item_id, row.location_id): n for n, row in enumerate(rows_of(given.pairs))}
     arrivals, usable = given.position.arrivals, given.position.usable
-    own = {(row.item_id, row.location_id): n for n, row in enumerate(rows_of(lines))}
+    active = active_lines(given)
+    own = {(row.item_id, row.location_id): int(active[n]) for n, row in enumerate(rows_of(lines))}
     for number, line in zip(pool, rows_of(lines), strict=True):
         key = (line.item_id, line.source_id)
         if number == NONE or key not in place:
@@ -104,6 +111,8 @@ def _usual_orders(given: Given, usual: FloatArray, lots: LotRules) -> IntArray:
     """Return what "order as before" would order; a dc covers what its stores usually sell."""
     lines, step = given.terms.lines, _step(given)
     rate = usual[given.rows] / step
+    if given.active is not None:
+        rate = np.where(given.active, rate, 0.0)
     for line, stores in fed_lines(given).items():
         rate[line] += rate[stores].sum()
     position = (given.position.usable + given.position.arrivals.sum(axis=1))[given.rows] / step
@@ -159,11 +168,37 @@ def _transfers(table: pd.DataFrame) -> pd.DataFrame:
     return moves[[*_TRANSFERS, "n"]]
 
 
+def order_changes(given: Given, decision: Decision) -> pd.DataFrame:
+    """Return the table `order_changes`: what the plan before said of today's and the frozen lines, and what stands."""
+    world, lines, currency = given.world, given.terms.lines, given.world.policy.currency
+    frozen = max(frozen_periods(world, given.meant.shape[1]), 1)
+    now = np.round(decision.steps[:, :frozen] * _step(given)[:, None], 6)
+    before = given.meant[:, :frozen]
+    n, t = np.nonzero((before > 0) | (~np.isnan(before) & (now > 0)))
+    table = lines.iloc[n][["item_id", "location_id", "source_id", "source_kind", "unit_cost"]].reset_index(drop=True)
+    table = table.assign(before=np.round(before[n, t], 6), quantity=now[n, t], currency=currency)
+    table["order_on"] = [world.periods.add(world.plan_date, int(period)) for period in t]
+    why = np.where(np.isnan(given.fixed), "", LOCKED).astype(object) if given.why is None else given.why
+    table["frozen"] = np.where(t == 0, why[n] == FROZEN, True).astype(bool)
+    free = (t == 0) & np.isin(why[n].astype(str), ("", BESIDE))
+    line, unit = change_prices(world, table["unit_cost"].to_numpy(float))
+    moved = (table["quantity"] - table["before"]).abs().to_numpy(float)
+    paid = np.where(free & (moved > 0), line + unit * moved, 0.0)
+    table["amount"] = np.array([to_minor(money, currency) for money in paid], np.int64)
+    table["line_id"] = [
+        transfer_line_id(row.item_id, row.source_id, row.location_id, row.order_on)
+        if row.source_kind != "supplier"
+        else purchase_line_id(row.item_id, row.location_id, row.source_id, row.order_on)
+        for row in rows_of(table)
+    ]
+    return table[list(declared()["order_changes"].names)]
+
+
 def proof(given: Given, decision: Decision) -> dict[str, Any]:
     """Return the certificate of the decision: objective, bound and gap in major units, and what the bound covers."""
     outcome, plan = decision.outcome, decision.outcome.required()
     minor = given.minor
-    objective, bound = round(outcome.objective / minor, 6), round(outcome.bound / minor, 6)
+    objective, bound = (round((one + given.aside_cost) / minor, 6) for one in (outcome.objective, outcome.bound))
     relaxed = int((~plan.enumerated).sum())
     return {
         "objective": objective,
@@ -176,6 +211,7 @@ def proof(given: Given, decision: Decision) -> dict[str, Any]:
             "expected holding, shortage, waste and order cost and the premium over the cheapest price over the horizon"
             " with today's quantities chosen and later orders following a policy that reacts on each demand path; the"
             " bound holds over every quantity of every line and all joint rules of this planning model"
+            + _choices(given)
         ),
         "lines": decision.problem.lines,
         "paths": decision.problem.paths,
@@ -184,6 +220,16 @@ def proof(given: Given, decision: Decision) -> dict[str, Any]:
         "bounded_by_relaxation": relaxed,
         "prices": _prices(given, decision),
     }
+
+
+def _choices(given: Given) -> str:
+    """Return what else the objective covers: sources that were chosen, changes that are priced."""
+    policy = given.world.policy
+    changes = "; changes against the plan before at their price" if policy.change_cost or policy.change_rate else ""
+    if given.active is None:
+        return changes
+    pairs = int(given.terms.lines.duplicated(["item_id", "location_id"], keep=False).sum())
+    return f"{changes}; with the sources as chosen among {given.options} ways, {pairs} lines being alternatives"
 
 
 def _prices(given: Given, decision: Decision) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from optimizer.reorder.columns import (
     Array,
     Columns,
     as_lines,
+    cost_of,
     first_multiple,
     multiples_allowed,
     select,
@@ -34,7 +35,7 @@ def last_multiple(problem: ReorderProblem, columns: Columns) -> Array:
     alone = np.clip(np.ceil((_whole(part, steps) - first) / part.pack) + 1, 1, multiples_allowed(part))
     lines = as_lines(part)
     policy = unfitted_policy(lines)._replace(z=columns.z[member], cap=columns.cap[member])
-    known = kernels.price(lines, policy, np.arange(member.size), first + (alone - 1) * part.pack)
+    known = cost_of(part, (lines, policy), np.arange(member.size), first + (alone - 1) * part.pack)
     last[member] = np.maximum(last[member], kernels.last_useful(lines, policy, first, known))
     return last
 

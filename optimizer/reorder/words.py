@@ -8,7 +8,7 @@ import pandas as pd
 
 from optimizer.plan.ids import purchase_line_id, transfer_line_id
 from optimizer.reorder.decide import BUDGET, CAPACITY, FREE, MINIMUM, ReorderPlan
-from optimizer.reorder.inputs import Given
+from optimizer.reorder.inputs import BESIDE, CARRIED, FROZEN, LOCKED, Given, active_lines
 from optimizer.reorder.outlook import arrival
 from optimizer.reorder.today import Decision
 from scenarios.money import shown
@@ -18,6 +18,7 @@ from scenarios.world import rows_of
 # Losses below this many units are not worth a word.
 _SHOWN_LOSS = 0.05
 _ROUNDING = 1e-9
+_STANDS = "stands as in the plan before, whose orders are frozen on this day"
 
 
 def reasons(given: Given, decision: Decision) -> pd.DataFrame:
@@ -33,10 +34,13 @@ def reasons(given: Given, decision: Decision) -> pd.DataFrame:
 def _reason(given: Given, numbers: pd.DataFrame, row: Any, source: str) -> dict[str, Any]:
     plain = {"line_id": row.line_id, "numbers": "{}", "money": 0}
     if row.status == "planned":
+        day = row.order_on if "order_on" in row._fields else row.ship_on
+        later = given.world.periods.between(given.world.plan_date, day)
         text = "expected later order: what the reacting policy places on average; not to release today"
+        text = text if np.isnan(given.standing[int(row.n), later]) else _STANDS
         return {**plain, "reason": text, "text": text}
     if not np.isnan(given.fixed[int(row.n)]):
-        text = f"locked at {shown_number(row.quantity)} by the planner"
+        text = _settled(given, int(row.n), row.quantity)
         return {**plain, "reason": text, "text": text}
     mine = {str(name): _plain(value) for name, value in numbers.iloc[int(row.n)].items()}
     return {
@@ -48,6 +52,20 @@ def _reason(given: Given, numbers: pd.DataFrame, row: Any, source: str) -> dict[
     }
 
 
+def _settled(given: Given, n: int, quantity: float) -> str:
+    """Return why a line was settled before anything was decided."""
+    why = LOCKED if given.why is None else given.why[n]
+    if why == FROZEN:
+        return _STANDS
+    if why == CARRIED and quantity == 0:
+        return "nothing is moved: no vehicle brings it today"
+    if why == BESIDE:
+        active = given.terms.lines["source_id"].iloc[int(active_lines(given)[n])]
+        less = f"{active} delivers it at less cost"
+        return f"{shown_number(quantity)} beside what {active} delivers" if quantity else less
+    return f"{why} at {shown_number(quantity)}" + (" by the planner" if why == LOCKED else " by a vehicle")
+
+
 def _not_ordered(given: Given, decision: Decision, numbers: pd.DataFrame) -> list[dict[str, Any]]:
     """Return why each other line is not ordered today; its line_id is the one it would have."""
     rows, terms, today = [], given.terms, given.world.plan_date
@@ -55,7 +73,7 @@ def _not_ordered(given: Given, decision: Decision, numbers: pd.DataFrame) -> lis
         if decision.steps[n, 0] > 0:
             continue
         key = (line.item_id, line.source_id, line.location_id)
-        moved = line.source_kind == "dc"
+        moved = line.source_kind != "supplier"
         name = transfer_line_id(*key, today) if moved else purchase_line_id(key[0], key[2], key[1], today)
         mine = {str(column): _plain(value) for column, value in numbers.iloc[n].items()}
         text = _why_nothing(given, n, mine, line.source_id or "the default source")
@@ -68,11 +86,13 @@ def _why_nothing(given: Given, n: int, numbers: dict[str, Any], source: str) -> 
     later = np.flatnonzero(given.terms.can_order[n, 1:])
     then = f"the next on {given.world.periods.add(given.world.plan_date, int(later[0]) + 1)}" if later.size else "none"
     if not np.isnan(given.fixed[n]):
-        return "nothing is ordered: locked at 0, or no vehicle brings it today"
+        return f"nothing is ordered: {_settled(given, n, 0.0)}"
     if not given.terms.can_order[n, 0]:
         return f"nothing is ordered: {source} takes no order today, {then}"
     left, wanted = numbers["left_on_arrival"], numbers["wanted"]
     stands = f"{left:,.1f} are left when it could arrive, {wanted:,.1f} wanted until the next could"
+    if numbers["planned_before"]:
+        stands += f"; {_before(given, numbers)}"
     if numbers["binding"]:
         return f"nothing is ordered: the {numbers['binding']} keeps {numbers['free_quantity']:g} away; {stands}"
     more = numbers["cost_one_pack_more"]
@@ -93,6 +113,7 @@ def line_numbers(given: Given, decision: Decision) -> pd.DataFrame:
     left_on_arrival, lost_before, due, wanted, wanted_high: see `optimizer.reorder.outlook.Arrival`
     position, order_up_to, need, need_in_packs: stock after today's receipts, the policy's level, what is missing, and
         that as whole packs of at least the minimum; free_quantity, quantity: the best without and with shared rules;
+        planned_before, change_price: what the plan before meant for today, and what ordering otherwise costs
         binding, binding_price: the rule that changed it, and minor units saved per unit more of a capacity row
     """
     problem, plan = decision.problem, decision.outcome.required()
@@ -125,6 +146,8 @@ def line_numbers(given: Given, decision: Decision) -> pd.DataFrame:
             "binding": _binding_names(given, plan),
             "budget_price": np.full(problem.lines, plan.budget_price),
             "supplier_minimum_price": minimum_price[group],
+            "planned_before": given.meant[:, 0],
+            "change_price": problem.change_prices(plan.quantity) / minor,
             "binding_price": np.append(plan.row_price, 0.0)[plan.binding_row],
         }
     )
@@ -162,11 +185,21 @@ def _text(given: Given, numbers: dict[str, Any], source: str, due_on: Any) -> st
     ]
     if numbers["binding"]:
         parts.append(f"The {numbers['binding']} makes it {shown_number(numbers['quantity'])}.")
+    if numbers["planned_before"] is not None:
+        parts.append(f"{_before(given, numbers).capitalize()}.")
     currency, cost = given.world.policy.currency, numbers["cost"]
     for name, words in (("cost_one_pack_less", "One pack less"), ("cost_one_pack_more", "One pack more")):
         if numbers[name] is not None:
             parts.append(f"{words} would cost {numbers[name] - cost:,.4f} {currency} more on average.")
     return " ".join(parts)
+
+
+def _before(given: Given, numbers: dict[str, Any]) -> str:
+    """Return what the plan before said of a line, and what the change costs."""
+    said = f"the plan before had {shown_number(numbers['planned_before'])} for today"
+    if not numbers["change_price"]:
+        return said
+    return f"{said}; changing that costs {numbers['change_price']:,.2f} {given.world.policy.currency}"
 
 
 def _at_stake(given: Given, numbers: dict[str, Any]) -> int:

@@ -21,7 +21,7 @@ def orders_of(quantities, locked=()):
     def plan_orders(shipping: Shipping):
         rows = []
         for store, quantity in quantities.items():
-            units = shipping.units("tea", store)
+            units = shipping.units("tea", "D", store)
             units = quantity if pd.isna(units) or store in locked else units
             if units:
                 rows.append(
@@ -65,7 +65,7 @@ def test_what_does_not_fit_is_held_back_and_orders_are_decided_again():
     agreed = orders_and_routes(plan_orders, routes_with_room_for(2), passes=3)
     assert agreed.passes == 2
     assert list(agreed.orders.tables["transfers"]["line_id"]) == ["LA", "LB"]
-    assert plan_orders.seen[1] == Shipping(held_back=frozenset({("tea", "C")}))
+    assert plan_orders.seen[1] == Shipping(held_back=frozenset({("tea", "D", "C")}))
     assert [row.subject for row in agreed.exceptions] == ["shortfall", "shortfall LC"]
     # The model's cost is 10 less the lines: 7 with three, 8 with two.
     assert agreed.exceptions[0].money == 100
@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_held_back_and_orders_are_decided_again():
 def test_after_the_last_pass_the_rest_stays_as_routed_and_keeps_its_reasons():
     plan_orders = orders_of({"A": 5, "B": 6, "C": 7})
     agreed = orders_and_routes(plan_orders, routes_with_room_for(1), passes=1)
-    assert plan_orders.seen[-1].carried == {("tea", "A"): 5}
+    assert plan_orders.seen[-1].carried == {("tea", "D", "A"): 5}
     moves = agreed.orders.tables["transfers"]
     assert moves[["line_id", "quantity", "reason"]].to_numpy().tolist() == [["LA", 5, "asked by A 0"]]
     assert agreed.orders.tables["explanations"]["text"].tolist() == ["asked by A 0"]

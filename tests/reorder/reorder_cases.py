@@ -246,15 +246,22 @@ def joint_optimum(problem: ReorderProblem, policies: list[tuple[float, float]], 
     paid = pulp.lpSum([])
     if rules.trucks is not None:
         truck = small.add_variable_dict("truck", range(rules.supplier_minimum.size), lowBound=0, cat="Integer")
+        taken = np.zeros((len(truck), 2)) if rules.trucks.taken is None else rules.trucks.taken
+        coming = np.ceil(taken.max(axis=1)) if len(truck) else np.zeros(0)
         for j in truck:
+            small += truck[j] >= float(coming[j])
             loads = [
-                pulp.lpSum(float(rules.trucks.load[n, m]) * q * take[n, q] for n, q in cells if rules.supplier[n] == j)
+                float(taken[j, m])
+                + pulp.lpSum(
+                    float(rules.trucks.load[n, m]) * q * take[n, q] for n, q in cells if rules.supplier[n] == j
+                )
                 for m in (0, 1)
             ]
             small += loads[0] <= truck[j]
             small += loads[1] <= truck[j]
-            small += loads[0] >= float(rules.trucks.fill[j]) * truck[j]
-        paid = pulp.lpSum(float(rules.trucks.cost[j]) * truck[j] for j in truck)
+            small += loads[0] >= float(rules.trucks.fill[j]) * truck[j] - 1000 * (1 - order[j])
+            small += truck[j] <= float(coming[j]) + 1000 * order[j]
+        paid = pulp.lpSum(float(rules.trucks.cost[j]) * (truck[j] - float(coming[j])) for j in truck)
         small.setObjective(small.objective + paid)
     if rules.budget is not None:
         small += pulp.lpSum(float(rules.spend[n]) * q * take[n, q] for n, q in cells) <= rules.budget

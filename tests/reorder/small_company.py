@@ -9,6 +9,8 @@ from optimizer.executor import plain_loop
 from optimizer.reorder.stage import plan_orders
 from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
+from scenarios.schema import declared
+from scenarios.world import plain_frame
 from tests.folders import write_tables
 
 POLICY = "plan_date = 2024-04-15\nshortage_cost = 4\nholding_cost = 0.01\n"
@@ -31,7 +33,7 @@ def company(folder, policy=POLICY, **tables):
     return world
 
 
-def planned(world, rate=3):
+def planned(world, rate=3, shipping=None):
     """Plan the day: each item sells 1 to `rate` units a day at each store, on four paths."""
     pairs = listed_pairs(world)
     rng = np.random.default_rng(5)
@@ -40,12 +42,16 @@ def planned(world, rate=3):
     dates = world.periods.dates(world.plan_date, PERIODS)
     ids = [pairs[name].to_numpy(object) for name in ("item_id", "location_id")]
     paths = DemandPaths(steps, *ids, np.ones(len(pairs)), dates, np.full(4, 0.25), 1)
-    return plan_orders(world, pairs, paths, np.full(len(pairs), 2.0), plain_loop)
+    return plan_orders(world, pairs, paths, np.full(len(pairs), 2.0), plain_loop, shipping)
 
 
 def evidence(world, result):
     """What a checker sees of the result, without files."""
-    return SimpleNamespace(world=world, frame=lambda name: result.tables[name])
+
+    def frame(name):
+        return result.tables[name] if name in result.tables else plain_frame(declared()[name].empty())
+
+    return SimpleNamespace(world=world, frame=frame)
 
 
 def today(result, table="purchase_orders"):

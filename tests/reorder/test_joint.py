@@ -46,6 +46,8 @@ def with_rules(seed: int, kinds: tuple[str, ...], lines: int = 4):
             rules = replace(rules, supplier=rng.integers(0, 2, lines), supplier_minimum=np.zeros(2))
         load = rng.uniform(0.02, 0.2, (lines, 2)).round(2)
         trucks = Trucks(rng.uniform(1, 9, 2).round(1), np.array([0.0, rng.uniform(0.5, 0.9)]), load)
+        if "locked trucks" in kinds:
+            trucks = replace(trucks, taken=np.round(rng.uniform(0.0, 1.6, (2, 2)), 1))
         rules = replace(rules, trucks=trucks)
     if "pool" in kinds:
         pool = rng.integers(-1, 2, lines)
@@ -74,6 +76,9 @@ def with_rules(seed: int, kinds: tuple[str, ...], lines: int = 4):
         ("trucks",),
         ("minimum", "trucks"),
         ("budget", "trucks"),
+        ("trucks", "locked trucks"),
+        ("minimum", "trucks", "locked trucks"),
+        ("budget", "trucks", "locked trucks"),
         ("budget", "minimum", "pool"),
         ("budget", "minimum", "rows"),
     ],
@@ -206,7 +211,7 @@ def test_more_budget_never_raises_the_cost(seed, share):
 def test_other_orders_of_the_lines_give_the_same_answer(seed, order):
     problem = with_rules(seed, ("budget", "rows"))
     order = np.array(order)
-    shared = ("weight", "unmet", "joint", "supply")
+    shared = ("weight", "unmet", "joint", "supply", "changes")
     moved = {name: value[order] for name, value in vars(problem).items() if name not in shared}
     first = decide(problem)
     second = decide(replace(problem, **moved, joint=problem.joint.of(order)))

@@ -1,0 +1,126 @@
+"""A plan for a given set of groups that order: prices, a linear model around what they choose, a small whole one.
+
+With the groups given, prices leave hardly any gap, and the linear relaxation has as many broken lines as rules bind.
+
+    1. prices that are best where these groups order and no other
+    2. of each line the columns at 0, 1, 2, 4, .. places from what the prices choose, and from a choice that reaches
+       each minimum with as little as possible
+    3. the joint model on these columns, relaxed; lines that it breaks, and those nearest to a change, are decided
+       anew as whole numbers, the others stay
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from optimizer.reorder.columns import Array, Columns, subset
+from optimizer.reorder.model import joint_model
+from optimizer.reorder.prices import Prices, dual, evaluate, hull_of, just_below, price_rows
+from optimizer.reorder.problem import NONE, JointRules
+from optimizer.reorder.repair import broken, improved, meets, refilled
+from solvers.engines import solve
+from solvers.model import SealedModel
+from solvers.outcome import Limits
+
+_PLACES: Final = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+_BESIDE: Final = (100, 300)
+_WHOLE: Final = 1e-6
+_GAP: Final = 2e-5
+
+
+@dataclass(frozen=True)
+class OpenedGroups:
+    """Columns and rules where some groups order and no other, with the best prices and their bound.
+
+    `place` is the number of a column among all columns.
+    """
+
+    columns: Columns
+    rules: JointRules
+    prices: Prices
+    bound: float
+    place: Array
+
+
+def with_groups(columns: Columns, rules: JointRules, opened: Array, near: Prices) -> OpenedGroups:
+    """Give what is left where the groups `opened` (J,) order and no other; `near` are prices to begin with."""
+    closed = (rules.supplier != NONE) & ~np.append(opened, True)[rules.supplier]
+    keep = (columns.quantity == 0) | ~closed[columns.line]
+    core, ordered = subset(columns, np.arange(columns.lines), keep), replace(rules, opened=opened)
+    hull = hull_of(core)
+    best = dual(hull, ordered, near)[-1]
+    return OpenedGroups(core, ordered, best, evaluate(hull.columns, ordered, best).bound, np.flatnonzero(keep))
+
+
+def rounded(given: OpenedGroups, nodes: int) -> Array | None:
+    """Give a plan, a column of each line, in which these groups order; None where none is found."""
+    core, rules = given.columns, given.rules
+    keep = _around(core, [evaluate(core, rules, given.prices).column, _just_reaching(core, rules, given.prices)])
+    part = subset(core, np.arange(core.lines), keep)
+    model = _with_open(joint_model(part, rules), rules)
+    relaxed = solve(replace(model, integer=np.zeros(model.columns, dtype=np.bool_)), Limits())
+    if relaxed.plan is None or relaxed.plan.reduced_costs is None:
+        return None
+    size = part.cost.size
+    taken, reduced = relaxed.plan.values[:size], relaxed.plan.reduced_costs[:size]
+    for count in _BESIDE:
+        outcome = solve(_fixed(model, part, taken, _doubtful(part, taken, reduced, count)), Limits(nodes, gap=_GAP))
+        if outcome.plan is None:
+            continue
+        plan = np.flatnonzero(keep)[np.flatnonzero(outcome.plan.values[:size] > 0.5)]
+        if meets(rules, core.quantity[plan]):
+            return np.asarray(given.place[improved(core, rules, plan)])
+    return None
+
+
+def _just_reaching(columns: Columns, rules: JointRules, prices: Prices) -> Array:
+    """Give columns that reach each minimum with as little as possible, at the prices of the other rules."""
+    tax = price_rows(rules, prices)[0]
+    taxed = replace(columns, cost=columns.cost + tax[columns.line] * columns.quantity)
+    alone = replace(rules, budget=None, row=rules.row[:, :0], use=rules.use[:, :0])
+    column = evaluate(columns, rules, just_below(prices)).column
+    for group in np.flatnonzero(broken(alone, columns.quantity[column])[1]):
+        more = refilled(taxed, alone, column, int(group))
+        column = column if more is None else more
+    return improved(taxed, alone, column)
+
+
+def _around(columns: Columns, plans: list[Array]) -> Array:
+    """Give the columns at some places from those of the plans, shape (K,)."""
+    first, last = columns.start[:-1, None], columns.start[1:, None] - 1
+    places = np.array(_PLACES)
+    places = np.concatenate([-places, places])
+    keep = np.zeros(columns.cost.size, dtype=bool)
+    for plan in plans:
+        keep[np.clip(plan[:, None] + places, first, last)] = True
+    return keep
+
+
+def _with_open(model: SealedModel, rules: JointRules) -> SealedModel:
+    """Give the model in which the groups that order are open."""
+    lower = model.lower.copy()
+    for family in model.variables:
+        if family.name == "open" and rules.opened is not None:
+            lower[family.members] = rules.opened[np.unique(rules.supplier[rules.supplier != NONE])]
+    return replace(model, lower=lower)
+
+
+def _doubtful(part: Columns, taken: Array, reduced: Array, count: int) -> Array:
+    """Lines that the relaxed model breaks, and the `count` whose next best column costs least more, shape (N,)."""
+    line = part.line
+    doubtful = np.zeros(part.lines, dtype=bool)
+    doubtful[line[(taken > _WHOLE) & (taken < 1 - _WHOLE)]] = True
+    other = np.minimum.reduceat(np.where(taken > 0.5, np.inf, reduced), part.start[:-1])
+    doubtful[np.argsort(other, kind="stable")[:count]] = True
+    return doubtful
+
+
+def _fixed(model: SealedModel, part: Columns, taken: Array, free: Array) -> SealedModel:
+    """Give the model in which all lines but the free ones (N,) stay at the column they take."""
+    lower, upper = model.lower.copy(), model.upper.copy()
+    stays = np.flatnonzero(~free[part.line])
+    lower[stays] = upper[stays] = np.round(taken[stays])
+    return replace(model, lower=lower, upper=upper)
