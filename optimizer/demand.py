@@ -1,5 +1,6 @@
 """Demand of the listed pairs: forecast where goods are sold, nothing where they are only kept."""
 
+import hashlib
 import logging
 from dataclasses import dataclass, replace
 from typing import cast
@@ -35,32 +36,67 @@ _EXPLAINED = 60
 _MOST_CHANGED = 3
 
 
-@dataclass(frozen=True)
-class Demand:
-    """Demand of N pairs, in their order.
+# Tables and keys of the policy that no forecast reads; worlds that differ in nothing else share one.
+_UNREAD = frozenset({
+    "actuals", "budgets", "competitor_prices", "demand_factors", "exchange_rates", "label_capacity", "locks",
+    "markdown_rules", "overrides", "price_breaks", "price_ladders", "sources", "supplier_calendar", "suppliers",
+    "vehicles", "holding_cost", "holding_rate", "lead_time_days", "markdown_budget_covers_promotions", "node_limit",
+    "passes", "price_review_band", "price_review_caution", "price_review_changes", "price_review_days", "release_gap",
+    "release_stale_days", "review_days", "route_iterations", "sell_through_cost", "service_level", "shortage_cost",
+    "unmet",
+})  # fmt: skip
 
-    paths: joint sample paths
+
+@dataclass(frozen=True)
+class Expected:
+    """
+    What is forecast of the N pairs, before planners and scenarios lay their figures over it.
+
+    key: hash of all that the forecast rests on
+    paths: joint sample paths of the pairs that sell, those of ``sells`` (N,)
     usual: mean recorded sales per period of the last four weeks, units, shape (N,)
     summary: what the forecast knows of each selling pair, one row each, and for the dearest what drives it, in words
-    overridden: planners' figures laid over the forecast
     watch: how earlier forecasts did, and what was decided on it
     learned: what the next day's forecast goes on from
     course: what is to be said of how this forecast is come by
     promotions: what each mechanism of a promotion brings in each category
     """
 
+    key: str
     paths: DemandPaths
+    sells: npt.NDArray[np.bool_]
     usual: npt.NDArray[np.float64]
     summary: pa.Table
-    overridden: list[Overridden]
     watch: Watch
     learned: pa.Table
     course: list[ExceptionRow]
     promotions: pa.Table
 
 
-def demand_of(world: World, pairs: pd.DataFrame, horizon: int, memory: Memory, run_all: RunAll) -> Demand:
-    """Return the demand of `pairs` (columns item_id, location_id) for `horizon` periods from the plan date on.
+@dataclass(frozen=True)
+class Demand:
+    """Demand of N pairs, in their order: joint sample paths, what they rest on, and planners' figures laid over it."""
+
+    paths: DemandPaths
+    expected: Expected
+    overridden: list[Overridden]
+
+
+def forecast_key(world: World, pairs: pd.DataFrame, horizon: int, memory: Memory) -> str:
+    """Return a hash of all that the forecast of `pairs` rests on."""
+    listed = "|".join(map("\x1f".join, pairs[_KEYS].itertuples(index=False, name=None)))
+    rest = f"{world.hash_without(_UNREAD)}|{horizon}|{memory.digest}|{listed}"
+    return hashlib.sha256(rest.encode()).hexdigest()
+
+
+def demand_of(world: World, pairs: pd.DataFrame, expected: Expected) -> Demand:
+    """Return the demand of `pairs` with factors and planners' figures laid over what is expected."""
+    paths, overridden = override_paths(world, factor_paths(world, expected.paths))
+    return Demand(_spread(world, pairs, expected.sells, paths), expected, overridden)
+
+
+def expected_demand(world: World, pairs: pd.DataFrame, horizon: int, memory: Memory, run_all: RunAll) -> Expected:
+    """Return what is forecast of `pairs` (columns item_id, location_id) for `horizon` periods from the plan date on.
 
     A dc that never sold anything has no customers of its own: its demand is zero on every path.
     """
@@ -84,11 +120,10 @@ def demand_of(world: World, pairs: pd.DataFrame, horizon: int, memory: Memory, r
     summary = expected.summary.append_column("drivers", pa.array(told.tolist(), pa.string()))
     given = handovers(world.table("sales"), world.table("items"), ids, np.datetime64(world.plan_date, "D"))
     once = replace(expected.paths, steps=expected_once(expected.paths.steps, expected.paths.dates, given))
-    paths, overridden = override_paths(world, factor_paths(world, once))
     said = [*_course_rows(expected), *_handover_rows(panel, given)]
     brought = mechanism_table(panel, mechanisms(world, panel, horizon))
-    spread = _spread(world, pairs, sells, paths)
-    return Demand(spread, usual, summary, overridden, seen, kept_table(expected.kept), said, brought)
+    key = forecast_key(world, pairs, horizon, memory)
+    return Expected(key, once, sells, usual, summary, seen, kept_table(expected.kept), said, brought)
 
 
 def _course_rows(expected: Forecast) -> list[ExceptionRow]:

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from forecasting.paths import DemandPaths, quantile_table
-from optimizer.demand import demand_of, override_rows
+from optimizer.demand import Expected, demand_of, expected_demand, forecast_key, override_rows
 from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import Filter, Screened, screen_world
 from optimizer.markdown.stage import clearance_horizon
@@ -119,16 +119,29 @@ class _Stages:
         self.progress(self.name, done, total)
 
 
-def carry_out(world: World, order: Order, folder: Path | None, plans: Path, progress: Progress) -> Written:
+@dataclass(frozen=True)
+class Tools:
+    """Who runs the parts, what a stage is told to, and a forecast that may be shared."""
+
+    run_all: RunAll
+    stage: Stage
+    shared: Expected | None = None
+
+
+def carry_out(
+    world: World, order: Order, folder: Path | None, plans: Path, progress: Progress, shared: Expected | None = None
+) -> Written:
     """Compute what is wanted, check it, and publish it as a plan folder.
 
     folder: the plan folder; None: `plans`/<date>-<hash of inputs and settings>
+    shared: a forecast that is taken where it rests on the same inputs; it changes no byte
 
     Raises UnusableInputError where nothing can be planned, FalsePlanError where the plan breaks its own checks.
     """
     stages = _Stages(progress)
     with run_all_on(order.workers, stages.report) as run_all:
-        record = compute(world, order, recall(world, order.previous, plans), run_all, stages.stage)
+        tools = Tools(run_all, stages.stage, shared)
+        record = compute(world, order, recall(world, order.previous, plans), tools)
     target = folder or default_folder(plans, world, record)
     with plan_folder(target) as scratch:
         with stages.stage("write"):
@@ -142,9 +155,9 @@ def carry_out(world: World, order: Order, folder: Path | None, plans: Path, prog
     return Written(target, summary_of(world, record, target))
 
 
-def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: Stage) -> Record:
+def compute(world: World, order: Order, memory: Memory, tools: Tools) -> Record:
     """Return the tables, the certificate and the settings of what is wanted; no file is touched."""
-    parts = Parts()
+    parts, stage = Parts(), tools.stage
     with stage("screen"):
         screened = screen_world(world, memory.table("segments"), order.without)
     parts.add(screened.tables, screened.exceptions)
@@ -154,7 +167,7 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
         with stage("route"):
             _add_routes(parts, plan_routes(screened.world, moves, screened.held_orders))
     else:
-        _add_decisions(parts, screened, order, memory, _Tools(run_all, stage))
+        _add_decisions(parts, screened, order, memory, tools)
     return parts.record(
         order.wanted,
         company=company_of(world),
@@ -169,23 +182,42 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
     )
 
 
-@dataclass(frozen=True)
-class _Tools:
-    run_all: RunAll
-    stage: Stage
+def expected_alone(world: World, order: Order, memory: Memory, run_all: RunAll) -> Expected | None:
+    """Return what is forecast for a plan, to be shared with others of the same day; None where nothing is listed."""
+    screened = screen_world(world, memory.table("segments"), order.without).world
+    pairs = listed_pairs(screened)
+    return (
+        None
+        if pairs.empty
+        else expected_demand(screened, pairs, max(_horizons(screened, pairs, order)), memory, run_all)
+    )
 
 
-def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memory, tools: _Tools) -> None:
+def _horizons(world: World, pairs: pd.DataFrame, order: Order) -> tuple[int, int]:
+    """Return the periods that orders look ahead, and those of a clearance, which looks as far as its exit."""
+    priced = order.wanted in _PRICES
+    horizon = world.policy.horizon or planning_horizon(world, pairs)
+    return horizon, clearance_horizon(world, pairs) if priced else 0
+
+
+def _expected(world: World, pairs: pd.DataFrame, horizon: int, memory: Memory, tools: Tools) -> Expected:
+    """Return what is forecast: the shared forecast where it rests on the same, else one of its own."""
+    shared = tools.shared
+    if shared is not None and shared.key == forecast_key(world, pairs, horizon, memory):
+        return shared
+    return expected_demand(world, pairs, horizon, memory, tools.run_all)
+
+
+def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memory, tools: Tools) -> None:
     """Add the forecast, and the decisions that rest on it."""
-    world, priced = screened.world, order.wanted in (Wanted.MARKDOWN, Wanted.PLAN)
+    world, priced = screened.world, order.wanted in _PRICES
     pairs = listed_pairs(world)
     if pairs.empty:
         raise UnusableInputError("no item is listed anywhere: sales, stock and sources are empty", world.quarantine)
-    horizon = world.policy.horizon or planning_horizon(world, pairs)
-    # A clearance looks as far as its exit; orders need less.
-    exit_horizon = clearance_horizon(world, pairs) if priced else 0
+    horizon, exit_horizon = _horizons(world, pairs, order)
     with tools.stage("forecast"):
-        demand = demand_of(world, pairs, max(horizon, exit_horizon), memory, tools.run_all)
+        expected = _expected(world, pairs, max(horizon, exit_horizon), memory, tools)
+        demand = demand_of(world, pairs, expected)
     paths = demand.paths
     if exit_horizon or order.wanted is Wanted.MARKDOWN or (priced and prices_wanted(world, pairs)):
         with tools.stage("price"):
@@ -193,18 +225,18 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
         parts.add_all(prices.parts, prices.proofs, prices.exceptions)
         pairs, paths = prices.pairs, prices.paths
     parts.horizon = horizon
-    parts.state["forecast"] = forecast_state(demand.summary)
-    parts.state["monitor"] = pa.Table.from_pandas(demand.watch.state, preserve_index=False)
-    parts.state[LEARNED] = demand.learned
-    parts.state["promotions"] = demand.promotions
+    parts.state["forecast"] = forecast_state(expected.summary)
+    parts.state["monitor"] = pa.Table.from_pandas(expected.watch.state, preserve_index=False)
+    parts.state[LEARNED] = expected.learned
+    parts.state["promotions"] = expected.promotions
     paths = paths.first(horizon)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
     moved = moved_levels(memory, parts.state["forecast"])
-    said = [*override_rows(demand), *demand.watch.told, *demand.course, *moved]
+    said = [*override_rows(demand), *expected.watch.told, *expected.course, *moved]
     parts.add({"forecast": quantile_table(paths, order.levels)}, said)
     if order.wanted in (Wanted.REORDER, Wanted.PLAN):
-        _add_orders(parts, screened, (order, memory), (pairs, paths, demand.usual), tools)
-        _hold(parts, demand.watch.holds)
+        _add_orders(parts, screened, (order, memory), (pairs, paths, expected.usual), tools)
+        _hold(parts, expected.watch.holds)
 
 
 def _add_orders(
@@ -212,7 +244,7 @@ def _add_orders(
     screened: Screened,
     remembered: tuple[Order, Memory],
     wanted: tuple[pd.DataFrame, DemandPaths, npt.NDArray[np.float64]],
-    tools: _Tools,
+    tools: Tools,
 ) -> None:
     """Add orders and transfers; for the whole day the routes that carry them too, until both agree."""
     (order, memory), world = remembered, screened.world

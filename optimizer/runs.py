@@ -13,8 +13,10 @@ from typing import Any
 
 import pandas as pd
 
+from optimizer.demand import Expected
 from optimizer.executor import RunAll
-from optimizer.pipeline import Order, carry_out
+from optimizer.memory import recall
+from optimizer.pipeline import Order, carry_out, expected_alone
 from scenarios.load import load_world
 from scenarios.plans import read_plan
 from scenarios.policy import read_policy
@@ -58,6 +60,7 @@ class _Spec:
     name: str
     scenarios: tuple[Scenario, ...]
     folder: Path
+    shared: Expected | None = None
 
 
 def told_of(setting: Setting, scenarios: Sequence[Scenario]) -> list[tuple[str, list[Told]]]:
@@ -80,9 +83,16 @@ def slug(name: str) -> str:
 
 def run_scenarios(setting: Setting, scenarios: Sequence[Scenario], folder: Path, run_all: RunAll) -> list[Run]:
     """Plan the base and every scenario, each into a folder of its own below `folder`; the base comes first."""
-    specs = [_Spec(setting, BASE, (), folder / BASE)]
-    specs += [_Spec(setting, scenario.name, (scenario,), folder / slug(scenario.name)) for scenario in scenarios]
+    shared = forecast_once(setting, folder, run_all)
+    specs = [_Spec(setting, BASE, (), folder / BASE, shared)]
+    specs += [_Spec(setting, one.name, (one,), folder / slug(one.name), shared) for one in scenarios]
     return run_all(_planned, specs)
+
+
+def forecast_once(setting: Setting, folder: Path, run_all: RunAll) -> Expected | None:
+    """Return the forecast of the base, which all scenarios take that change nothing it rests on."""
+    world = load_world(setting.data, setting.date, setting.changes)
+    return expected_alone(world, setting.order, recall(world, setting.order.previous, folder), run_all)
 
 
 def _planned(spec: _Spec) -> Run:
@@ -93,7 +103,7 @@ def _planned(spec: _Spec) -> Run:
     world, told = under(world, spec.scenarios)
     words = tuple(one.sentence(world.policy.currency) for one in told)
     order = replace(setting.order, workers=1, scenario_changes=words)
-    written = carry_out(world, order, spec.folder, spec.folder.parent, _silent)
+    written = carry_out(world, order, spec.folder, spec.folder.parent, _silent, spec.shared)
     return Run(spec.name, written.folder, words, written.summary, time.perf_counter() - begin)
 
 
@@ -133,9 +143,10 @@ def attribution(setting: Setting, scenario: Scenario, folder: Path, run_all: Run
     exact = count <= EXACT_CHANGES
     every = [tuple(c) for size in range(count + 1) for c in combinations(range(count), size)]
     subsets = every if exact else [tuple(range(n)) for n in range(count + 1)]
+    shared = forecast_once(setting, folder, run_all)
     names = ["-".join(map(str, chosen)) or "none" for chosen in subsets]
     specs = [
-        _Spec(setting, f"{scenario.name} {name}", tuple(parts[n][1] for n in chosen), folder / f"part-{name}")
+        _Spec(setting, f"{scenario.name} {name}", tuple(parts[n][1] for n in chosen), folder / f"part-{name}", shared)
         for name, chosen in zip(names, subsets, strict=True)
     ]
     cost = {chosen: cost_of(run.folder) for chosen, run in zip(subsets, run_all(_planned, specs), strict=True)}

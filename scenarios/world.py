@@ -146,8 +146,13 @@ class World:
     @cached_property
     def hash(self) -> str:
         """SHA-256 of everything a plan depends on: tables, policy, plan date; the same for any order of input rows."""
-        digest = hashlib.sha256(repr((sorted(asdict(self.policy).items()), self.plan_date)).encode())
-        for name in sorted(self.tables):
+        return self.hash_without(frozenset())
+
+    def hash_without(self, left_out: frozenset[str]) -> str:
+        """Return the hash without the named tables and keys of the policy."""
+        policy = sorted((key, value) for key, value in asdict(self.policy).items() if key not in left_out)
+        digest = hashlib.sha256(repr((policy, self.plan_date)).encode())
+        for name in sorted(set(self.tables) - left_out):
             digest.update(name.encode())
             for column in self.tables[name].column_names:
                 _feed(digest, column, _one(self.tables[name][column]))

@@ -5,11 +5,12 @@ import json
 import pandas as pd
 import pytest
 
+import optimizer.pipeline
 import run_plan
 from optimizer.executor import plain_loop
 from optimizer.pipeline import Order, Wanted
 from optimizer.plan.verify import verify_plan
-from optimizer.runs import Setting, _whole, attribution, told_of
+from optimizer.runs import Setting, _whole, attribution, run_scenarios, told_of
 from scenarios.compare import UnlikePlansError, compare_plans
 from scenarios.plans import read_plan
 from scenarios.whatif import ScenarioError, read_scenario
@@ -161,3 +162,16 @@ def test_two_scenarios_of_one_name_are_refused(shop, tmp_path):
         told_of(setting, files)
     call = ["scenarios", "run", str(shop / "shop"), str(tmp_path / "none.toml")]
     assert run_plan.run(call) == run_plan.Exit.USAGE
+
+
+def test_the_forecast_is_shared_where_it_rests_on_the_same(shop, monkeypatch, tmp_path):
+    calls = []
+    given = optimizer.pipeline.expected_demand
+    monkeypatch.setattr(optimizer.pipeline, "expected_demand", lambda *a: (calls.append(1), given(*a))[1])
+    (tmp_path / "price.toml").write_text('[[change]]\nkind = "demand"\nfactor = 2\n')
+    (tmp_path / "store.toml").write_text('[[change]]\nkind = "new_store"\nplace = "S9"\nlike = "S2"\n')
+    setting = Setting(shop / "shop", None, {"paths": 20}, Order(Wanted.PLAN, 1, previous="none"))
+    files = [read_scenario(tmp_path / name) for name in ("price.toml", "store.toml")]
+    runs = run_scenarios(setting, files, tmp_path / "out", plain_loop)
+    # Once for all, and once more for the store that has sales of its own.
+    assert len(calls) == 2 and [run.name for run in runs] == ["base", "price", "store"]
