@@ -18,14 +18,16 @@ from optimizer.executor import RunAll
 from optimizer.memory import recall
 from optimizer.pipeline import Order, carry_out, expected_alone
 from scenarios.load import load_world
-from scenarios.plans import read_plan
+from scenarios.money import minor_digits
+from scenarios.plans import INPUTS, read_plan
 from scenarios.policy import read_policy
+from scenarios.tariff import tariff
 from scenarios.whatif import Scenario, ScenarioError, Told, under
 
 BASE = "base"
 # Up to so many changes every subset of them is planned; beyond, one after the other.
 EXACT_CHANGES = 3
-# Expected losses that scenarios are compared by, beside what is paid and the penalties of what is left undone.
+# Expected losses that scenarios are compared by, beside goods, what is paid, and penalties of what is left undone.
 _EXPECTED = ("holding", "shortage", "waste")
 
 
@@ -121,10 +123,20 @@ def side_by_side(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def cost_of(folder: Path) -> int:
-    """Return all that a plan pays, expects to lose, and is charged for what it leaves undone; minor units."""
-    costs = read_plan(folder).frame("costs")
+    """
+    Return what a plan costs over its horizon, minor units.
+
+    Goods count at cost as they are wanted, not as they are ordered: what is bought for later would else be a loss,
+    and a budget cut a gain. To them come orders, transport, holding, waste, the margin of what is lost, and penalties.
+    """
+    plan, world = read_plan(folder), load_world(folder / INPUTS)
+    costs, projection = plan.frame("costs"), plan.frame("projection")
+    wanted = projection.groupby(["item_id", "location_id"], as_index=False)["demand_mean"].sum()
+    unit_cost = tariff(world, wanted, wanted["demand_mean"].to_numpy(float)).unit_cost
+    goods = float((wanted["demand_mean"] * unit_cost).sum()) * 10 ** minor_digits(world.policy.currency)
     lost = (costs["nature"] == "expected") & costs["component"].isin(_EXPECTED)
-    return int(costs.loc[lost | costs["nature"].isin(["cash", "accrual", "penalty"]), "amount"].sum())
+    paid = costs["nature"].isin(["cash", "accrual", "penalty"]) & (costs["component"] != "purchase")
+    return round(goods) + int(costs.loc[lost | paid, "amount"].sum())
 
 
 def attribution(setting: Setting, scenario: Scenario, folder: Path, run_all: RunAll) -> pd.DataFrame:

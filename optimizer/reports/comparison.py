@@ -151,7 +151,10 @@ def print_runs(console: Console, runs: Sequence[Run], currency: str) -> None:
     for name, cost in sorted(costs.items(), key=lambda pair: pair[1]):
         more = cost - costs[runs[0].name]
         beside = "" if name == runs[0].name else f", {money(more, currency)} against {runs[0].name}"
-        console.print(f"{name}: paid, expected and penalties {money(cost, currency)} {currency}{beside}", markup=False)
+        console.print(
+            f"{name}: goods at cost, what is paid and lost, penalties {money(cost, currency)} {currency}{beside}",
+            markup=False,
+        )
 
 
 def write_runs(folder: Path, runs: Sequence[Run], comparisons: Sequence[tuple[str, Comparison]], currency: str) -> None:
