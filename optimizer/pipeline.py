@@ -263,7 +263,7 @@ def _add_orders(
     parts.prove("reorder", agreed.orders.proof)
     if routed:
         _add_routes(parts, agreed.routes)
-    parts.tables["kpis"] = _kpis(world, parts.tables, agreed.orders.baseline)
+    parts.tables["kpis"] = _kpis(world, parts.tables, agreed.orders)
 
 
 def _hold(parts: Parts, holds: dict[tuple[str, str], str]) -> None:
@@ -277,8 +277,8 @@ def _add_routes(parts: Parts, routes: RoutesOfTheDay) -> None:
     parts.prove("routes", routes.proof)
 
 
-def _kpis(world: World, tables: Mapping[str, Any], baseline: dict[str, float]) -> pd.DataFrame:
+def _kpis(world: World, tables: Mapping[str, Any], orders: OrdersOfTheDay) -> pd.DataFrame:
     """Return the key figures; "order as before" has no routes, so figures that count them have no baseline."""
-    figures = key_figures(world, tables["purchase_orders"], tables["costs"], tables["projection"])
+    figures = key_figures(world, tables["purchase_orders"], tables["costs"], tables["projection"]) | orders.risk
     unlike = {"route_cost", "finance_total"} if figures["route_cost"] else {"route_cost"}
-    return kpi_table(world, figures, {name: value for name, value in baseline.items() if name not in unlike})
+    return kpi_table(world, figures, {name: value for name, value in orders.baseline.items() if name not in unlike})

@@ -131,12 +131,12 @@ def cost_of(folder: Path) -> int:
     """
     plan, world = read_plan(folder), load_world(folder / INPUTS)
     costs, projection = plan.frame("costs"), plan.frame("projection")
-    wanted = projection.groupby(["item_id", "location_id"], as_index=False)["demand_mean"].sum()
+    wanted = projection.groupby(["item_id", "location_id"])["demand_mean"].sum().reset_index()
     unit_cost = tariff(world, wanted, wanted["demand_mean"].to_numpy(float)).unit_cost
     goods = float((wanted["demand_mean"] * unit_cost).sum()) * 10 ** minor_digits(world.policy.currency)
     lost = (costs["nature"] == "expected") & costs["component"].isin(_EXPECTED)
     paid = costs["nature"].isin(["cash", "accrual", "penalty"]) & (costs["component"] != "purchase")
-    return round(goods) + int(costs.loc[lost | paid, "amount"].sum())
+    return int(round(goods) + costs.loc[lost | paid, "amount"].sum())
 
 
 def attribution(setting: Setting, scenario: Scenario, folder: Path, run_all: RunAll) -> pd.DataFrame:

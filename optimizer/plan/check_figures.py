@@ -13,6 +13,9 @@ from scenarios.world import rows_of
 _KEYS = ["item_id", "location_id"]
 _COMPONENTS = {"purchase_amount": "purchase", "order_cost": "order", "transfer_cost": "transfer"}
 _EXPECTED = {"holding_cost": "holding", "shortage_cost": "shortage", "waste_cost": "waste"}
+# Minor units by which the cost of a pair may differ between two tables: three components, each rounded once, from means
+# of many periods rounded to six decimals.
+_ROUNDED = 5.0
 
 
 def check_balance(evidence: Evidence) -> Iterator[Violation]:
@@ -163,6 +166,19 @@ def _stock_costs(evidence: Evidence) -> Iterator[Violation]:
             )
 
 
+def check_risk(evidence: Evidence) -> Iterator[Violation]:
+    """Expect of each pair what `costs` expect; the worst paths cost no less in all."""
+    costs, risk = evidence.frame("costs"), evidence.frame("risk")
+    expected = costs[(costs["nature"] == "expected") & costs["component"].isin(_EXPECTED.values())]
+    sums = expected.groupby(_KEYS)["amount"].sum()
+    told = risk.set_index(_KEYS)["expected_cost"]
+    both = pd.concat([sums, told], axis=1, keys=["costs", "risk"]).fillna(0.0)
+    for row in rows_of(both[(both["costs"] - both["risk"]).abs() > _ROUNDED]):
+        yield Violation("risk", " ".join(row.Index), f"expects {row.risk:g}, costs expect {row.costs:g} minor units")
+    if risk["tail_cost"].sum() < risk["expected_cost"].sum() - len(risk):
+        yield Violation("risk", "", "the worst paths cost less than all of them")
+
+
 def check_kpis(evidence: Evidence) -> Iterator[Violation]:
     """Each key figure is the sum of the rows it stands for."""
     world, costs = evidence.world, evidence.frame("costs")
@@ -178,6 +194,7 @@ def check_kpis(evidence: Evidence) -> Iterator[Violation]:
     sums["finance_total"] = costs.loc[cash, "amount"].sum() / minor
     sums["order_lines"] = float((orders["status"] == "proposed").sum())
     sums["lost_units"] = table["lost_mean"].sum()
+    sums["cost_cvar95"] = evidence.frame("risk")["tail_cost"].sum() / minor
     for name, value in sums.items():
         if name not in kpis.index:
             yield Violation("kpis", name, "is missing")

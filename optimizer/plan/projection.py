@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scenarios.periods import Periods
-from scenarios.simulate import Stock, simulate
+from scenarios.simulate import Course, Stock, simulate
 
 FloatArray = npt.NDArray[np.float64]
 _KEYS = ["item_id", "location_id"]
@@ -19,7 +19,10 @@ _CHUNK = 2_000
 
 @dataclass(frozen=True)
 class Projection:
-    """Means over the demand paths for N pairs and T periods, in units; names as in the table `projection`."""
+    """Means over the demand paths for N pairs and T periods, in units; names as in the table `projection`.
+
+    path_cost: money of holding, shortage and waste on each path, shape (N, S); zero without rates
+    """
 
     opening: FloatArray
     receipts: FloatArray
@@ -31,6 +34,16 @@ class Projection:
     expired_mean: FloatArray
     shipped: FloatArray
     out_of_stock_probability: FloatArray
+    path_cost: FloatArray
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Money per unit held at a count, lost or owed, and expired, each of shape (N,)."""
+
+    holding: FloatArray
+    shortage: FloatArray
+    waste: FloatArray
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,7 @@ def _add(
     np.add.at(target, (row[inside], column[inside]), quantity.to_numpy(float)[inside])
 
 
-def project(stock: Stock, demand: DemandUnits, moves: Movements) -> Projection:
+def project(stock: Stock, demand: DemandUnits, moves: Movements, rates: Rates | None = None) -> Projection:
     """Return the mean course of stock over the paths when `moves` happen on top of the receipts already due.
 
     What a dc ships leaves before its own demand is served; `lost_mean` counts both where they cannot be.
@@ -87,12 +100,15 @@ def project(stock: Stock, demand: DemandUnits, moves: Movements) -> Projection:
     parts = []
     for begin in range(0, len(stock.on_hand), _CHUNK):
         rows = slice(begin, begin + _CHUNK)
-        parts.append(_project_chunk(stock, demand, moves, rows))
+        parts.append(_project_chunk(stock, demand, moves, (rates, rows)))
     fields = Projection.__dataclass_fields__
     return Projection(**{name: np.concatenate([part[name] for part in parts]) for name in fields})
 
 
-def _project_chunk(stock: Stock, demand: DemandUnits, moves: Movements, rows: slice) -> dict[str, FloatArray]:
+def _project_chunk(
+    stock: Stock, demand: DemandUnits, moves: Movements, part: tuple[Rates | None, slice]
+) -> dict[str, FloatArray]:
+    rates, rows = part
     units = demand.steps[rows] * demand.unit_step[rows, None, None]
     receipts = stock.receipts[rows].copy()
     receipts[:, :, -1] += moves.received[rows]
@@ -126,7 +142,15 @@ def _project_chunk(stock: Stock, demand: DemandUnits, moves: Movements, rows: sl
         "expired_mean": mean["expired"],
         "shipped": shipped,
         "out_of_stock_probability": np.einsum("nst,s->nt", (course.short > 0).astype(float), weights),
+        "path_cost": np.zeros(units.shape[:2]) if rates is None else _path_cost(course, rates, rows, owed is not None),
     }
+
+
+def _path_cost(course: Course, rates: Rates, rows: slice, backorders: bool) -> FloatArray:
+    """Return the money of each pair on each path, shape (n, S); what is owed is no stock."""
+    held = course.closing + course.short if backorders else course.closing
+    parts = ((rates.holding, held), (rates.shortage, course.short), (rates.waste, course.expired))
+    return np.asarray(sum(rate[rows, None] * units.sum(axis=2) for rate, units in parts))
 
 
 def _uneven(weights: FloatArray) -> bool:
@@ -146,6 +170,8 @@ def projection_table(
         "date": pa.array(np.tile(dates, rows), pa.date32()),
     }
     for name in Projection.__dataclass_fields__:
+        if name == "path_cost":
+            continue
         data[name] = pa.array(np.round(getattr(result, name).ravel(), 6))
     data["days_cover"] = pa.array(np.round(cover.ravel(), 6), from_pandas=True)
     return pa.table(data)

@@ -19,6 +19,7 @@ from optimizer.plan.check_figures import (
     check_kpis,
     check_opening,
     check_receipts,
+    check_risk,
 )
 from optimizer.plan.check_filters import check_excluded, check_holds, check_segments
 from optimizer.plan.check_fresh import check_stickers
@@ -58,6 +59,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_receipts,
         check_demand,
         check_costs,
+        check_risk,
         check_kpis,
         check_explanations,
     ),

@@ -14,7 +14,8 @@ from optimizer.plan.closing import closing_times
 from optimizer.plan.costs import change_costs, purchase_costs, stock_costs, transfer_costs
 from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, shortages
 from optimizer.plan.figures import key_figures
-from optimizer.plan.projection import DemandUnits, movements, project, projection_table
+from optimizer.plan.projection import DemandUnits, Rates, movements, project, projection_table
+from optimizer.plan.risk import risk_of
 from optimizer.plan.settled import locked_today, settled_lines
 from optimizer.plan.truck_costs import truck_costs
 from optimizer.reorder.buy_list import buy_list, more_money
@@ -62,6 +63,7 @@ class OrdersOfTheDay:
     """Tables by name, key figures of "order as before", the certificate, and what a person should look at.
 
     locked: line_ids of today's transfers that a planner has locked
+    risk: key figures of how bad it can get
     """
 
     tables: dict[str, pd.DataFrame]
@@ -69,6 +71,7 @@ class OrdersOfTheDay:
     proof: dict[str, Any]
     exceptions: list[ExceptionRow]
     locked: frozenset[str] = field(default_factory=frozenset)
+    risk: dict[str, float] = field(default_factory=dict)
 
 
 def plan_orders(
@@ -88,26 +91,26 @@ def plan_orders(
     given = chosen_sources(given, Settings(nodes=world.policy.node_limit), run_all)
     decision = decide_today(given, usual, run_all)
     words = reasons(given, decision)
-    projection, costs = _outlook(given, decision.lines)
+    ahead, otherwise = _outlook(given, decision.lines), _outlook(given, decision.as_before)
     changes = order_changes(given, decision)
-    costs = pd.concat([part for part in (costs, change_costs(world, changes)) if len(part)], ignore_index=True)
-    before_projection, before_costs = _outlook(given, decision.as_before)
-    baseline = key_figures(world, decision.as_before.orders, before_costs, before_projection)
+    costs = pd.concat([part for part in (ahead.costs, change_costs(world, changes)) if len(part)], ignore_index=True)
+    baseline = key_figures(world, decision.as_before.orders, otherwise.costs, otherwise.projection) | otherwise.figures
     short = words.set_index("line_id")["reason"]
     with_reason = [t.assign(reason=t["line_id"].map(short)) for t in (decision.lines.orders, decision.lines.transfers)]
     tables = {
         "purchase_orders": with_reason[0],
         "transfers": with_reason[1],
-        "projection": projection,
+        "projection": ahead.projection,
         "costs": costs,
+        "risk": ahead.risk,
         "explanations": words[["line_id", "text", "numbers", "money"]],
         "buy_list": buy_list(given, decision),
         "order_changes": changes,
     }
-    exceptions = [*_exceptions(given, decision, projection, costs), *more_money(given, tables["buy_list"])]
+    exceptions = [*_exceptions(given, decision, ahead.projection, costs), *more_money(given, tables["buy_list"])]
     moves = tables["transfers"]
     locked = settled_lines(world, moves.iloc[:0], moves, tables["order_changes"])
-    return OrdersOfTheDay(tables, baseline, proof(given, decision), exceptions, locked)
+    return OrdersOfTheDay(tables, baseline, proof(given, decision), exceptions, locked, ahead.figures)
 
 
 def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths, shipping: Shipping) -> Given:
@@ -151,8 +154,18 @@ def _settled(given: Given, shipping: Shipping) -> Given:
     return replace(given, fixed=fixed, why=why)
 
 
-def _outlook(given: Given, lines: Lines) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the projection and the costs when `lines` happen."""
+@dataclass(frozen=True)
+class _Outlook:
+    """What is to come when lines happen: projection, costs, risk by pair, and key figures of risk."""
+
+    projection: pd.DataFrame
+    costs: pd.DataFrame
+    risk: pd.DataFrame
+    figures: dict[str, float]
+
+
+def _outlook(given: Given, lines: Lines) -> _Outlook:
+    """Return what is to come when `lines` happen."""
     world, dates = given.world, given.paths.dates
     owed = given.position.owed if world.policy.unmet == "backorders" else None
     demand = DemandUnits(given.paths.steps, given.paths.unit_step, given.paths.weights)
@@ -162,7 +175,9 @@ def _outlook(given: Given, lines: Lines) -> tuple[pd.DataFrame, pd.DataFrame]:
     life = np.minimum(shelf_periods(world, given.pairs["item_id"]) - 1, place)
     receipts[np.arange(len(life)), :, life] += moves.received
     stock, moves = Stock(given.position.on_hand, receipts, owed), replace(moves, received=0 * moves.received)
-    projection = plain_frame(projection_table(given.pairs, dates, world.periods, project(stock, demand, moves)))
+    rates = Rates(given.tariff.holding, given.tariff.shortage, given.tariff.waste)
+    course = project(stock, demand, moves, rates)
+    projection = plain_frame(projection_table(given.pairs, dates, world.periods, course))
     asked = given.terms.lines[[*_KEYS, "source_id", "order_cost"]]
     costs = [
         purchase_costs(world, lines.orders, asked),
@@ -170,7 +185,8 @@ def _outlook(given: Given, lines: Lines) -> tuple[pd.DataFrame, pd.DataFrame]:
         transfer_costs(world, lines.transfers),
         stock_costs(world, given.pairs, projection, given.tariff),
     ]
-    return projection, pd.concat(costs, ignore_index=True)
+    risk, figures = risk_of(world, given.pairs, course.path_cost, demand.weights)
+    return _Outlook(projection, pd.concat(costs, ignore_index=True), risk, figures)
 
 
 def _exceptions(given: Given, decision: Decision, projection: pd.DataFrame, costs: pd.DataFrame) -> list[ExceptionRow]:
