@@ -17,12 +17,15 @@ from optimizer.demand import Expected
 from optimizer.executor import RunAll
 from optimizer.memory import recall
 from optimizer.pipeline import Order, carry_out, expected_alone
+from optimizer.reorder.horizon import planning_horizon
+from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
 from scenarios.money import minor_digits
 from scenarios.plans import INPUTS, read_plan
 from scenarios.policy import read_policy
 from scenarios.tariff import tariff
 from scenarios.whatif import Scenario, ScenarioError, Told, under
+from scenarios.world import World
 
 BASE = "base"
 # Up to so many changes every subset of them is planned; beyond, one after the other.
@@ -65,8 +68,11 @@ class _Spec:
     shared: Expected | None = None
 
 
-def told_of(setting: Setting, scenarios: Sequence[Scenario]) -> list[tuple[str, list[Told]]]:
-    """Return what each scenario changes, in rows and money, before anything is planned.
+def prepared(setting: Setting, scenarios: Sequence[Scenario]) -> tuple[Setting, list[Told]]:
+    """Return the setting in which all look equally far ahead, and what each scenario changes in rows and money.
+
+    Where scenarios would look farther than the base (slower suppliers), all look as far: costs over unlike spans would
+    tell nothing.
 
     Raises ScenarioError where one cannot be used, or two have the same name.
     """
@@ -75,7 +81,16 @@ def told_of(setting: Setting, scenarios: Sequence[Scenario]) -> list[tuple[str, 
     if twice:
         raise ScenarioError(f"scenario {', '.join(sorted(twice))}: the name is taken; give each file its own name")
     world = load_world(setting.data, setting.date, setting.changes)
-    return [(scenario.name, under(world, [scenario])[1]) for scenario in scenarios]
+    changed = [under(world, [scenario]) for scenario in scenarios]
+    told = [one for _, words in changed for one in words]
+    ahead = [_horizon(one) for one in (world, *(other for other, _ in changed))]
+    if len(set(ahead)) > 1:
+        setting = replace(setting, changes={**setting.changes, "horizon": max(ahead)})
+    return setting, told
+
+
+def _horizon(world: World) -> int:
+    return world.policy.horizon or planning_horizon(world, listed_pairs(world))
 
 
 def slug(name: str) -> str:

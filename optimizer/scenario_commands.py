@@ -21,7 +21,7 @@ from optimizer.reports.comparison import (
     write_runs,
 )
 from optimizer.reports.console import shown_progress
-from optimizer.runs import Setting, attribution, run_scenarios, slug, told_of
+from optimizer.runs import Setting, attribution, prepared, run_scenarios, slug
 from scenarios.compare import compare_plans
 from scenarios.whatif import ScenarioError, read_scenario
 
@@ -46,9 +46,9 @@ def scenarios_run(
     date, previous = shared["date"], shared["previous"] or "none"
     order = Order(Wanted.PLAN, 1, previous=previous, without=frozenset(shared["without"] or ()))
     setting = Setting(data, date.date() if date else None, changes, order)
-    for _, told in told_of(setting, scenarios):
-        for one in told:
-            err.print(one.sentence(setting.currency()), markup=False)
+    setting, told = prepared(setting, scenarios)
+    for one in told:
+        err.print(one.sentence(setting.currency()), markup=False)
     folder = shared["out_folder"] or PLANS_FOLDER / "scenarios"
     workers = shared["workers"] or usable_cores()
     with shown_progress(err) as report, run_all_on(workers, partial(report, "scenarios")) as run_all:

@@ -10,7 +10,7 @@ import run_plan
 from optimizer.executor import plain_loop
 from optimizer.pipeline import Order, Wanted
 from optimizer.plan.verify import verify_plan
-from optimizer.runs import Setting, _whole, attribution, run_scenarios, told_of
+from optimizer.runs import Setting, _whole, attribution, prepared, run_scenarios
 from scenarios.compare import UnlikePlansError, compare_plans
 from scenarios.plans import read_plan
 from scenarios.whatif import ScenarioError, read_scenario
@@ -156,12 +156,21 @@ def test_whole_shares_add_up(shares, total):
     assert all(abs(one - share) < 1.0 for one, share in zip(whole, shares, strict=True))
 
 
+def test_all_look_as_far_ahead_as_the_one_that_looks_farthest(shop, tmp_path):
+    (tmp_path / "slow.toml").write_text("[policy]\nlead_time_days = 20\n")
+    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN))
+    slow, told = prepared(setting, [read_scenario(tmp_path / "slow.toml")])
+    assert slow.changes["horizon"] > 20 and told[0].words == "lead_time_days 7 becomes 20"
+    same, _ = prepared(setting, [read_scenario(shop / "more.toml")])
+    assert same is setting
+
+
 def test_two_scenarios_of_one_name_are_refused(shop, tmp_path):
     (tmp_path / "again.toml").write_text(MORE)
     setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN))
     files = [read_scenario(shop / "more.toml"), read_scenario(tmp_path / "again.toml")]
     with pytest.raises(ScenarioError, match="the name is taken"):
-        told_of(setting, files)
+        prepared(setting, files)
     call = ["scenarios", "run", str(shop / "shop"), str(tmp_path / "none.toml")]
     assert run_plan.run(call) == run_plan.Exit.USAGE
 
