@@ -31,6 +31,8 @@ _POINTS = 32
 # Prices keep their last digit: 2.99 may become 3.09.
 _LAST_DIGIT = 10
 _CLOSE = 1e-6
+# Advice on tests: so many at most, of prices asked at so many places at least.
+_TESTS, _PLACES_TO_COMPARE = 5, 2
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def review_prices(world: World, pairs: pd.DataFrame, paths: DemandPaths, decided
         )
         text = f"none of {len(given.ladders)} regular prices changes: {why}"
         said = [*said, ExceptionRow("price review", "note", text, {"prices": len(given.ladders)})]
+    said = [*said, *_tests(given, effects["knowing"])]
     changes, words = _told(given, plan, effects)
     return Review({"price_changes": changes, "explanations": words}, ratio, _proof(given, outcome, problem), said)
 
@@ -183,17 +186,17 @@ def _problem(given: _Given, changed: pd.DataFrame) -> tuple[ReviewProblem, dict[
     demand, cost, today = (lines[name].to_numpy(float) for name in ("demand", "cost", "today"))
     start = np.cumsum([0, *map(len, given.ladders)])
     figures = {name: np.zeros(start[-1]) for name in ("value", "revenue", "ratio", "gain", "units", "price")}
-    for g, rows in lines.groupby("group").indices.items():
-        for k, price in enumerate(given.ladders[int(g)]):  # type: ignore[call-overload]
-            lift = (price / today[rows])[:, None] ** elasticity[rows]
-            units = (demand[rows, None] * lift).sum(axis=0)
-            margin = (demand[rows, None] * ((price - cost[rows])[:, None] * lift)).sum(axis=0)
-            gain = margin - (demand[rows] * (today[rows] - cost[rows])).sum()
-            c = start[int(g)] + k  # type: ignore[call-overload]
-            figures["gain"][c] = gain.mean() * minor
-            figures["value"][c] = (gain.mean() - world.policy.price_review_caution * gain.std()) * minor
-            figures["revenue"][c] = (price * units.mean() - (demand[rows] * today[rows]).sum()) * minor
-            figures["ratio"][c], figures["units"][c], figures["price"][c] = price / today[rows][0], units.mean(), price
+    figures["knowing"] = np.zeros(len(given.ladders))
+    members = lines.groupby("group").indices
+    for g, ladder in enumerate(given.ladders):
+        own, rows = slice(start[g], start[g + 1]), np.asarray(members[g])
+        price, usual = np.array(ladder), today[rows][0]
+        gain, units = _answers(price, usual, (demand[rows], cost[rows], elasticity[rows]))
+        figures["gain"][own] = gain.mean(axis=1) * minor
+        figures["value"][own] = (gain.mean(axis=1) - world.policy.price_review_caution * gain.std(axis=1)) * minor
+        figures["revenue"][own] = (price * units.mean(axis=1) - usual * demand[rows].sum()) * minor
+        figures["ratio"][own], figures["units"][own], figures["price"][own] = price / usual, units.mean(axis=1), price
+        figures["knowing"][g] = (gain.max(axis=0).mean() - gain.mean(axis=1).max()) * minor
     worth = np.bincount(lines["group"], demand * today, minlength=len(given.ladders))
     places, place = np.unique(lines["location_id"].to_numpy(str), return_inverse=True)
     needed = np.zeros((len(given.ladders), len(places)))
@@ -203,6 +206,38 @@ def _problem(given: _Given, changed: pd.DataFrame) -> tuple[ReviewProblem, dict[
         _labels(world, places, changed), world.policy.price_review_changes,
     )  # fmt: skip
     return problem, figures
+
+
+def _answers(price: Floats, usual: float, of: tuple[Floats, Floats, Floats]) -> tuple[Floats, Floats]:
+    """Return gain over today's price and units at each rung and each point of the elasticity, both of shape (K, S).
+
+    of: demand and cost of the lines (n,), their elasticity (n, S)
+    """
+    demand, cost, elasticity = of
+    lift = (price / usual)[:, None, None] ** elasticity
+    units = (demand[:, None] * lift).sum(axis=1)
+    margin = (demand[:, None] * (price[:, None, None] - cost[:, None]) * lift).sum(axis=1)
+    return margin - (demand * (usual - cost)).sum(), units
+
+
+def _tests(given: _Given, knowing: Floats) -> list[ExceptionRow]:
+    """Return the prices whose elasticity is most worth knowing, with what knowing it would bring at most.
+
+    Expected value of perfect information: mean_s max_k gain_gks - max_k mean_s gain_gks (Raiffa and Schlaifer 1961).
+    """
+    rows = []
+    for g in np.argsort(-knowing, kind="stable")[:_TESTS]:
+        worth = round(float(knowing[g]))
+        own = given.lines[given.lines["group"] == g]
+        if worth <= 0 or len(own) < _PLACES_TO_COMPARE:
+            continue
+        item, currency = own["item_id"].iloc[0], given.world.policy.currency
+        text = (
+            f"a small price test of {item} at one of its {len(own)} places would tell how demand answers: to know it is"
+            f" worth up to {shown(worth, currency)} in {len(given.paths.dates)} periods"
+        )
+        rows.append(ExceptionRow(f"price test {item}", "advice", text, {"places": len(own)}, worth))
+    return rows
 
 
 def _labels(world: World, places: npt.NDArray[np.str_], changed: pd.DataFrame) -> Floats:

@@ -150,6 +150,17 @@ def test_caution_keeps_what_is_uncertain(tmp_path):
     assert len(changes_of(unsure)) < len(changes_of(sure))
 
 
+def test_a_price_test_is_advised_where_knowing_is_worth_most(tmp_path):
+    world = world_of(tmp_path, changes=6)
+    sure = reviewed(world, deviation=1e-6)
+    assert not any(row.kind == "advice" for row in sure.exceptions)
+    unsure = reviewed(world, deviation=1.5)
+    tests = [row for row in unsure.exceptions if row.kind == "advice"]
+    assert 0 < len(tests) <= 5 and all(row.money > 0 for row in tests)
+    assert [row.money for row in tests] == sorted((row.money for row in tests), reverse=True)
+    assert "at one of its 2 places" in tests[0].text
+
+
 def test_what_is_decided_elsewhere_locked_promoted_or_new_stays(tmp_path):
     locks = "target,item_id,location_id,field,value\nprice_changes,g0,A,new_price,2.99\n"
     promotions = "promotion_id,item_id,location_id,from_date,to_date,discount\nP,g1,A,2024-04-10,2024-04-20,0\n"
