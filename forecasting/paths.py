@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from forecasting.panel import Dates, Floats, Names
+from forecasting.panel import Dates, Floats, Integers, Names
 from forecasting.prices import PriceResponse, log_ratio, mapping_keys, response_draws, steps_at
 
 Steps = npt.NDArray[np.int16] | npt.NDArray[np.int32]
@@ -106,6 +106,19 @@ class DemandPaths:
     def units(self, i: int) -> Floats:
         """Return the paths of series ``i`` in units, shape (path, period)."""
         return np.asarray(self.steps[i] * self.unit_step[i])
+
+    def rows(self, chosen: Integers) -> DemandPaths:
+        """Return the paths of some series, in the order given."""
+        reference, response = self.reference_price, self.response
+        return replace(
+            self,
+            steps=self.steps[chosen],
+            item_id=self.item_id[chosen],
+            location_id=self.location_id[chosen],
+            unit_step=self.unit_step[chosen],
+            reference_price=None if reference is None else reference[chosen],
+            response=None if response is None else response.rows(chosen),
+        )
 
     def first(self, periods: int) -> DemandPaths:
         """Return the paths of the first ``periods`` periods."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -68,27 +68,13 @@ def fresh_problem(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Fres
     lines = lines[paths.reference_price[lines["pair"].to_numpy(int), 0] > 0.0].reset_index(drop=True)
     if lines.empty:
         return None
-    own = _rows(paths, lines["pair"].to_numpy(int))
+    own = paths.rows(lines["pair"].to_numpy(int))
     assert own.reference_price is not None
     today = own.reference_price[:, 0]
     regular = regular_prices(world, own.item_id, own.location_id, own.dates)[:, 0]
     lines = lines.assign(today=today, regular=np.fmax(regular, today), unit_step=own.unit_step)
     own = own.first(_periods(world, lines, own))
     return Fresh(world, lines, own, _problem(world, lines, own))
-
-
-def _rows(paths: DemandPaths, chosen: Integers) -> DemandPaths:
-    """Return the paths of some pairs."""
-    assert paths.reference_price is not None and paths.response is not None
-    return replace(
-        paths,
-        steps=paths.steps[chosen],
-        item_id=paths.item_id[chosen],
-        location_id=paths.location_id[chosen],
-        unit_step=paths.unit_step[chosen],
-        reference_price=paths.reference_price[chosen],
-        response=paths.response.rows(chosen),
-    )
 
 
 def _periods(world: World, lines: pd.DataFrame, paths: DemandPaths) -> int:

@@ -15,8 +15,7 @@ from optimizer.fresh.inputs import Fresh, fresh_problem
 from optimizer.fresh.kernel import WANTED, Policy, line_of, outcomes
 from optimizer.fresh.problem import Floats, FreshPlan
 from optimizer.fresh.words import changes, explained, line_id
-from optimizer.plan.ids import stable_id
-from scenarios.schema import declared
+from optimizer.plan.costs import markdown_costs
 from scenarios.world import World
 
 
@@ -77,29 +76,12 @@ def _wanted(given: Fresh, plan: FreshPlan) -> dict[int, Floats]:
 
 def _costs(given: Fresh, plan: FreshPlan) -> pd.DataFrame:
     """Return the expected markdown of today's stickers."""
-    rows = []
+    spent = []
     for n in np.flatnonzero(plan.rung > 0).tolist():
         price, row = given.problem.price[n], given.lines.iloc[n]
         amount = round(float((price[0] - price[plan.rung[n]]) * plan.rungs_sold[n, plan.rung[n], 0]))
-        if amount:
-            name = line_id(given, n)
-            key = ("markdown", "markdown", "expected", name, row["item_id"], row["location_id"])
-            rows.append(
-                {
-                    "cost_id": stable_id("cost", *key),
-                    "decision": "markdown",
-                    "component": "markdown",
-                    "nature": "expected",
-                    "line_id": name,
-                    "item_id": row["item_id"],
-                    "location_id": row["location_id"],
-                    "date": given.world.plan_date,
-                    "currency": given.world.policy.currency,
-                    "amount": amount,
-                }
-            )
-    empty = dict.fromkeys(declared()["costs"].names)
-    return pd.DataFrame([{**empty, **row} for row in rows], columns=list(empty))
+        spent.append((line_id(given, n), row["item_id"], row["location_id"], amount))
+    return markdown_costs(given.world, spent)
 
 
 def _proof(given: Fresh, plan: FreshPlan) -> dict[str, Any]:

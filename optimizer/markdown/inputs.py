@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -95,7 +95,7 @@ def clearance(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> tuple[Cl
     stock, arrivals = stands.usable[stocked], stands.arrivals[stocked]
     standing = _standing(pairs, lines[stocked], paths)
     lines = lines[stocked].reset_index(drop=True)
-    own = _rows(paths, lines["pair"].to_numpy(int))
+    own = paths.rows(lines["pair"].to_numpy(int))
     lines = _with_prices(world, lines, own)
     prices, more = _ladders(world, lines, standing)
     scoped = world.frame("budgets").query("component == 'markdown' and scope != 'all'")
@@ -117,20 +117,6 @@ def _priced(paths: DemandPaths, lines: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return which lines have a price today."""
     assert paths.reference_price is not None
     return np.asarray(paths.reference_price[lines["pair"].to_numpy(int), 0] > 0.0)
-
-
-def _rows(paths: DemandPaths, chosen: Integers) -> DemandPaths:
-    """Return the paths of some pairs."""
-    assert paths.reference_price is not None and paths.response is not None
-    return replace(
-        paths,
-        steps=paths.steps[chosen],
-        item_id=paths.item_id[chosen],
-        location_id=paths.location_id[chosen],
-        unit_step=paths.unit_step[chosen],
-        reference_price=paths.reference_price[chosen],
-        response=paths.response.rows(chosen),
-    )
 
 
 def _clock(world: World, ends: list[object], paths: DemandPaths) -> Clock:

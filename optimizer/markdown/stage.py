@@ -19,8 +19,8 @@ from optimizer.markdown.joint import JointSettings
 from optimizer.markdown.problem import MarkdownPlan
 from optimizer.markdown.rules import KEYS, clearance_pairs, locked_prices, missing_tables, ruled_pairs
 from optimizer.markdown.words import explained_lines, joint_exceptions
+from optimizer.plan.costs import markdown_costs
 from optimizer.plan.exceptions import ExceptionRow
-from optimizer.plan.ids import stable_id
 from scenarios.schema import declared
 from scenarios.world import World, rows_of
 from solvers.outcome import Outcome
@@ -133,28 +133,9 @@ def _decided(given: Clearance, plan: MarkdownPlan, reference: Floats) -> Floats:
 def _costs(given: Clearance, plan: MarkdownPlan, today: pd.DataFrame) -> pd.DataFrame:
     """Return the expected markdown of each line until its exit, as it stands in the plan."""
     names = dict(zip(today["line"], today["line_id"], strict=True))
-    rows = []
-    for n, row in enumerate(rows_of(given.lines)):
-        amount = round(float(plan.spend[n].sum()))
-        if amount:
-            line = names.get(n)
-            key = ("markdown", "markdown", "expected", line or "", row.item_id, row.location_id)
-            rows.append(
-                {
-                    "cost_id": stable_id("cost", *key),
-                    "decision": "markdown",
-                    "component": "markdown",
-                    "nature": "expected",
-                    "line_id": line,
-                    "item_id": row.item_id,
-                    "location_id": row.location_id,
-                    "date": given.world.plan_date,
-                    "currency": given.world.policy.currency,
-                    "amount": amount,
-                }
-            )
-    empty = dict.fromkeys(declared()["costs"].names)
-    return pd.DataFrame([{**empty, **row} for row in rows], columns=list(empty))
+    spent = np.rint(plan.spend.sum(axis=1)).astype(int).tolist()
+    rows = enumerate(rows_of(given.lines))
+    return markdown_costs(given.world, [(names.get(n), row.item_id, row.location_id, spent[n]) for n, row in rows])
 
 
 def _proof(given: Clearance, outcome: Outcome[MarkdownPlan]) -> dict[str, Any]:

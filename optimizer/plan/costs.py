@@ -1,5 +1,6 @@
 """Every cost of the plan as a row: what is paid, what is to be expected, to the minor unit."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import numpy as np
@@ -86,6 +87,21 @@ def stock_costs(world: World, pairs: pd.DataFrame, projection: pd.DataFrame, rat
         rows["amount"] = cost_rows(units, rate, minor)
         parts.append(rows.assign(nature="expected", date=world.plan_date, due_on=None, currency=world.policy.currency))
     return finished_costs(pd.concat(parts, ignore_index=True))
+
+
+def markdown_costs(world: World, spent: Iterable[tuple[str | None, str, str, int]]) -> pd.DataFrame:
+    """Return the expected markdown of lines: line_id (None for later ones), item, place and minor units of each."""
+    rows = pd.DataFrame(
+        [
+            {
+                "decision": "markdown", "component": "markdown", "nature": "expected", "line_id": line,
+                "item_id": item, "location_id": place, "source_id": None, "date": world.plan_date, "due_on": None,
+                "currency": world.policy.currency, "amount": amount,
+            }
+            for line, item, place, amount in spent
+        ]
+    )  # fmt: skip
+    return finished_costs(rows) if len(rows) else rows.reindex(columns=list(declared()["costs"].names))
 
 
 def finished_costs(rows: pd.DataFrame) -> pd.DataFrame:
