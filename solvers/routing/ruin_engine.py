@@ -7,14 +7,13 @@ import time
 from typing import Final
 
 import numpy as np
-from scipy.spatial import cKDTree
 
+from solvers.model import Vector
 from solvers.outcome import Limit
 from solvers.routing.problem import (
     ALONE,
     MUST,
     NO_LIMIT,
-    RELOAD,
     IntArray,
     RoutingPlan,
     RoutingProblem,
@@ -26,12 +25,12 @@ from solvers.routing.ruin_search import Best, anneal, record, start, total
 from solvers.routing.schedule import plan_of
 from solvers.routing.solve import Answer, UnsupportedError
 
-# One iteration of work is so many rounds, about as long as one of PyVRP's.
-ROUNDS: Final = 100
+# One iteration of work is so many rounds, which is about as long as one of PyVRP's takes at 500 stops.
+ROUNDS: Final = 30
 # Stops near each that are tried as neighbours.
 _NEAR: Final = 64
 # Temperatures in terms of the mean cost of a stop, first and last.
-_WARM, _COLD = 0.1, 0.001
+_WARM, _COLD = 0.3, 0.003
 # Seconds between two looks at the clock, roughly.
 _CLOCK: Final = 0.05
 _WAIT_WEIGHT, _LATE_WEIGHT = 0.2, 1.0
@@ -61,7 +60,7 @@ def ruin_engine(problem: RoutingProblem, work: Work) -> Answer:
     record(tours, best, cost, missing)
     limit: Limit = "iterations"
     if work.seconds is None:
-        _in_parts(ground, tours, best, (work.iterations or 0) * ROUNDS)
+        anneal(ground, tours, best, (work.iterations or 0) * ROUNDS, *_temperatures(ground, best))
     elif not _until(ground, tours, best, work, begun + work.seconds):
         limit = "seconds"
     return Answer(_plan(problem, best), limit)
@@ -128,7 +127,9 @@ def _rates(vehicle: VehicleType) -> tuple[float, ...]:
 def _timed(problem: RoutingProblem) -> bool:
     """Return whether times can bind or cost anything."""
     stops = problem.stops
-    bound = any(v.shift_end < NO_LIMIT or v.max_seconds < NO_LIMIT or v.cost_per_hour > 0 for v in problem.vehicle_types)
+    bound = any(
+        v.shift_end < NO_LIMIT or v.max_seconds < NO_LIMIT or v.cost_per_hour > 0 for v in problem.vehicle_types
+    )
     return bound or len(stops.window_start) > 0 or bool(stops.release.any())
 
 
@@ -159,18 +160,20 @@ def _near(problem: RoutingProblem, metres: IntArray, seconds: IntArray) -> IntAr
     return result
 
 
-def _clash(early: IntArray, late: IntArray, service: IntArray, rows: IntArray, seconds: IntArray) -> IntArray:
+def _clash(early: IntArray, late: IntArray, service: IntArray, rows: IntArray, seconds: IntArray) -> Vector:
     """Return weighted seconds of waiting and lateness at every stop after the rows' stops."""
     leave = service[rows, None] + seconds
     wait = np.maximum(early[None, :] - leave - late[rows, None], 0)
-    return _WAIT_WEIGHT * wait + _LATE_WEIGHT * np.maximum(early[rows, None] + leave - late[None, :], 0)
+    late_by = np.maximum(early[rows, None] + leave - late[None, :], 0)
+    return np.asarray(_WAIT_WEIGHT * wait + _LATE_WEIGHT * late_by, np.float64)
 
 
-def _clash_back(early: IntArray, late: IntArray, service: IntArray, rows: IntArray, seconds: IntArray) -> IntArray:
+def _clash_back(early: IntArray, late: IntArray, service: IntArray, rows: IntArray, seconds: IntArray) -> Vector:
     """Return the same at the rows' stops after every stop."""
     leave = service[None, :] + seconds
     wait = np.maximum(early[rows, None] - leave - late[None, :], 0)
-    return _WAIT_WEIGHT * wait + _LATE_WEIGHT * np.maximum(early[None, :] + leave - late[rows, None], 0)
+    late_by = np.maximum(early[None, :] + leave - late[rows, None], 0)
+    return np.asarray(_WAIT_WEIGHT * wait + _LATE_WEIGHT * late_by, np.float64)
 
 
 def _tours(g: Ground, seed: int) -> Tours:
@@ -189,9 +192,9 @@ def _tours(g: Ground, seed: int) -> Tours:
         after=none(n), before=none(n), route=none(n), load=zero(n, dimensions), most_before=zero(n, dimensions),
         most_after=zero(n, dimensions), until=zero(n, 3), onward=zero(n, 3), first=none(routes), last=none(routes),
         kind=none(routes), size=zero(routes), metres=zero(routes), seconds=zero(routes), release=zero(routes),
-        start_load=zero(routes, dimensions), peak=zero(routes, dimensions), cost=np.zeros(routes), used=zero(len(g.whole)),
-        absent=zero(n), count=zero(3), seen=zero(n), opened=zero(routes), mark=zero(3), touched=zero(routes),
-        kept_route=zero(routes + 1), kept_kind=zero(routes + 1), kept_from=zero(routes + 2), kept_stop=zero(n),
+        start_load=zero(routes, dimensions), peak=zero(routes, dimensions), cost=np.zeros(routes),
+        used=zero(len(g.whole)), absent=zero(n), tally=zero(3), seen=zero(n), opened=zero(routes), mark=zero(3),
+        touched=zero(routes), kept_route=zero(routes + 1), kept_kind=zero(routes + 1), kept_from=zero(routes + 2), kept_stop=zero(n),
         kept_absent=zero(n), todo=zero(n + 1), key=np.zeros(n + 1), state=state,
     )  # fmt: skip
 
@@ -201,10 +204,10 @@ def _best(s: Tours) -> Best:
 
 
 def _first_plan(g: Ground, s: Tours, work: Work) -> None:
-    """Take over the plan that `work.start` holds as far as it can be driven, and insert the rest, the farthest first."""
+    """Take over the plan that `work.start` holds and insert the rest, the farthest first."""
     for kind, stops in work.start:
         s.mark[1] += 1
-        s.count[2] = 0
+        s.tally[2] = 0
         if s.used[kind] < g.whole[kind, 8]:
             r, x = open_route(s, kind), NOBODY
             for stop in stops:
@@ -220,10 +223,6 @@ def _first_plan(g: Ground, s: Tours, work: Work) -> None:
 def _temperatures(g: Ground, b: Best) -> tuple[float, float]:
     mean = max(float(b.cost[0]), 1e-6) / len(g.price)
     return _WARM * mean, _COLD * mean
-
-
-def _in_parts(g: Ground, s: Tours, b: Best, rounds: int) -> None:
-    anneal(g, s, b, rounds, *_temperatures(g, b))
 
 
 def _until(g: Ground, s: Tours, b: Best, work: Work, deadline: float) -> bool:
@@ -255,6 +254,3 @@ def _plan(problem: RoutingProblem, b: Best) -> RoutingPlan | None:
             x = int(b.after[x])
         sequences.append((int(b.kind[r]), order))
     return plan_of(problem, sequences)
-
-
-__all__ = ["RELOAD", "cKDTree", "ruin_engine"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from solvers.routing.ruin_kernel import (
     NOBODY,
@@ -13,7 +12,10 @@ from solvers.routing.ruin_kernel import (
     Ground,
     Integers,
     Tours,
+    arc_metres,
+    arc_seconds,
     close_route,
+    compiled,
     insertion,
     joined,
     keep,
@@ -24,8 +26,6 @@ from solvers.routing.ruin_kernel import (
     settle,
     time_cost,
     unlink,
-    arc_metres,
-    arc_seconds,
 )
 
 # Christiaens and Vanden Berghe (2020), section 5.1: stops removed on average, longest string, blinks, split strings.
@@ -50,13 +50,13 @@ class Best(NamedTuple):
     cost: Floats
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _whole(s: Tours, low: int, high: int) -> int:
     """Return a whole number from low to high, both included."""
     return low + min(int(next_random(s) * (high - low + 1)), high - low)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _take_string(s: Tours, c: int, longest: int, todo: int) -> int:
     """Take a string of stops around c off its route, sometimes leaving some in its middle; return the stops taken."""
     r = s.route[c]
@@ -88,11 +88,11 @@ def _take_string(s: Tours, c: int, longest: int, todo: int) -> int:
     return todo + taken
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _ruin(g: Ground, s: Tours) -> int:
     """Take adjacent strings off the routes near a random stop; return how many stops are to be inserted."""
-    stops, on = len(s.route), len(s.route) - s.count[0]
-    mean = on / max(s.count[1], 1)
+    stops, on = len(s.route), len(s.route) - s.tally[0]
+    mean = on / max(s.tally[1], 1)
     longest = max(1, int(min(_LONGEST_STRING, mean)))
     most = 4.0 * _REMOVED / (1.0 + longest) - 1.0
     strings, cut, todo = int(next_random(s) * most + 1.0), 0, 0
@@ -105,19 +105,19 @@ def _ruin(g: Ground, s: Tours) -> int:
             cut += 1
             if cut >= strings:
                 break
-    return _with_absent(g, s, seed, todo)
+    return int(_with_absent(g, s, seed, todo))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _with_absent(g: Ground, s: Tours, seed: int, todo: int) -> int:
     """Add stops on no route to those taken: all that must be served, and some near the seed; rewrite the absent."""
     taken = todo
     for n in range(taken):
         s.seen[s.todo[n]] = s.mark[0] + 1
     s.mark[0] += 1
-    for n in range(s.count[0]):
+    for n in range(s.tally[0]):
         c = s.absent[n]
-        if np.isinf(g.price[c]) or s.count[0] <= _TRIED_ABSENT or c == seed:
+        if np.isinf(g.price[c]) or s.tally[0] <= _TRIED_ABSENT or c == seed:
             s.todo[todo] = c
             s.seen[c] = s.mark[0]
             todo += 1
@@ -129,15 +129,15 @@ def _with_absent(g: Ground, s: Tours, seed: int, todo: int) -> int:
             s.seen[c] = s.mark[0]
             todo, tried = todo + 1, tried + 1
     left = 0
-    for n in range(s.count[0]):
+    for n in range(s.tally[0]):
         if s.seen[s.absent[n]] != s.mark[0]:
             s.absent[left] = s.absent[n]
             left += 1
-    s.count[0] = left
+    s.tally[0] = left
     return todo
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _order(g: Ground, s: Tours, todo: int) -> None:
     """Put the stops to insert in one of the orders of the paper, drawn by weight; section 5.3."""
     draw = _whole(s, 0, 14 if g.timed else 10)
@@ -145,7 +145,8 @@ def _order(g: Ground, s: Tours, todo: int) -> None:
         c = s.todo[n]
         key = next_random(s)
         if _ORDERS[0] <= draw < _ORDERS[1]:
-            key -= float(g.delivery[c].sum() + g.pickup[c].sum())
+            for d in range(g.delivery.shape[1]):
+                key -= float(g.delivery[c, d] + g.pickup[c, d])
         elif _ORDERS[1] <= draw < _ORDERS[2]:
             key -= float(arc_metres(g, 0, g.whole[0, 0], c))
         elif draw == _ORDERS[2]:
@@ -163,7 +164,7 @@ def _order(g: Ground, s: Tours, todo: int) -> None:
         s.key[m], s.todo[m] = key, c
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _has_room(g: Ground, s: Tours, r: int, c: int) -> bool:
     kind = s.kind[r]
     if not g.allowed[kind, c] or s.size[r] >= g.whole[kind, 6]:
@@ -171,10 +172,10 @@ def _has_room(g: Ground, s: Tours, r: int, c: int) -> bool:
     for d in range(g.delivery.shape[1]):
         if s.start_load[r, d] + g.delivery[c, d] > g.capacity[kind, d]:
             return False
-    return True
+    return bool(s.size[r] > 0)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _place_near(g: Ground, s: Tours, c: int) -> tuple[float, int, int]:
     """Return (added cost, route, stop before) of the cheapest place beside a near stop; each is missed now and then."""
     best, where, behind = np.inf, NOBODY, NOBODY
@@ -201,7 +202,7 @@ def _place_near(g: Ground, s: Tours, c: int) -> tuple[float, int, int]:
     return best, where, behind
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _place_anywhere(g: Ground, s: Tours, c: int) -> tuple[float, int, int]:
     """Return (added cost, route, stop before) of the cheapest place on any route."""
     best, where, behind = np.inf, NOBODY, NOBODY
@@ -219,7 +220,7 @@ def _place_anywhere(g: Ground, s: Tours, c: int) -> tuple[float, int, int]:
     return best, where, behind
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _alone(g: Ground, s: Tours, kind: int, c: int) -> float:
     """Return the cost of a route of the type to c alone, inf where it cannot be."""
     depot, end, profile = g.whole[kind, 0], g.whole[kind, 1], g.whole[kind, 7]
@@ -243,9 +244,9 @@ def _alone(g: Ground, s: Tours, kind: int, c: int) -> float:
     return float(cost + time_cost(g, kind, span[0]))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _insert(g: Ground, s: Tours, c: int) -> bool:
-    """Put c where it costs least: beside a near stop, on a route of its own, else anywhere; absent if its price is less."""
+    """Put c where it costs least, beside a near stop or on its own, else anywhere; or leave it out at its price."""
     best, r, x = _place_near(g, s, c)
     chosen = NOBODY
     for kind in range(len(s.used)):
@@ -256,8 +257,8 @@ def _insert(g: Ground, s: Tours, c: int) -> bool:
     if np.isinf(best) and np.isinf(g.price[c]):
         best, r, x = _place_anywhere(g, s, c)
     if np.isinf(best) or best >= g.price[c]:
-        s.absent[s.count[0]] = c
-        s.count[0] += 1
+        s.absent[s.tally[0]] = c
+        s.tally[0] += 1
         return False
     if chosen != NOBODY:
         r, x = open_route(s, chosen), NOBODY
@@ -267,7 +268,7 @@ def _insert(g: Ground, s: Tours, c: int) -> bool:
     return True
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _exchange_vehicle(g: Ground, s: Tours, r: int) -> None:
     """Give the route the type of vehicle that drives it at least cost, of those that are free."""
     own = best = s.kind[r]
@@ -284,36 +285,39 @@ def _exchange_vehicle(g: Ground, s: Tours, r: int) -> None:
     s.used[best] += 1
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _take_back(g: Ground, s: Tours, absent: int) -> None:
     """Put the touched routes and the absent stops back as they were before the round."""
-    for number in range(s.count[2]):
+    for number in range(s.tally[2]):
         r = s.kept_route[number]
         while s.first[r] != NOBODY:
             unlink(s, s.first[r])
         if s.kind[r] != NOBODY:
             close_route(s, r)
-    for number in range(s.count[2]):
+    for number in range(s.tally[2]):
         r = s.kept_route[number]
         if s.kept_kind[number] == NOBODY:
             continue
         s.kind[r] = s.kept_kind[number]
         s.used[s.kind[r]] += 1
-        s.count[1] += 1
+        s.tally[1] += 1
         x = NOBODY
         for n in range(s.kept_from[number], s.kept_from[number + 1]):
             link(s, r, x, s.kept_stop[n])
             x = s.kept_stop[n]
         refresh(g, s, r)
-    s.absent[:absent] = s.kept_absent[:absent]
-    s.count[0] = absent
+    for n in range(absent):
+        s.absent[n] = s.kept_absent[n]
+    s.tally[0] = absent
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def total(g: Ground, s: Tours) -> tuple[float, int]:
     """Return the cost of routes and prices, and how many stops are missing that must be served."""
-    cost, missing = s.cost.sum(), 0
-    for n in range(s.count[0]):
+    cost, missing = 0.0, 0
+    for r in range(len(s.cost)):
+        cost += s.cost[r]
+    for n in range(s.tally[0]):
         if np.isinf(g.price[s.absent[n]]):
             missing += 1
         else:
@@ -321,23 +325,26 @@ def total(g: Ground, s: Tours) -> tuple[float, int]:
     return cost, missing
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def record(s: Tours, b: Best, cost: float, missing: int) -> None:
     """Keep the plan as the best."""
-    b.route[:], b.after[:], b.first[:], b.kind[:] = s.route, s.after, s.first, s.kind
+    for x in range(len(s.route)):
+        b.route[x], b.after[x] = s.route[x], s.after[x]
+    for r in range(len(s.kind)):
+        b.first[r], b.kind[r] = s.first[r], s.kind[r]
     b.cost[0], b.cost[2] = cost, missing
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def start(g: Ground, s: Tours, order: Integers) -> None:
     """Insert the stops in the order given, each where it costs least."""
     for c in order:
         s.mark[1] += 1
-        s.count[2] = 0
+        s.tally[2] = 0
         _insert(g, s, c)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def anneal(g: Ground, s: Tours, b: Best, rounds: int, warm: float, cold: float) -> None:
     """Do so many rounds of ruin and recreate while the temperature falls from warm to cold, geometrically."""
     now, missing = total(g, s)
@@ -346,15 +353,16 @@ def anneal(g: Ground, s: Tours, b: Best, rounds: int, warm: float, cold: float) 
     mixed = len(s.used) > 1
     for _ in range(rounds):
         s.mark[1] += 1
-        s.count[2] = 0
-        absent = s.count[0]
-        s.kept_absent[:absent] = s.absent[:absent]
+        s.tally[2] = 0
+        absent = s.tally[0]
+        for n in range(absent):
+            s.kept_absent[n] = s.absent[n]
         todo = _ruin(g, s)
         _order(g, s, todo)
         for n in range(todo):
             _insert(g, s, s.todo[n])
         if mixed:
-            for number in range(s.count[2]):
+            for number in range(s.tally[2]):
                 if s.kind[s.kept_route[number]] != NOBODY:
                     _exchange_vehicle(g, s, s.kept_route[number])
         cost, lacking = total(g, s)

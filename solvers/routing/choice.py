@@ -1,0 +1,56 @@
+"""Which engine routes a problem, and why; the choice is by what is asked, from `benchmarks/routing.py`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+from solvers.routing import pyvrp_engine as pyvrp
+from solvers.routing import ruin_engine as ruin
+from solvers.routing.problem import RoutingProblem, Work
+from solvers.routing.solve import Answer, Engine
+
+# The share of the work after which a fleet that leaves stops standing is given to the other engine.
+_PROBE: Final = 20
+_WHY: Final = "cheaper at equal time on the classes measured"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine, its name and the reason, for people."""
+
+    engine: Engine
+    name: str
+    why: str
+
+
+def chosen_engine(problem: RoutingProblem) -> Choice:
+    """Return our search for all it takes, PyVRP for the rest."""
+    faults = ruin.unsupported(problem)
+    if faults:
+        return Choice(pyvrp.pyvrp_engine, "PyVRP", "ruin and recreate cannot take " + "; ".join(faults))
+    short = sum(vehicle.available for vehicle in problem.vehicle_types) < problem.stops.count
+    if short and not pyvrp.unsupported(problem):
+        why = (
+            "cheaper at equal time on every class measured; PyVRP where it cannot serve all with the vehicles there are"
+        )
+        return Choice(_ours_or_pyvrp, "ruin and recreate", why)
+    return Choice(ruin.ruin_engine, "ruin and recreate", "cheaper at equal time on every class measured")
+
+
+def _ours_or_pyvrp(problem: RoutingProblem, work: Work) -> Answer:
+    """Return our plan, or PyVRP's where a twentieth of the work leaves a stop that must be served standing."""
+    begun = time.perf_counter()
+    first = replace(
+        work,
+        iterations=None if work.iterations is None else max(work.iterations // _PROBE, 1),
+        seconds=None if work.seconds is None else work.seconds / _PROBE,
+    )
+    probe = ruin.ruin_engine(problem, first)
+    rest = work
+    if work.seconds is not None:
+        rest = replace(work, seconds=max(work.seconds - (time.perf_counter() - begun), 0.0))
+    if probe.plan is None:
+        return pyvrp.pyvrp_engine(problem, rest)
+    return ruin.ruin_engine(problem, rest)
