@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from optimizer.executor import RunAll, plain_loop
 from optimizer.routing.file_problem import FileProblem, Rounding
 from optimizer.routing.files import read_routing_file
 from optimizer.routing.solution_files import solution_text
@@ -138,14 +139,14 @@ class RoutedFile:
         }
 
 
-def route_file(path: Path, request: RouteRequest) -> RoutedFile:
+def route_file(path: Path, request: RouteRequest, run_all: RunAll = plain_loop) -> RoutedFile:
     """Read a routing file, plan its routes, check them and write them.
 
     Raises UnreadableRoutingFileError for the file, UnsupportedError for what the engine cannot take, NoPlanError when
     no plan was found that serves every stop that must be served.
     """
     file = read_routing_file(path, request.rounding)
-    choice = chosen_engine(file.problem)
+    choice = chosen_engine(file.problem, run_all)
     outcome = solve_routing(file.problem, request.work(file.problem.stops.count), choice.engine)
     if outcome.plan is None:
         raise NoPlanError(outcome.status, ("number of vehicles", "capacity", "windows", "shifts"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from solvers.routing import pyvrp_engine as pyvrp
 from solvers.routing import ruin_engine as ruin
+from solvers.routing.decomposition import RunAll, grouped_engine, in_this_process, is_large
 from solvers.routing.problem import RoutingProblem, Work
 from solvers.routing.solve import Answer, Engine
 
@@ -25,11 +27,14 @@ class Choice:
     why: str
 
 
-def chosen_engine(problem: RoutingProblem) -> Choice:
-    """Return our search for all it takes, PyVRP for the rest."""
+def chosen_engine(problem: RoutingProblem, run_all: RunAll = in_this_process) -> Choice:
+    """Return our search for all it takes, in groups on `run_all` where the problem is large, PyVRP for the rest."""
     faults = ruin.unsupported(problem)
     if faults:
         return Choice(pyvrp.pyvrp_engine, "PyVRP", "ruin and recreate cannot take " + "; ".join(faults))
+    if is_large(problem):
+        name = "ruin and recreate in groups of routes"
+        return Choice(partial(grouped_engine, run_all=run_all), name, "thousands of stops need no matrix")
     short = sum(vehicle.available for vehicle in problem.vehicle_types) < problem.stops.count
     if short and not pyvrp.unsupported(problem):
         why = (

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from solvers.model import Vector
+from solvers.routing.straight_ways import StraightWays
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Matrix: TypeAlias = npt.NDArray[np.signedinteger[Any]]
+Ways: TypeAlias = Matrix | StraightWays
 
 # Metres of an arc nobody may drive, or that does not exist.
 FORBIDDEN: Final = -1
@@ -197,7 +199,7 @@ class RoutingProblem:
     depot_place : row of the travel matrices of each depot, shape (depots,).
     vehicle_types : the fleet.
     metres, seconds : by profile, shape (places, places), whole numbers rounded by whoever built them; FORBIDDEN in
-        metres closes an arc, whatever its seconds.
+        metres closes an arc, whatever its seconds. StraightWays computes them instead of holding them.
 
     Raises RoutingProblemError with all faults. Toth, Vigo (2014), Vehicle Routing, chapters 1 and 5.
     """
@@ -205,8 +207,8 @@ class RoutingProblem:
     stops: Stops
     depot_place: IntArray
     vehicle_types: tuple[VehicleType, ...]
-    metres: tuple[Matrix, ...]
-    seconds: tuple[Matrix, ...]
+    metres: tuple[Ways, ...]
+    seconds: tuple[Ways, ...]
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -250,7 +252,8 @@ def _shape_faults(problem: RoutingProblem) -> Iterator[str]:
     places = np.concatenate([stops.place, problem.depot_place])
     if len(places) and not (places.min() >= 0 and places.max() < problem.metres[0].shape[0]):
         yield f"places run from {places.min()} to {places.max()}, the matrices have {problem.metres[0].shape[0]}"
-    if any((matrix < FORBIDDEN).any() for matrix in problem.metres) or any((m < 0).any() for m in problem.seconds):
+    held = [(m, least) for all_, least in ((problem.metres, FORBIDDEN), (problem.seconds, 0)) for m in all_]
+    if any((matrix < least).any() for matrix, least in held if not isinstance(matrix, StraightWays)):
         yield "metres and seconds must not be negative (FORBIDDEN closes an arc)"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from solvers.model import Vector
 from solvers.outcome import Limit
@@ -24,6 +25,7 @@ from solvers.routing.ruin_kernel import NOBODY, Ground, Tours, link, open_route,
 from solvers.routing.ruin_search import Best, anneal, record, start, total
 from solvers.routing.schedule import plan_of
 from solvers.routing.solve import Answer, UnsupportedError
+from solvers.routing.straight_ways import StraightWays
 
 # One iteration of work is so many rounds, which is about as long as one of PyVRP's takes at 500 stops.
 ROUNDS: Final = 30
@@ -33,6 +35,7 @@ _NEAR: Final = 64
 _WARM, _COLD = 0.3, 0.003
 # Seconds between two looks at the clock, roughly.
 _CLOCK: Final = 0.05
+Sequences: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
 _WAIT_WEIGHT, _LATE_WEIGHT = 0.2, 1.0
 _ROWS_AT_ONCE: Final = 256
 
@@ -60,7 +63,9 @@ def ruin_engine(problem: RoutingProblem, work: Work) -> Answer:
     record(tours, best, cost, missing)
     limit: Limit = "iterations"
     if work.seconds is None:
-        anneal(ground, tours, best, (work.iterations or 0) * ROUNDS, *_temperatures(ground, best))
+        anneal(
+            ground, tours, best, (work.iterations or 0) * ROUNDS, *temperatures(float(best.cost[0]), len(ground.price))
+        )
     elif not _until(ground, tours, best, work, begun + work.seconds):
         limit = "seconds"
     return Answer(_plan(problem, best), limit)
@@ -83,18 +88,24 @@ def ground_of(problem: RoutingProblem) -> Ground:
     """Return the problem in the kernel's arrays: stops first, then depots."""
     stops, count = problem.stops, problem.stops.count
     place = np.concatenate([stops.place, problem.depot_place])
-    rows = np.ix_(place, place)
     setup = np.concatenate([stops.setup_seconds, np.zeros(len(problem.depot_place), np.int64)])
-    metres = np.stack([np.asarray(matrix[rows], np.int64) for matrix in problem.metres])
-    seconds = np.stack([np.asarray(matrix[rows], np.int64) for matrix in problem.seconds])
-    seconds += setup * (place[:, None] != place[None, :])
+    plane = _plane(problem)
     types = problem.vehicle_types
+    if plane is None:
+        rows = np.ix_(place, place)
+        metres = np.stack([np.asarray(matrix[rows], np.int64) for matrix in problem.metres])
+        seconds = np.stack([np.asarray(matrix[rows], np.int64) for matrix in problem.seconds])
+        seconds += setup * (place[:, None] != place[None, :])
+        near = _near(problem, metres[0], seconds[0])
+    else:
+        metres = seconds = np.zeros((1, 0, 0), np.int64)
+        near = _near_in_plane(problem, plane)
     return Ground(
         metres=metres,
         seconds=seconds,
-        xy=np.zeros((len(place), 2)),
-        scale=1.0,
-        cut=0,
+        xy=np.zeros((len(place), 2)) if plane is None else np.ascontiguousarray(plane.xy[place], np.float64),
+        scale=1.0 if plane is None else float(plane.scale),
+        cut=int(plane is not None and plane.cut),
         setup=setup,
         place=place,
         delivery=np.ascontiguousarray(stops.delivery, np.int64),
@@ -104,13 +115,42 @@ def ground_of(problem: RoutingProblem) -> Ground:
         service=stops.service_seconds,
         release=stops.release,
         price=np.where(stops.price == MUST, np.inf, stops.price),
-        near=_near(problem, metres[0], seconds[0]),
+        near=near,
         whole=np.array([_whole(vehicle, count) for vehicle in types], np.int64),
         rate=np.array([_rates(vehicle) for vehicle in types], np.float64),
         capacity=np.array([vehicle.capacity for vehicle in types], np.int64).reshape(len(types), -1),
         allowed=np.array([np.ones(count, bool) if v.allowed is None else v.allowed for v in types], bool),
         timed=_timed(problem),
     )
+
+
+def _plane(problem: RoutingProblem) -> StraightWays | None:
+    """Return the ways where all are computed, seconds as metres; None where a matrix is needed."""
+    ways = problem.metres[0]
+    alike = len(problem.metres) == 1 and problem.seconds[0] is ways
+    return ways if alike and isinstance(ways, StraightWays) else None
+
+
+def _near_in_plane(problem: RoutingProblem, plane: StraightWays) -> IntArray:
+    """Return the stops near each, shape (n, k): of four times as many in the plane those nearest in time too."""
+    count, stops = problem.stops.count, problem.stops
+    wanted = min(_NEAR, count - 1)
+    asked = min(4 * wanted if len(stops.window_start) else wanted, count - 1) + 1
+    xy = plane.xy[stops.place]
+    found = np.asarray(cKDTree(xy).query(xy, asked)[1], np.int64).reshape(count, asked)
+    rows = np.arange(count)[:, None]
+    distance = plane[stops.place[rows], stops.place[found]].astype(np.float64)
+    if len(stops.window_start):
+        early, late, service = stops.earliest(), stops.latest(), stops.service_seconds
+        there = distance + service[rows] + early[rows] - late[found]
+        back = distance + service[found] + early[found] - late[rows]
+        wait = distance + service[rows] + late[rows], distance + service[found] + late[found]
+        clash = _LATE_WEIGHT * np.maximum(there, 0) + _WAIT_WEIGHT * np.maximum(early[found] - wait[0], 0)
+        other = _LATE_WEIGHT * np.maximum(back, 0) + _WAIT_WEIGHT * np.maximum(early[rows] - wait[1], 0)
+        distance += np.minimum(clash, other)
+    distance[found == rows] = np.inf
+    order = np.argsort(distance, axis=1, kind="stable")[:, :wanted]
+    return np.ascontiguousarray(np.take_along_axis(found, order, axis=1))
 
 
 def _whole(vehicle: VehicleType, stops: int) -> tuple[int, ...]:
@@ -194,8 +234,8 @@ def _tours(g: Ground, seed: int) -> Tours:
         kind=none(routes), size=zero(routes), metres=zero(routes), seconds=zero(routes), release=zero(routes),
         start_load=zero(routes, dimensions), peak=zero(routes, dimensions), cost=np.zeros(routes),
         used=zero(len(g.whole)), absent=zero(n), tally=zero(3), seen=zero(n), opened=zero(routes), mark=zero(3),
-        touched=zero(routes), kept_route=zero(routes + 1), kept_kind=zero(routes + 1), kept_from=zero(routes + 2), kept_stop=zero(n),
-        kept_absent=zero(n), todo=zero(n + 1), key=np.zeros(n + 1), state=state,
+        touched=zero(routes), kept_route=zero(routes + 1), kept_kind=zero(routes + 1), kept_from=zero(routes + 2),
+        kept_stop=zero(n), kept_absent=zero(n), todo=zero(n + 1), key=np.zeros(n + 1), state=state,
     )  # fmt: skip
 
 
@@ -220,14 +260,9 @@ def _first_plan(g: Ground, s: Tours, work: Work) -> None:
     start(g, s, left[np.argsort(-far, kind="stable")])
 
 
-def _temperatures(g: Ground, b: Best) -> tuple[float, float]:
-    mean = max(float(b.cost[0]), 1e-6) / len(g.price)
-    return _WARM * mean, _COLD * mean
-
-
 def _until(g: Ground, s: Tours, b: Best, work: Work, deadline: float) -> bool:
     """Search until the deadline, cooling by the clock; return whether the iterations were done before it."""
-    warm, cold = _temperatures(g, b)
+    warm, cold = temperatures(float(b.cost[0]), len(g.price))
     begun = time.perf_counter()
     left = math.inf if work.iterations is None else work.iterations * ROUNDS
     rounds, now = 10, begun
@@ -244,13 +279,32 @@ def _until(g: Ground, s: Tours, b: Best, work: Work, deadline: float) -> bool:
 
 def _plan(problem: RoutingProblem, b: Best) -> RoutingPlan | None:
     """Return the best plan, None when a stop that must be served is missing."""
-    if b.cost[2] > 0:
-        return None
+    return None if b.cost[2] > 0 else plan_of(problem, _sequences(b))
+
+
+def _sequences(found: Best | Tours) -> Sequences:
+    """Return (vehicle type, stops) of each route."""
     sequences = []
-    for r in np.flatnonzero(b.kind != NOBODY):
-        order, x = [], int(b.first[r])
+    for r in np.flatnonzero(found.kind != NOBODY):
+        order, x = [], int(found.first[r])
         while x != NOBODY:
             order.append(x)
-            x = int(b.after[x])
-        sequences.append((int(b.kind[r]), order))
-    return plan_of(problem, sequences)
+            x = int(found.after[x])
+        sequences.append((int(found.kind[r]), tuple(order)))
+    return tuple(sequences)
+
+
+def annealed(problem: RoutingProblem, work: Work, warm: float, cold: float) -> Sequences:
+    """Return where so many iterations lead from `work.start` while the temperature falls from warm to cold."""
+    ground = ground_of(problem)
+    tours = _tours(ground, work.seed)
+    best = _best(tours)
+    _first_plan(ground, tours, work)
+    anneal(ground, tours, best, work.iterations or 0, warm, cold)
+    return _sequences(tours)
+
+
+def temperatures(cost: float, stops: int) -> tuple[float, float]:
+    """Return the first and the last temperature for a first plan of this cost."""
+    mean = max(cost, 1e-6) / stops
+    return _WARM * mean, _COLD * mean
