@@ -156,19 +156,19 @@ def _near_in_plane(problem: RoutingProblem, plane: StraightWays) -> IntArray:
 def _whole(vehicle: VehicleType, stops: int) -> tuple[int, ...]:
     end = NOBODY if vehicle.end_depot is None else stops + vehicle.end_depot
     limits = vehicle.max_seconds, vehicle.max_metres, vehicle.max_stops
-    rest = vehicle.profile, min(vehicle.available, stops), NO_LIMIT
+    rest = vehicle.profile, min(vehicle.available, stops), vehicle.overtime_after
     return (stops + vehicle.depot, end, vehicle.shift_start, vehicle.shift_end, *limits, *rest)
 
 
 def _rates(vehicle: VehicleType) -> tuple[float, ...]:
-    return vehicle.fixed_cost, vehicle.cost_per_km / 1000, vehicle.cost_per_hour / 3600, 0.0
+    return vehicle.fixed_cost, *vehicle.rates
 
 
 def _timed(problem: RoutingProblem) -> bool:
     """Return whether times can bind or cost anything."""
     stops = problem.stops
     bound = any(
-        v.shift_end < NO_LIMIT or v.max_seconds < NO_LIMIT or v.cost_per_hour > 0 for v in problem.vehicle_types
+        v.shift_end < NO_LIMIT or v.max_seconds < NO_LIMIT or max(v.rates[1:]) > 0 for v in problem.vehicle_types
     )
     return bound or len(stops.window_start) > 0 or bool(stops.release.any())
 

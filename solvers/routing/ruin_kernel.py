@@ -260,7 +260,12 @@ def insertion(g: Ground, s: Tours, r: int, x: int, c: int, best: float) -> float
         gone = arc_metres(g, profile, here, there) if s.size[r] > 0 else 0
     metres = to + there_way - gone
     cost = g.rate[kind, 1] * metres + (g.rate[kind, 0] if s.size[r] == 0 else 0.0)
-    if to < 0 or there_way < 0 or s.metres[r] + metres > g.whole[kind, 5] or (cost >= best and g.rate[kind, 2] == 0.0):
+    if (
+        to < 0
+        or there_way < 0
+        or s.metres[r] + metres > g.whole[kind, 5]
+        or (cost >= best and g.rate[kind, 2] + g.rate[kind, 3] == 0.0)
+    ):
         return np.inf
     for d in range(g.delivery.shape[1]):
         ahead = s.start_load[r, d] if x == NOBODY else s.most_before[x, d]

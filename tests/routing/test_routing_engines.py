@@ -96,6 +96,19 @@ def test_each_limit_of_a_route_binds(engine, fields, routes):
     assert len(solved(problem, engine).routes) == routes
 
 
+def test_overtime_is_paid_beyond_the_usual_time_and_shared_where_that_is_cheaper(engine):
+    # -7, 7 and back takes 28; alone 14 each. Usual 14: one vehicle pays 14 of overtime at 2, two pay a second fixed 9.
+    dear = line([-7, 7], [1, 1], [truck(2, fixed_cost=9.0, overtime_after=14, overtime_per_hour=2 * PER_SECOND)])
+    plan = solved(dear, engine)
+    assert (plan.cost, len(plan.routes)) == (pytest.approx(2 * (9 + 14)), 2)
+    # At half a unit a second it is 7 of overtime against 9: one route.
+    cheap = line([-7, 7], [1, 1], [truck(2, fixed_cost=9.0, overtime_after=14, overtime_per_hour=PER_SECOND / 2)])
+    assert solved(cheap, engine).cost == pytest.approx(9 + 28 + 7)
+    # The most a vehicle may, overtime included, stays hard.
+    hard = line([-7, 7], [1, 1], [truck(2, max_seconds=20, overtime_after=10, overtime_per_hour=PER_SECOND / 2)])
+    assert solved(hard, engine).cost == pytest.approx(28 + 2 * 4 / 2)
+
+
 def test_an_open_end_saves_the_way_back(engine):
     assert solved(line([4, 10], [1, 1], [truck(end_depot=None)]), engine).cost == pytest.approx(10)
 
