@@ -32,6 +32,10 @@ def chosen_engine(problem: RoutingProblem, run_all: RunAll = in_this_process) ->
     faults = ruin.unsupported(problem)
     if faults:
         return Choice(pyvrp.pyvrp_engine, "PyVRP", "ruin and recreate cannot take " + "; ".join(faults))
+    mixed = sum(v.available > 0 for v in problem.vehicle_types) > 1
+    if mixed and any(v.fixed_cost > 0 for v in problem.vehicle_types) and not pyvrp.unsupported(problem):
+        why = "with several types of vehicle at fixed costs it was cheaper at equal time"
+        return Choice(pyvrp.pyvrp_engine, "PyVRP", why)
     if is_large(problem):
         name = "ruin and recreate in groups of routes"
         return Choice(partial(grouped_engine, run_all=run_all), name, "thousands of stops need no matrix")

@@ -258,6 +258,8 @@ def test_the_engine_chosen_takes_the_problem_and_says_why():
         "PyVRP",
         "ruin and recreate cannot take shipments",
     )
+    mixed = line([10, 4], [1, 1], [truck(2, 2, fixed_cost=3.0), truck(2, 1)])
+    assert chosen_engine(mixed).name == "PyVRP"
     # Two vehicles for three stops: ours takes a look first, and both agree on out to 10 and back.
     few = line([10, 4, 7], [1, 1, 1], [truck(2, 3)])
     assert solved(few, chosen_engine(few).engine).cost == pytest.approx(20)
