@@ -260,6 +260,7 @@ def route(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="for files: wall time from start to the end")] = None,
     seed: Seed = None,
     out_path: Annotated[Path | None, typer.Option("--out", help="file or folder; else beside the input")] = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Route a day's deliveries, or a file. Example: `python run_plan.py route X-n101-k25.vrp --seconds 10`."""
@@ -277,13 +278,15 @@ def route(
             without=without,
             previous=previous,
             transfers=plan_dir,
+            workers=workers,
         )
         return
     if not source.is_file():
         raise UsageError(f"{source} is neither a file nor a folder of tables")
     if date or without or plan_dir or previous:
         raise UsageError("--date, --previous, --without and --plan are for a folder of tables, not for a file")
-    routed = route_file(source, RouteRequest(work, seconds, 1 if seed is None else seed, out_path))
+    with run_all_on(workers or usable_cores()) as run_all:
+        routed = route_file(source, RouteRequest(work, seconds, 1 if seed is None else seed, out_path), run_all)
     if as_json:
         print(json.dumps(routed.summary(), ensure_ascii=False, indent=1))
         return

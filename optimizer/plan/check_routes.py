@@ -25,7 +25,12 @@ _PARCEL_MINUTES = 5.0
 _EARTH_KM = 6371.0
 # The sphere is off by less than this share against the ellipsoid.
 _SPHERE = 0.006
-_RATES = {"route_fixed": "fixed_cost", "route_distance": "cost_per_km", "route_time": "cost_per_hour"}
+_RATES = {
+    "route_fixed": "fixed_cost",
+    "route_distance": "cost_per_km",
+    "route_time": "cost_per_hour",
+    "route_overtime": "overtime_cost_per_hour",
+}
 
 
 def check_stops_once(evidence: Evidence) -> Iterator[Violation]:
@@ -251,6 +256,10 @@ def _limits(route: _Route) -> Iterator[Violation]:
         most = route.vehicle[name]
         if not pd.isna(most) and amount > float(most) + slack:
             yield Violation("routes", route.name, f"takes {amount:g}, its {name} is {most:g}")
+    minutes, slack = used["max_minutes"]
+    longest = float(route.vehicle["overtime_from_minutes"]) + float(route.vehicle["max_overtime_minutes"])
+    if minutes > longest + slack:
+        yield Violation("routes", route.name, f"takes {minutes:g} minutes, {longest:g} with all overtime")
 
 
 def _ways(route: _Route, known: "_Places") -> Iterator[Violation]:
@@ -349,7 +358,9 @@ def check_route_costs(evidence: Evidence) -> Iterator[Violation]:
     expected = {}
     for route in _driven(evidence):
         hours = (route.stops["etd"].max() - route.stops["eta"].min()).total_seconds() / 3600
-        bases = (1.0, float(route.stops["km"].sum()), hours)
+        usual = route.vehicle["overtime_from_minutes"]
+        overtime = 0.0 if pd.isna(usual) else max(hours - float(usual) / 60, 0.0)
+        bases = (1.0, float(route.stops["km"].sum()), hours, overtime)
         for (component, rate), base in zip(_RATES.items(), bases, strict=True):
             money = 0.0 if pd.isna(route.vehicle[rate]) else float(route.vehicle[rate]) * base
             expected[(route.name, component)] = to_minor(money, currency)

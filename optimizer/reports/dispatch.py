@@ -1,4 +1,4 @@
-"""Files for the dispatcher: each route and all of them, as CSV in driving order and as GeoJSON."""
+"""Files for the dispatcher: each route and all of them, as CSV in driving order, GeoJSON, and for the driver."""
 
 import csv
 import json
@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from optimizer.reports.driver_files import write_driver_files
 from optimizer.reports.material import Material
 from optimizer.reports.stops import STOP_COLUMNS, has_place, stops_in_order
 from optimizer.reports.wording import missing
@@ -34,6 +35,7 @@ def write_dispatch(folder: Path, material: Material) -> list[str]:
         _write_csv(target / f"{name}.csv", part)
         _write_geojson(target / f"{name}.geojson", part)
         names += [f"{FOLDER}/{name}.csv", f"{FOLDER}/{name}.geojson"]
+        names += [f"{FOLDER}/{file}" for file in write_driver_files(target, name, part)]
     return names
 
 

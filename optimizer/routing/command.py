@@ -6,17 +6,18 @@ import csv
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from optimizer.executor import RunAll, plain_loop
 from optimizer.routing.file_problem import FileProblem, Rounding
 from optimizer.routing.files import read_routing_file
 from optimizer.routing.solution_files import solution_text
 from optimizer.routing.vroom import vroom_solution
 from solvers.outcome import NoPlanError, Outcome
+from solvers.routing.choice import chosen_engine
 from solvers.routing.problem import RoutingPlan, Work
-from solvers.routing.pyvrp_engine import pyvrp_engine
 from solvers.routing.solve import solve_routing
 
 DEFAULT_ITERATIONS: Final = 2000
@@ -75,6 +76,7 @@ class RoutedFile:
     convention: str
     best_known: BestKnown | None
     vehicles_first: bool
+    engine: str = ""
 
     def gap_to_best(self) -> float | None:
         """Return cost / best known - 1, None without one or where the number of vehicles differs."""
@@ -98,7 +100,7 @@ class RoutedFile:
         first = f"{vehicles} vehicles, then " if self.vehicles_first else ""
         lines = [
             f"{self.name}: cost {self.cost:,.10g} with {self.routes} routes ({self.convention})",
-            f"no plan costs less than {first}{cost:,.10g}; gap {self.gap:.2%}, stopped by {self.limit}",
+            f"no plan costs less than {first}{cost:,.10g}; gap {self.gap:.2%}, {self.engine} stopped by {self.limit}",
         ]
         if self.unserved:
             lines.append(f"{self.unserved} stops are left out")
@@ -128,6 +130,7 @@ class RoutedFile:
             "gap": self.gap,
             "status": self.status,
             "limit": self.limit,
+            "engine": self.engine,
             "convention": self.convention,
             "best_known": None if best is None else best.cost,
             "best_known_vehicles": None if best is None or not self.vehicles_first else best.vehicles,
@@ -136,18 +139,19 @@ class RoutedFile:
         }
 
 
-def route_file(path: Path, request: RouteRequest) -> RoutedFile:
+def route_file(path: Path, request: RouteRequest, run_all: RunAll = plain_loop) -> RoutedFile:
     """Read a routing file, plan its routes, check them and write them.
 
     Raises UnreadableRoutingFileError for the file, UnsupportedError for what the engine cannot take, NoPlanError when
     no plan was found that serves every stop that must be served.
     """
     file = read_routing_file(path, request.rounding)
-    outcome = solve_routing(file.problem, request.work(file.problem.stops.count), pyvrp_engine)
+    choice = chosen_engine(file.problem, run_all)
+    outcome = solve_routing(file.problem, request.work(file.problem.stops.count), choice.engine)
     if outcome.plan is None:
         raise NoPlanError(outcome.status, ("number of vehicles", "capacity", "windows", "shifts"))
     written = _write(path, file, outcome.plan, request.out)
-    return _result(path, file, outcome, written)
+    return replace(_result(path, file, outcome, written), engine=choice.name)
 
 
 def _result(path: Path, file: FileProblem, outcome: Outcome[RoutingPlan], written: Path) -> RoutedFile:

@@ -17,8 +17,6 @@ _NO_CAPACITY: Final = 10**12
 _DAY_SECONDS: Final = 86_400
 # Columns of vehicles that say more than the routes can follow yet, and what is done instead.
 _NOT_YET: Final = {
-    "overtime_from_minutes": "overtime: shift and max_minutes are hard",
-    "max_overtime_minutes": "overtime: shift and max_minutes are hard",
     "speed_profile": "speed profiles: all vehicles drive alike",
 }
 
@@ -91,6 +89,7 @@ def _ignored(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame) -> tuple
 
 def _vehicle_type(row: Any, depots: tuple[str, ...], allowed: npt.NDArray[np.bool_], minor: int) -> VehicleType:
     start, end = shift_seconds(row.shift_start, row.shift_end)
+    usual, more = (_limit(value, 60, NO_LIMIT) for value in (row.overtime_from_minutes, row.max_overtime_minutes))
     return VehicleType(
         available=1,
         capacity=tuple(_limit(value, THOUSANDTHS, _NO_CAPACITY) for value in (row.capacity_kg, row.capacity_l)),
@@ -98,12 +97,14 @@ def _vehicle_type(row: Any, depots: tuple[str, ...], allowed: npt.NDArray[np.boo
         end_depot=None if row.open_end else depots.index(row.end_depot_id),
         shift_start=start,
         shift_end=end,
-        max_seconds=_limit(row.max_minutes, 60, NO_LIMIT),
+        max_seconds=min(_limit(row.max_minutes, 60, NO_LIMIT), usual + more),
         max_metres=_limit(row.max_km, 1000, NO_LIMIT),
         max_stops=_limit(row.max_stops, 1, NO_LIMIT),
         fixed_cost=_rate(row.fixed_cost) * minor,
         cost_per_km=_rate(row.cost_per_km) * minor,
         cost_per_hour=_rate(row.cost_per_hour) * minor,
+        overtime_after=usual,
+        overtime_per_hour=_rate(row.overtime_cost_per_hour) * minor,
         max_reloads=max(_limit(row.max_trips, 1, 1) - 1, 0),
         reload_seconds=_limit(row.reload_minutes, 60, 0),
         allowed=None if allowed.all() else allowed,

@@ -169,15 +169,16 @@ def left_out_costs(world: World, found: StopsOfTheDay, unserved: pd.DataFrame) -
 
 
 def route_costs(world: World, routes: pd.DataFrame) -> pd.DataFrame:
-    """Return the cost rows of the routes: fixed, distance and time of each vehicle, in cash, each rounded once."""
+    """Return the cost rows of the routes: fixed, distance, time and overtime of each vehicle, each rounded once."""
     vehicles = world.frame("vehicles").set_index("vehicle_id")
-    rates = vehicles[["fixed_cost", "cost_per_km", "cost_per_hour"]].astype(float).fillna(0.0)
+    rates = vehicles[["fixed_cost", "cost_per_km", "cost_per_hour", "overtime_cost_per_hour"]].astype(float).fillna(0.0)
+    usual = vehicles["overtime_from_minutes"].astype(float).fillna(np.inf) / 60
     rows = []
     for route, stops in routes.groupby("route_id", sort=True):
         vehicle = stops["vehicle_id"].iloc[0]
         hours = (stops["etd"].max() - stops["eta"].min()).total_seconds() / 3600
-        bases = np.array([1.0, float(stops["km"].sum()), hours])
-        money = dict(zip(("fixed", "distance", "time"), rates.loc[vehicle].to_numpy() * bases, strict=True))
+        bases = np.array([1.0, float(stops["km"].sum()), hours, max(hours - float(usual[vehicle]), 0.0)])
+        money = dict(zip(("fixed", "distance", "time", "overtime"), rates.loc[vehicle].to_numpy() * bases, strict=True))
         rows += [
             {
                 "cost_id": stable_id("cost", "route", vehicle, component),

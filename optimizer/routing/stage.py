@@ -22,8 +22,8 @@ from optimizer.routing.routed_tables import (
 from optimizer.routing.stops import StopsOfTheDay, stops_of_the_day
 from scenarios.world import World
 from solvers.outcome import Outcome
+from solvers.routing.choice import chosen_engine
 from solvers.routing.problem import RoutingPlan, Work
-from solvers.routing.pyvrp_engine import pyvrp_engine
 from solvers.routing.solve import UnsupportedError, solve_routing
 from solvers.routing.unserved import reasons_left_out
 
@@ -66,7 +66,7 @@ def plan_routes(world: World, transfers: pd.DataFrame, held: Collection[str]) ->
     day = day_of(world, found, vehicles)
     work = Work(world.policy.route_iterations, None, world.policy.seed)
     try:
-        outcome = solve_routing(day.problem, work, pyvrp_engine)
+        outcome = solve_routing(day.problem, work, chosen_engine(day.problem).engine)
     except UnsupportedError as error:
         return _nobody_drives(world, found, str(error))
     return _read_back(day, outcome, lost)
@@ -127,7 +127,7 @@ def _shortfall(found: StopsOfTheDay, unserved: pd.DataFrame) -> pd.DataFrame:
 
 def _proof(day: Day, outcome: Outcome[RoutingPlan]) -> dict[str, Any]:
     """Return the certificate: objective and bound in major units, of routes and of what leaving stops out costs."""
-    plan, minor = outcome.required(), day.minor
+    plan, minor, choice = outcome.required(), day.minor, chosen_engine(day.problem)
     objective = round(outcome.objective / minor, 6)
     bound = min(round(outcome.bound / minor, 6), objective)
     left_out = float(day.problem.stops.price[plan.unserved].sum()) / minor
@@ -149,4 +149,5 @@ def _proof(day: Day, outcome: Outcome[RoutingPlan]) -> dict[str, Any]:
         "left_out": len(plan.unserved),
         "price_of_left_out": round(left_out, 6),
         "iterations": day.world.policy.route_iterations,
+        "engine": f"{choice.name}: {choice.why}",
     }

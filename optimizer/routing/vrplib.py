@@ -20,7 +20,18 @@ from optimizer.routing.file_problem import (
     whole,
 )
 from solvers.model import Vector
-from solvers.routing.problem import FORBIDDEN, MUST, NO_LIMIT, IntArray, Matrix, RoutingProblem, VehicleType, stops_of
+from solvers.routing.problem import (
+    FORBIDDEN,
+    MUST,
+    NO_LIMIT,
+    IntArray,
+    Matrix,
+    RoutingProblem,
+    VehicleType,
+    Ways,
+    stops_of,
+)
+from solvers.routing.straight_ways import StraightWays
 
 # How the published best-known values of each type of problem were counted.
 _ROUNDING: Final[dict[str, Rounding]] = {
@@ -32,6 +43,8 @@ _WORDS: Final[dict[Rounding, str]] = {
     "dimacs": "all figures times 10, cut off",
     "exact": "all figures times 1,000, to the nearest",
 }
+# Files of more nodes than this keep no matrix: 4,000 nodes are 128 MB, 10,000 are 800.
+LARGEST_MATRIX: Final = 2000
 # Best-known lists state costs of mixed fleets in hundredths of the file's, and of VRPTW in units of the file.
 _COST_SCALE: Final[dict[tuple[str, Rounding], float]] = {
     ("HFVRP", "round"): 100.0, ("VRPTW", "dimacs"): 10.0,
@@ -133,10 +146,11 @@ def _parsed(path: Path) -> _Text:
 
 def _problem(text: _Text, kind: str, count: int, rounding: Rounding) -> FileProblem:
     coordinates = text.rows("NODE_COORD", count, 2)
-    metres = _metres(text, count, coordinates, rounding)
+    metres = _ways(text, kind, count, coordinates, rounding)
+    seconds = metres if isinstance(metres, StraightWays) else np.maximum(metres, 0)
     depots = _depots(text)
     figures = _Figures(text, count, rounding, depots)
-    if kind == "VRPB":
+    if kind == "VRPB" and not isinstance(metres, StraightWays):
         metres = _linehauls_first(metres, figures.delivery, figures.pickup)
     window = figures.indexed("TIME_WINDOW", 2)
     prize = figures.indexed("PRIZE", 1)
@@ -154,7 +168,7 @@ def _problem(text: _Text, kind: str, count: int, rounding: Rounding) -> FileProb
     types, names = _vehicles(figures, window, metres)
     return FileProblem(
         name=text.fields.get("NAME", text.where),
-        problem=RoutingProblem(stops, np.arange(depots, dtype=np.int64), types, (metres,), (np.maximum(metres, 0),)),
+        problem=RoutingProblem(stops, np.arange(depots, dtype=np.int64), types, (metres,), (seconds,)),
         convention=_WORDS[rounding],
         scale=_COST_SCALE.get((kind, rounding), 1.0),
         vehicle_price=0.0,
@@ -163,6 +177,15 @@ def _problem(text: _Text, kind: str, count: int, rounding: Rounding) -> FileProb
         vehicle_names=names,
         coordinates=coordinates,
     )
+
+
+def _ways(text: _Text, kind: str, count: int, coordinates: Vector | None, rounding: Rounding) -> Ways:
+    """Return the matrix of metres; for thousands of nodes in the plane, none: each way is computed when asked for."""
+    if count <= LARGEST_MATRIX or text.fields.get("EDGE_WEIGHT_TYPE") != "EUC_2D" or kind == "VRPB":
+        return _metres(text, count, coordinates, rounding)
+    if coordinates is None or rounding == "none":
+        return _metres(text, count, coordinates, rounding)
+    return StraightWays(coordinates, {"round": 1.0, "dimacs": 10.0, "exact": 1000.0}[rounding], rounding == "dimacs")
 
 
 def _metres(text: _Text, count: int, coordinates: Vector | None, rounding: Rounding) -> Matrix:
@@ -253,7 +276,7 @@ def _linehauls_first(metres: Matrix, delivery: IntArray, pickup: IntArray) -> Ma
 
 
 def _vehicles(
-    figures: _Figures, window: IntArray | None, metres: Matrix
+    figures: _Figures, window: IntArray | None, metres: Ways
 ) -> tuple[tuple[VehicleType, ...], tuple[tuple[str, ...], ...]]:
     """Return one type for each kind of like vehicles, and the numbers of its vehicles in the file."""
     depots = figures.text.rows("VEHICLES_DEPOT", figures.vehicles, 1)

@@ -176,6 +176,7 @@ def _limits(problem: RoutingProblem, route: PlannedRoute) -> _Found:
             if not vehicle.allowed[stop]:
                 yield stop, f"may not be served by vehicle type {route.vehicle_type}"
     way, time = int(route.leg_metres.sum()) * vehicle.cost_per_km / 1000, route.end - route.start
-    cost = vehicle.fixed_cost + way + time * vehicle.cost_per_hour / 3600
+    late = max(time - vehicle.overtime_after, 0)
+    cost = vehicle.fixed_cost + way + (time * vehicle.cost_per_hour + late * vehicle.overtime_per_hour) / 3600
     if abs(cost - route.cost) > COST_TOLERANCE * max(1.0, cost):
         yield None, f"states cost {route.cost:.6f}, its way and time cost {cost:.6f}"

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from solvers.model import Vector
+from solvers.routing.straight_ways import StraightWays
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Matrix: TypeAlias = npt.NDArray[np.signedinteger[Any]]
+Ways: TypeAlias = Matrix | StraightWays
 
 # Metres of an arc nobody may drive, or that does not exist.
 FORBIDDEN: Final = -1
@@ -137,6 +139,7 @@ class VehicleType:
     shift_start, shift_end : the route lies inside, seconds.
     max_seconds, max_metres, max_stops : of one route, all its trips; NO_LIMIT for none.
     fixed_cost : of one route; cost_per_km of its way, cost_per_hour of its duration, waiting included.
+    overtime_after : seconds of duration from which an hour costs overtime_per_hour more; NO_LIMIT for never.
     max_reloads : how often it may come back to `depot` and load again; reload_seconds at the depot each time.
     profile : which travel matrices it drives by.
     allowed : which stops it may serve, shape (n,); None for all.
@@ -154,10 +157,18 @@ class VehicleType:
     fixed_cost: float = 0.0
     cost_per_km: float = 0.0
     cost_per_hour: float = 0.0
+    overtime_after: int = NO_LIMIT
+    overtime_per_hour: float = 0.0
     max_reloads: int = 0
     reload_seconds: int = 0
     profile: int = 0
     allowed: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def rates(self) -> tuple[float, float, float]:
+        """Cost of a metre, of a second, and what a second of overtime adds."""
+        hours = self.cost_per_hour / _SECONDS_PER_HOUR, self.overtime_per_hour / _SECONDS_PER_HOUR
+        return self.cost_per_km / _METRES_PER_KM, *hours
 
     @property
     def fixed_cost_of_a_trip(self) -> float:
@@ -171,7 +182,8 @@ class VehicleType:
     def cost(self, metres: int, seconds: int) -> float:
         """Return the cost of a route of so many metres and seconds, minor units."""
         way, time = metres / _METRES_PER_KM * self.cost_per_km, seconds / _SECONDS_PER_HOUR * self.cost_per_hour
-        return self.fixed_cost + way + time
+        overtime = max(seconds - self.overtime_after, 0) / _SECONDS_PER_HOUR * self.overtime_per_hour
+        return self.fixed_cost + way + time + overtime
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +194,7 @@ class RoutingProblem:
     Sets
         i, j in stops and depots, r in routes, k(r) type of the vehicle of r
     Model
-        min  sum_r (F_k + c_k metres_r + w_k seconds_r) + sum_i left out p_i         (cost)
+        min  sum_r (F_k + c_k metres_r + w_k seconds_r + o_k overtime_r) + sum_i left out p_i  (cost)
         s.t. each stop on one route or left out, p_i < inf                             (serve)
              load on r within capacity_k in every dimension after every stop;
              at a reload what was fetched is left and the next trip's goods are loaded  (load)
@@ -197,7 +209,7 @@ class RoutingProblem:
     depot_place : row of the travel matrices of each depot, shape (depots,).
     vehicle_types : the fleet.
     metres, seconds : by profile, shape (places, places), whole numbers rounded by whoever built them; FORBIDDEN in
-        metres closes an arc, whatever its seconds.
+        metres closes an arc, whatever its seconds. StraightWays computes them instead of holding them.
 
     Raises RoutingProblemError with all faults. Toth, Vigo (2014), Vehicle Routing, chapters 1 and 5.
     """
@@ -205,8 +217,8 @@ class RoutingProblem:
     stops: Stops
     depot_place: IntArray
     vehicle_types: tuple[VehicleType, ...]
-    metres: tuple[Matrix, ...]
-    seconds: tuple[Matrix, ...]
+    metres: tuple[Ways, ...]
+    seconds: tuple[Ways, ...]
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -250,7 +262,8 @@ def _shape_faults(problem: RoutingProblem) -> Iterator[str]:
     places = np.concatenate([stops.place, problem.depot_place])
     if len(places) and not (places.min() >= 0 and places.max() < problem.metres[0].shape[0]):
         yield f"places run from {places.min()} to {places.max()}, the matrices have {problem.metres[0].shape[0]}"
-    if any((matrix < FORBIDDEN).any() for matrix in problem.metres) or any((m < 0).any() for m in problem.seconds):
+    held = [(m, least) for all_, least in ((problem.metres, FORBIDDEN), (problem.seconds, 0)) for m in all_]
+    if any((matrix < least).any() for matrix, least in held if not isinstance(matrix, StraightWays)):
         yield "metres and seconds must not be negative (FORBIDDEN closes an arc)"
 
 
@@ -282,7 +295,7 @@ def _vehicle_faults(problem: RoutingProblem, vehicle: VehicleType) -> Iterator[s
         yield "reloads and their seconds must not be negative"
     if vehicle.shift_start > vehicle.shift_end:
         yield f"shift ends at {vehicle.shift_end}, before it starts at {vehicle.shift_start}"
-    if not min(vehicle.fixed_cost, vehicle.cost_per_km, vehicle.cost_per_hour) >= 0:
+    if not min(vehicle.fixed_cost, vehicle.cost_per_km, vehicle.cost_per_hour, vehicle.overtime_per_hour) >= 0:
         yield "costs must not be negative or missing"
     if not 0 <= vehicle.profile < len(problem.metres):
         yield f"profile {vehicle.profile} has no travel matrices"

@@ -269,7 +269,9 @@ class _Translation:
     def _vehicle(self, number: int, kind: int) -> pyvrp.VehicleType:
         vehicle = self.problem.vehicle_types[kind]
         most = [min(vehicle.max_stops, self.problem.stops.count)] if self.counts_stops else []
-        metres = _limit(vehicle.max_metres)
+        metres, usual = _limit(vehicle.max_metres), vehicle.max_seconds
+        if vehicle.overtime_per_hour > 0:
+            usual = min(vehicle.overtime_after, usual)
         if vehicle.cost_per_km == 0:
             # Where way costs nothing, a closed arc must be shut by the limit instead of its price.
             metres = min(metres, self.scaled.closed - 1)
@@ -281,10 +283,12 @@ class _Translation:
             fixed_cost=self.scaled.money(vehicle.fixed_cost),
             tw_early=vehicle.shift_start,
             tw_late=_limit(vehicle.shift_end),
-            shift_duration=_limit(vehicle.max_seconds),
+            shift_duration=_limit(usual),
+            max_overtime=0 if usual == vehicle.max_seconds else _limit(vehicle.max_seconds - usual),
+            unit_overtime_cost=self.scaled.money(vehicle.rates[2]),
             max_distance=metres,
-            unit_distance_cost=self.scaled.money(vehicle.cost_per_km / 1000),
-            unit_duration_cost=self.scaled.money(vehicle.cost_per_hour / 3600),
+            unit_distance_cost=self.scaled.money(vehicle.rates[0]),
+            unit_duration_cost=self.scaled.money(vehicle.rates[1]),
             profile=self.profile_of[number],
             reload_depots=self._reload_depots(vehicle),
             max_reloads=min(vehicle.max_reloads, self.problem.stops.count),
@@ -346,7 +350,7 @@ def _scaled(problem: RoutingProblem) -> _Scaled:
     Rates, prices and fixed costs that are whole per metre and second need no factor: PyVRP's costs then are exact.
     Else the largest rate becomes 10,000: the others are off by a half of that at most, and only inside the search.
     """
-    rates = [r for v in problem.vehicle_types for r in (v.cost_per_km / 1000, v.cost_per_hour / 3600) if r > 0]
+    rates = [r for v in problem.vehicle_types for r in v.rates if r > 0]
     prices: Vector = problem.stops.price[problem.stops.price < MUST]
     fixed = max(v.fixed_cost for v in problem.vehicle_types)
     dearest = float(prices.max(initial=0)) + fixed
@@ -364,7 +368,7 @@ def _penalties(problem: RoutingProblem, scaled: _Scaled, dimensions: int) -> tup
     PyVRP's own, 50,000 each, suit files with loads near 50 and arcs near 1,000; these are the same for any units.
     """
     longest, room = _longest_arc(problem), _LARGEST_SUM / (4.0 * (problem.stops.count + 1))
-    rates = [r for v in problem.vehicle_types for r in (v.cost_per_km / 1000, v.cost_per_hour / 3600)]
+    rates = [r for v in problem.vehicle_types for r in v.rates]
     dearest = max(1.0, longest * max(rates) * scaled.factor)
     loads = np.maximum(problem.stops.delivery, problem.stops.pickup).sum(axis=0)
     units = [*(loads / problem.stops.count), *[1.0] * dimensions][:dimensions]

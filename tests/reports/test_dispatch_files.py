@@ -73,7 +73,8 @@ def test_the_files_of_a_planned_company_agree_with_its_routes(planned):
 def test_each_route_has_its_own_files_and_together_they_are_all(folder):
     names = sorted(path.name for path in (folder / "dispatch").iterdir())
     # A route called R/2 cannot be a file name as it is.
-    assert names == ["R-2.csv", "R-2.geojson", "R1.csv", "R1.geojson", "all.csv", "all.geojson"]
+    kinds = ("csv", "geojson", "gpx", "html", "loading.tsv")
+    assert names == sorted(f"{name}.{kind}" for name in ("R-2", "R1", "all") for kind in kinds)
     parts = [row for name in ("R-2.csv", "R1.csv") for row in read_csv(folder / "dispatch" / name)]
     assert parts == read_csv(folder / "dispatch" / "all.csv")
     lines, points = features(folder / "dispatch" / "R1.geojson")

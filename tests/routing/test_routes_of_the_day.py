@@ -1,6 +1,7 @@
 """From a retailer's tables to routes, and the check of a plan's routes that finds each damage."""
 
 import datetime
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -300,12 +301,28 @@ def test_a_world_without_vehicles_has_empty_tables(tmp_path):
 
 
 def test_what_is_not_planned_yet_is_said(tmp_path):
-    more = "cost_per_hour,speed_profile,overtime_from_minutes\n"
-    vehicles = TABLES["vehicles"].replace("cost_per_hour\n", more).replace("0.5,20\n", "0.5,20,night,480\n")
+    more = "cost_per_hour,speed_profile\n"
+    vehicles = TABLES["vehicles"].replace("cost_per_hour\n", more).replace("0.5,20\n", "0.5,20,night\n")
     breaks = "vehicle_id,break,minutes\nV1,lunch,30\n"
     _, routes = routed(tmp_path, transfers(("tea_250", "S2", 1)), vehicles=vehicles, vehicle_breaks=breaks)
     said = {row.text for row in routes.exceptions if "not planned yet" in row.text}
-    assert len(said) == 3
+    assert len(said) == 2
+
+
+def test_overtime_is_a_cost_of_its_own_and_its_most_is_kept(tmp_path):
+    more = "cost_per_hour,overtime_from_minutes,overtime_cost_per_hour,max_overtime_minutes\n"
+    vehicles = TABLES["vehicles"].replace("cost_per_hour\n", more).replace("0.5,20\n", "0.5,20,30,12,600\n")
+    moves = transfers(("tea_250", "S2", 1))
+    world, routes = routed(tmp_path, moves, vehicles=vehicles)
+    assert violations(evidence(world, routes, moves)) == []
+    table, costs = routes.tables["routes"], routes.tables["costs"]
+    minutes = [(r["etd"].max() - r["eta"].min()).total_seconds() / 60 for _, r in table.groupby("route_id")]
+    booked = costs.loc[costs["component"] == "route_overtime", "amount"].sum()
+    # 12.00 an hour are 20 cents a minute beyond the first thirty.
+    assert booked == pytest.approx(sum(max(m - 30, 0) * 20 for m in minutes), abs=len(minutes))
+    assert booked > 0
+    free = replace(routes, tables=routes.tables | {"costs": costs[costs["component"] != "route_overtime"]})
+    assert any("route_overtime" in str(v) for v in violations(evidence(world, free, moves)))
 
 
 DAMAGES = {

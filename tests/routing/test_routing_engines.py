@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from solvers.routing.check import check_plan
+from solvers.routing.choice import chosen_engine
 from solvers.routing.problem import FORBIDDEN, RoutingProblemError, VehicleType, Work, stops_of
 from solvers.routing.pyvrp_engine import pyvrp_engine
+from solvers.routing.ruin_engine import ruin_engine
 from solvers.routing.schedule import excess_of, planned_route
 from solvers.routing.solve import FalseRouteError, UnsupportedError, solve_routing
 from tests.routing.routing_cases import (
@@ -19,7 +21,7 @@ from tests.routing.routing_cases import (
     truck,
 )
 
-ENGINES = {"pyvrp": pyvrp_engine}
+ENGINES = {"pyvrp": pyvrp_engine, "ruin": ruin_engine}
 COST_TOLERANCE = 1e-6
 SEARCH = Work(300, None, 1)
 
@@ -94,6 +96,19 @@ def test_each_limit_of_a_route_binds(engine, fields, routes):
     assert len(solved(problem, engine).routes) == routes
 
 
+def test_overtime_is_paid_beyond_the_usual_time_and_shared_where_that_is_cheaper(engine):
+    # -7, 7 and back takes 28; alone 14 each. Usual 14: one vehicle pays 14 of overtime at 2, two pay a second fixed 9.
+    dear = line([-7, 7], [1, 1], [truck(2, fixed_cost=9.0, overtime_after=14, overtime_per_hour=2 * PER_SECOND)])
+    plan = solved(dear, engine)
+    assert (plan.cost, len(plan.routes)) == (pytest.approx(2 * (9 + 14)), 2)
+    # At half a unit a second it is 7 of overtime against 9: one route.
+    cheap = line([-7, 7], [1, 1], [truck(2, fixed_cost=9.0, overtime_after=14, overtime_per_hour=PER_SECOND / 2)])
+    assert solved(cheap, engine).cost == pytest.approx(9 + 28 + 7)
+    # The most a vehicle may, overtime included, stays hard.
+    hard = line([-7, 7], [1, 1], [truck(2, max_seconds=20, overtime_after=10, overtime_per_hour=PER_SECOND / 2)])
+    assert solved(hard, engine).cost == pytest.approx(28 + 2 * 4 / 2)
+
+
 def test_an_open_end_saves_the_way_back(engine):
     assert solved(line([4, 10], [1, 1], [truck(end_depot=None)]), engine).cost == pytest.approx(10)
 
@@ -140,7 +155,8 @@ def test_what_is_fetched_needs_room_too(engine):
     assert sequences(plan) == [(0, 1)]
 
 
-def test_a_shipment_is_picked_up_first_on_the_same_route(engine):
+def test_a_shipment_is_picked_up_first_on_the_same_route():
+    engine = pyvrp_engine
     # From 10 to 4: out to 10 and back. From 4 to 10 is the same way; the partner decides.
     plan = solved(line([10, 4], [[0], [2]], [truck(2, 2)], pickup=[2, 0], partner=[1, 0]), engine)
     assert sequences(plan) == [(0, 1)]
@@ -222,8 +238,44 @@ def test_what_an_engine_cannot_take_is_refused_in_words():
     )  # fmt: skip
     problem = line([4], [1], [truck()])
     several = type(problem)(stops, problem.depot_place, problem.vehicle_types, problem.metres, problem.seconds)
-    with pytest.raises(UnsupportedError, match=r"several windows \(1 stops have them\)"):
-        solve_routing(several, SEARCH, pyvrp_engine)
+    for engine in ENGINES.values():
+        with pytest.raises(UnsupportedError, match=r"several windows \(1 stops have them\)"):
+            solve_routing(several, SEARCH, engine)
+    shipment = line([10, 4], [[0], [2]], [truck(2, 2)], pickup=[2, 0], partner=[1, 0])
+    with pytest.raises(UnsupportedError, match="shipments"):
+        solve_routing(shipment, SEARCH, ruin_engine)
+    with pytest.raises(UnsupportedError, match="reloads"):
+        solve_routing(line([4], [1], [truck(max_reloads=1)]), SEARCH, ruin_engine)
+
+
+def test_the_engine_chosen_takes_the_problem_and_says_why():
+    plain, shipment = (
+        line([10, 4], [1, 1], [truck(2, 2)]),
+        line([10, 4], [[0], [2]], [truck(2, 2)], pickup=[2, 0], partner=[1, 0]),
+    )
+    assert chosen_engine(plain).name == "ruin and recreate"
+    assert (chosen_engine(shipment).name, chosen_engine(shipment).why) == (
+        "PyVRP",
+        "ruin and recreate cannot take shipments",
+    )
+    mixed = line([10, 4], [1, 1], [truck(2, 2, fixed_cost=3.0), truck(2, 1)])
+    assert chosen_engine(mixed).name == "PyVRP"
+    # Two vehicles for three stops: ours takes a look first, and both agree on out to 10 and back.
+    few = line([10, 4, 7], [1, 1, 1], [truck(2, 3)])
+    assert solved(few, chosen_engine(few).engine).cost == pytest.approx(20)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_on_random_problems_of_thirty_stops_the_engines_come_close_and_pass_the_check(seed):
+    problem = random_problem(np.random.default_rng(100 + seed), 30)
+    costs = [outcome_cost(problem, engine) for engine in ENGINES.values()]
+    assert costs[0] == pytest.approx(costs[1], rel=0.05)
+
+
+def outcome_cost(problem, engine):
+    plan = solve_routing(problem, Work(1500, None, 1), engine).plan
+    assert plan is None or check_plan(problem, plan) == []
+    return np.inf if plan is None else plan.cost
 
 
 def test_an_engine_that_errs_is_caught():
