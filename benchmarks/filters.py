@@ -56,7 +56,7 @@ def histories(world: World, origin: date) -> dict[str, World]:
     nothing = np.zeros(len(lines))
     blank = np.full(len(lines), "", object)
     # Against no one: every line is what its customer always buys.
-    harmless = Judged(nothing, blank, blank, nothing, nothing, nothing)
+    harmless = Judged(nothing, blank, blank, nothing, nothing, nothing, nothing, blank)
     return {
         "raw": then,
         "net": clean_history(then, lines, matched, harmless).world,

@@ -146,8 +146,9 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
     """Return the tables, the certificate and the settings of what is wanted; no file is touched."""
     parts = Parts()
     with stage("screen"):
-        screened = screen_world(world, memory.table("segments"), order.without)
+        screened = screen_world(world, memory.table("segments"), order.without, memory.state)
     parts.add(screened.tables, screened.exceptions)
+    parts.state |= screened.state
     if order.wanted is Wanted.ROUTE:
         moves = transfers_of(order.transfers, world)
         parts.add({"transfers": moves})

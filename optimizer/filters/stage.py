@@ -1,11 +1,12 @@
 """The filters of a day: what the other rooms may believe, what is held back, who belongs together."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from optimizer.filters.cancellations import Matched, match_cancellations, nothing_cancelled
 from optimizer.filters.customers import customer_segments
@@ -14,6 +15,7 @@ from optimizer.filters.holds import hold_orders
 from optimizer.filters.lines import order_lines
 from optimizer.filters.screen import Judged, screen_lines
 from optimizer.filters.segments import item_segments, moves
+from optimizer.filters.verdict import Verdict, final_verdict
 from optimizer.plan.exceptions import ExceptionRow
 from scenarios.schema import declared
 from scenarios.world import World
@@ -37,20 +39,26 @@ class Screened:
 
     world: sales net of what was taken out; every other table as it was
     tables: order_holds, excluded_rows, segments, segment_moves, with the declared columns
+    state: what the screen of the next day remembers
     """
 
     world: World
     tables: dict[str, pd.DataFrame]
     held_orders: frozenset[str]
     exceptions: list[ExceptionRow]
+    state: dict[str, pa.Table]
 
 
 def screen_world(
-    world: World, previous_segments: pd.DataFrame | None = None, without: Collection[Filter] = ()
+    world: World,
+    previous_segments: pd.DataFrame | None = None,
+    without: Collection[Filter] = (),
+    state: Mapping[str, pd.DataFrame] | None = None,
 ) -> Screened:
     """Screen the orders of a world and group its members.
 
     previous_segments: the table `segments` of the plan before, None without one
+    state: state tables of the plan before, None without one
     without: filters left out: their rows stay in the history, their orders are shipped, nobody is grouped
 
     Sales lose what was cancelled, false, doubled or bulk; suspicious orders whose delivery is still ahead are held as
@@ -58,10 +66,8 @@ def screen_world(
     """
     lines, exceptions = order_lines(world)
     matched = match_cancellations(lines) if Filter.CANCELLATIONS not in without else nothing_cancelled(lines)
-    judged = screen_lines(world, lines)
-    if Filter.FRAUD in without:
-        nothing = np.full(len(lines), "", object)
-        judged = replace(judged, score=np.zeros(len(lines)), kind=nothing, reason=nothing)
+    verdict = _judged(world, lines, Filter.FRAUD in without, state)
+    judged = verdict.judged
     clean = clean_history(world, lines, matched, judged, keep_bulk=Filter.BULK in without)
     holds, told = hold_orders(world, lines, matched.voided, judged)
     groups = _segments(clean.world, lines, _bought(lines, matched, judged), previous_segments)
@@ -73,8 +79,16 @@ def screen_world(
         "segments": groups,
         "segment_moves": moves(groups, previous_segments),
     }
-    exceptions += [*_left_out(without), *told, *_history(clean), *_unmatched(lines, matched)]
-    return Screened(clean.world, tables, frozenset(holds["order_id"]), exceptions)
+    exceptions += [*_left_out(without), *verdict.told, *told, *_history(clean), *_unmatched(lines, matched)]
+    return Screened(clean.world, tables, frozenset(holds["order_id"]), exceptions, verdict.state)
+
+
+def _judged(world: World, lines: pd.DataFrame, trusting: bool, state: Mapping[str, pd.DataFrame] | None) -> Verdict:
+    judged = screen_lines(world, lines)
+    if not trusting:
+        return final_verdict(world, lines, judged, state)
+    nothing = np.full(len(lines), "", object)
+    return Verdict(replace(judged, score=np.zeros(len(lines)), kind=nothing, reason=nothing, doubt=nothing), {}, [])
 
 
 def _left_out(without: Collection[Filter]) -> list[ExceptionRow]:
