@@ -149,6 +149,7 @@ def compute(world: World, order: Order, memory: Memory, run_all: RunAll, stage: 
         screened = screen_world(world, memory.table("segments"), order.without, memory.state)
     parts.add(screened.tables, screened.exceptions)
     parts.state |= screened.state
+    parts.prove("holds", screened.proof)
     if order.wanted is Wanted.ROUTE:
         moves = transfers_of(order.transfers, world)
         parts.add({"transfers": moves})

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,7 @@ class Screened:
     world: sales net of what was taken out; every other table as it was
     tables: order_holds, excluded_rows, segments, segment_moves, with the declared columns
     state: what the screen of the next day remembers
+    proof: of the decision to hold, empty where nothing was in question
     """
 
     world: World
@@ -47,6 +49,7 @@ class Screened:
     held_orders: frozenset[str]
     exceptions: list[ExceptionRow]
     state: dict[str, pa.Table]
+    proof: dict[str, Any]
 
 
 def screen_world(
@@ -69,7 +72,8 @@ def screen_world(
     verdict = _judged(world, lines, Filter.FRAUD in without, state)
     judged = verdict.judged
     clean = clean_history(world, lines, matched, judged, keep_bulk=Filter.BULK in without)
-    holds, told = hold_orders(world, lines, matched.voided, judged)
+    decided = hold_orders(world, lines, matched.voided, judged)
+    holds = decided.holds
     groups = _segments(clean.world, lines, _bought(lines, matched, judged), previous_segments)
     if Filter.SEGMENTS in without:
         groups, previous_segments = groups.iloc[:0], None
@@ -79,8 +83,8 @@ def screen_world(
         "segments": groups,
         "segment_moves": moves(groups, previous_segments),
     }
-    exceptions += [*_left_out(without), *verdict.told, *told, *_history(clean), *_unmatched(lines, matched)]
-    return Screened(clean.world, tables, frozenset(holds["order_id"]), exceptions, verdict.state)
+    exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
+    return Screened(clean.world, tables, frozenset(holds["order_id"]), exceptions, verdict.state, decided.proof)
 
 
 def _judged(world: World, lines: pd.DataFrame, trusting: bool, state: Mapping[str, pd.DataFrame] | None) -> Verdict:
