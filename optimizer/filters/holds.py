@@ -66,7 +66,7 @@ def _problem(world: World, doubtful: pd.DataFrame, queues: pd.DataFrame) -> Hold
     chance, money = doubtful["score"].to_numpy(float), doubtful["money"].to_numpy(float)
     capacity, each = (queues[name].to_numpy(float) for name in ("minutes_per_day", "minutes_per_review"))
     wage = np.nan_to_num(queues["cost_per_minute"].to_numpy(float))
-    customer = doubtful["customer"].fillna("").to_numpy(object)
+    customer = doubtful["customer_id"].fillna("").to_numpy(object)
     return HoldProblem(chance, money, customer, world.policy.wrong_hold_rate, capacity, each, wage)
 
 
@@ -109,14 +109,14 @@ def _orders_ahead(
         left=units * share,
         money=np.maximum(np.nan_to_num(chosen["value"].to_numpy(float)), 0.0) * share,
         reason=judged.doubt[mine],
-        customer=chosen["customer_id"],
+        customer_id=chosen["customer_id"],
     )
     orders = parts.groupby("order_id").agg(
         score=("score", "max"),
         left=("left", "sum"),
         money=("money", "sum"),
         reason=("reason", "max"),
-        customer=("customer", "first"),
+        customer_id=("customer_id", "first"),
     )
     reason = np.where(orders["left"] <= _NOTHING, "cancelled: nothing of the order is left", orders["reason"])
     return orders.assign(reason=reason).reset_index()

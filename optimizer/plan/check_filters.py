@@ -70,10 +70,8 @@ def check_holds(evidence: Evidence) -> Iterator[Violation]:
     for name in holds["order_id"][holds["order_id"].duplicated()]:
         yield Violation("order_holds", name, "is held twice")
     yield from _labels(holds, world.frame("fraud_labels"), pd.Timestamp(world.plan_date))
-    orders = world.frame("transactions").dropna(subset=["customer_id"]).drop_duplicates("order_id")
-    customer = holds["order_id"].map(orders.set_index("order_id")["customer_id"])
     # One review looks at all held orders of a customer; an order of nobody is a review of its own.
-    each = holds.assign(customer=customer.where(customer.notna(), "\n" + holds["order_id"]))
+    each = holds.assign(customer=holds["customer_id"].where(holds["customer_id"].notna(), "\n" + holds["order_id"]))
     reviews = each.dropna(subset=["queue"]).drop_duplicates(["queue", "customer"])
     yield from _queues(reviews, world.frame("review_queues").set_index("queue"))
 
