@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from optimizer.filters.cancellations import Matched, match_cancellations, nothing_cancelled
+from optimizer.filters.clusters import STATE as CUSTOMER_GROUPS
 from optimizer.filters.customers import customer_segments
 from optimizer.filters.history import CleanHistory, clean_history
 from optimizer.filters.holds import hold_orders
@@ -74,9 +75,10 @@ def screen_world(
     clean = clean_history(world, lines, matched, judged, keep_bulk=Filter.BULK in without)
     decided = hold_orders(world, lines, matched.voided, judged)
     holds = decided.holds
-    groups = _segments(clean.world, lines, _bought(lines, matched, judged), previous_segments)
+    bought = _bought(lines, matched, judged)
+    groups, frozen = _segments(clean.world, lines, bought, previous_segments, state)
     if Filter.SEGMENTS in without:
-        groups, previous_segments = groups.iloc[:0], None
+        groups, previous_segments, frozen = groups.iloc[:0], None, {}
     tables = {
         "order_holds": holds,
         "excluded_rows": clean.excluded[list(declared()["excluded_rows"].names)].reset_index(drop=True),
@@ -84,7 +86,9 @@ def screen_world(
         "segment_moves": moves(groups, previous_segments),
     }
     exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
-    return Screened(clean.world, tables, frozenset(holds["order_id"]), exceptions, verdict.state, decided.proof)
+    return Screened(
+        clean.world, tables, frozenset(holds["order_id"]), exceptions, verdict.state | frozen, decided.proof
+    )
 
 
 def _judged(world: World, lines: pd.DataFrame, trusting: bool, state: Mapping[str, pd.DataFrame] | None) -> Verdict:
@@ -112,13 +116,15 @@ def _segments(
     lines: pd.DataFrame,
     bought: "np.ndarray[tuple[int], np.dtype[np.float64]]",
     previous: pd.DataFrame | None,
-) -> pd.DataFrame:
+    state: Mapping[str, pd.DataFrame] | None,
+) -> tuple[pd.DataFrame, dict[str, pa.Table]]:
     before = {}
     if previous is not None:
         before = dict(zip(zip(previous["kind"], previous["member_id"], strict=True), previous["segment"], strict=True))
     people = {name: segment for (kind, name), segment in before.items() if kind == "customer"}
-    parts = [item_segments(world, before), customer_segments(world, lines, bought, people)]
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    customers, frozen = customer_segments(world, lines, bought, people, (state or {}).get(CUSTOMER_GROUPS))
+    parts = [item_segments(world, before), customers]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), frozen
 
 
 def _shown(units: float) -> str:
