@@ -66,7 +66,7 @@ def _problem(world: World, doubtful: pd.DataFrame, queues: pd.DataFrame) -> Hold
     chance, money = doubtful["score"].to_numpy(float), doubtful["money"].to_numpy(float)
     capacity, each = (queues[name].to_numpy(float) for name in ("minutes_per_day", "minutes_per_review"))
     wage = np.nan_to_num(queues["cost_per_minute"].to_numpy(float))
-    customer = doubtful["customer_id"].fillna("").to_numpy(object)
+    customer = np.array([name if isinstance(name, str) else "" for name in doubtful["customer_id"]], object)
     return HoldProblem(chance, money, customer, world.policy.wrong_hold_rate, capacity, each, wage)
 
 

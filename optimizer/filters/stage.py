@@ -1,5 +1,6 @@
 """The filters of a day: what the other rooms may believe, what is held back, who belongs together."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -15,12 +16,13 @@ from optimizer.filters.customers import customer_segments
 from optimizer.filters.history import CleanHistory, clean_history
 from optimizer.filters.holds import hold_orders
 from optimizer.filters.lines import order_lines
+from optimizer.filters.rates import hold_rates
 from optimizer.filters.screen import Judged, screen_lines
 from optimizer.filters.segments import item_segments, moves
 from optimizer.filters.verdict import Verdict, final_verdict
 from optimizer.plan.exceptions import ExceptionRow
 from scenarios.schema import declared
-from scenarios.world import World
+from scenarios.world import World, rows_of
 
 _PLACES = 6
 _MOST_UNMATCHED = 20
@@ -40,7 +42,8 @@ class Screened:
     """The world to plan with, the tables of the filters, orders not to ship, and what a person should look at.
 
     world: sales net of what was taken out; every other table as it was
-    tables: order_holds, excluded_rows, segments, segment_moves, with the declared columns
+    tables: order_holds, hold_rates, excluded_rows, segments, segment_moves, with the declared columns; and rows for
+        ``explanations`` of held orders and moves, where there are any
     state: what the screen of the next day remembers
     proof: of the decision to hold, empty where nothing was in question
     """
@@ -81,10 +84,13 @@ def screen_world(
         groups, previous_segments, frozen = groups.iloc[:0], None, {}
     tables = {
         "order_holds": holds,
+        "hold_rates": hold_rates(world, lines, judged, frozenset(holds["order_id"])),
         "excluded_rows": clean.excluded[list(declared()["excluded_rows"].names)].reset_index(drop=True),
         "segments": groups,
         "segment_moves": moves(groups, previous_segments),
     }
+    if len(words := _explained(tables)):
+        tables["explanations"] = words
     exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
     return Screened(
         clean.world, tables, frozenset(holds["order_id"]), exceptions, verdict.state | frozen, decided.proof
@@ -97,6 +103,25 @@ def _judged(world: World, lines: pd.DataFrame, trusting: bool, state: Mapping[st
         return final_verdict(world, lines, judged, state)
     nothing = np.full(len(lines), "", object)
     return Verdict(replace(judged, score=np.zeros(len(lines)), kind=nothing, reason=nothing, doubt=nothing), {}, [])
+
+
+def _explained(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return rows of `explanations` for each held order, by its order_id, and each move, by kind and member."""
+    who = "order {} waits for {}: {}"
+    rows = [
+        {
+            "line_id": row.order_id,
+            "text": who.format(row.order_id, row.queue if isinstance(row.queue, str) else "nobody", row.reason),
+            "numbers": json.dumps({"probability": row.probability}),
+            "money": row.money,
+        }
+        for row in rows_of(tables["order_holds"])
+    ]
+    for row in rows_of(tables["segment_moves"]):
+        name = f"{row.kind} {row.member_id}"
+        text = f"{name} moves from {row.old_segment} to {row.new_segment}: {row.reason}"
+        rows.append({"line_id": name, "text": text, "numbers": "{}", "money": 0})
+    return pd.DataFrame(rows, columns=["line_id", "text", "numbers", "money"])
 
 
 def _left_out(without: Collection[Filter]) -> list[ExceptionRow]:
