@@ -4,7 +4,8 @@ Groups of customers that stay: K by bootstrap stability, centroids frozen from d
 Customers are points x = (log(1 + days since the last order), log orders, log(1 + money)), each axis less its mean and
 over its deviation at the fit. K is the largest number of groups for which groupings of resampled customers agree with
 that of all, mean adjusted Rand index >= 0.85 (Hennig 2007, Computational Statistics and Data Analysis 52). From then on
-a customer belongs to the nearest centroid, so that nobody moves whose own figures do not. Groups are fitted again when
+a customer belongs to the nearest centroid, or to the one before while that is at most a tenth farther: nobody moves
+whose own figures do not. Groups are fitted again when
 the mean distance to the centroids has grown by a quarter; new ones then take the numbers of the old ones next to them
 (Kuhn 1955).
 """
@@ -24,6 +25,8 @@ STATE = "customer_groups"
 LEAST_CUSTOMERS = 200
 AGREEMENT = 0.85
 _MOST_GROUPS, _RESAMPLES, _MOST_FITTED, _GREW = 8, 10, 1_500, 1.25
+# How much farther than the nearest centroid a member's own may be before the member moves.
+_SLACK = 0.1
 _AXES = ("days", "orders", "money")
 
 
@@ -49,6 +52,18 @@ class Groups:
         """Return the row of the nearest centroid of each point, and the distance to it, shapes (N,)."""
         far = np.linalg.norm((points[:, None, :] - self.centroid[None]) / self.scale, axis=2)
         return far.argmin(axis=1), far.min(axis=1)
+
+    def kept(self, points: FloatArray, before: Codes) -> Codes:
+        """Return the row of each point's group: the one it had while that is nearly as near as the nearest, shape (N,).
+
+        before: number of the group it had, 0 for none
+        """
+        far = np.linalg.norm((points[:, None, :] - self.centroid[None]) / self.scale, axis=2)
+        old = far.argmin(axis=1)
+        for row, number in enumerate(self.number):
+            stays = (before == number) & (far[:, row] <= far.min(axis=1) * (1.0 + _SLACK))
+            old = np.where(stays, row, old)
+        return np.asarray(old)
 
     def profile(self, row: int) -> str:
         """Return a group's typical member in words."""

@@ -39,14 +39,18 @@ def customer_segments(
     days, orders, money = (table[name].to_numpy(float) for name in ("age", "orders", "money"))
     points, method = points_of(days, orders, money), world.policy.customer_segments
     groups = None if method == "grid" else groups_for(points, method, frozen)
-    rows = _thirds(table, before) if groups is None else _grouped(table, points, groups)
+    rows = _thirds(table, before) if groups is None else _grouped(table, points, groups, before)
     rows += _others(world, known, refused, len(bought) - len(known))
     found = pd.DataFrame(rows, columns=COLUMNS).sort_values("member_id", kind="stable").reset_index(drop=True)
     return found, {} if groups is None else {STATE: to_state(groups)}
 
 
-def _grouped(table: pd.DataFrame, points: FloatArray, groups: Groups) -> list[tuple[str, ...]]:
+def _grouped(
+    table: pd.DataFrame, points: FloatArray, groups: Groups, before: Mapping[str, str]
+) -> list[tuple[str, ...]]:
     """Return a row a customer: the nearest frozen centroid, its profile, and the customer's own figures."""
+    numbers = {f"group {number}": int(number) for number in groups.number}
+    old = np.array([numbers.get(before.get(name, ""), 0) for name in table.index], np.int64)
     profiles = [groups.profile(row) for row in range(len(groups.number))]
     told = f"nearest of {len(groups.number)} groups, version {groups.version}"
     return [
@@ -57,7 +61,7 @@ def _grouped(table: pd.DataFrame, points: FloatArray, groups: Groups) -> list[tu
             f"{_since(age)}, {orders} orders; {told}: {profiles[row]}",
         )
         for name, row, age, orders in zip(
-            table.index, groups.nearest(points)[0], table["age"], table["orders"], strict=True
+            table.index, groups.kept(points, old), table["age"], table["orders"], strict=True
         )
     ]
 

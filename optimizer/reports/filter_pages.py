@@ -11,9 +11,10 @@ HOLDS_PAGE, SEGMENTS_PAGE = "holds.html", "segments.html"
 
 
 def filter_pages(material: Material) -> dict[str, str]:
-    """Return the pages by file name; a page whose tables the plan does not have is left out."""
+    """Return the pages by file name; a page with nothing to show is left out."""
+    waits = len(material.frame("order_holds")) or len(material.frame("hold_rates"))
     made = {
-        HOLDS_PAGE: ("Orders held", [holds(material), _rates(material)]),
+        HOLDS_PAGE: ("Orders held", [holds(material), _rates(material)] if waits else []),
         SEGMENTS_PAGE: ("Segments", [believed(material)]),
     }
     found = {}

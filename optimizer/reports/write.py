@@ -33,12 +33,12 @@ def write_reports(folder: Path) -> list[str]:
     if forecast is not None:
         (folder / FORECAST_PAGE).write_text(forecast, encoding="utf-8", newline="\n")
         names.append(FORECAST_PAGE)
+    if material.has("costs"):
+        write_workbook(folder / WORKBOOK, material)
+        names.append(WORKBOOK)
     for name in (HOLDS_PAGE, SEGMENTS_PAGE):
         (folder / name).unlink(missing_ok=True)
     for name, text in filter_pages(material).items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
         names.append(name)
-    if material.has("costs"):
-        write_workbook(folder / WORKBOOK, material)
-        names.append(WORKBOOK)
     return names + write_dispatch(folder, material)

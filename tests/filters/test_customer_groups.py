@@ -70,6 +70,16 @@ def test_groups_found_anew_keep_the_numbers_of_those_next_to_them():
     assert matched(turned, first).number.tolist() == first.number[::-1].tolist()
 
 
+def test_a_member_just_past_a_border_keeps_its_group():
+    first = groups_for(people(), "k_means", None)
+    near, far = first.centroid[0], first.centroid[1]
+    # On the line between two centroids: 52 % of the way is 1.08 times as far, 55 % is 1.22 times.
+    points = np.array([near + 0.52 * (far - near), near + 0.55 * (far - near)])
+    number = np.full(2, first.number[0])
+    assert first.kept(points, number).tolist() == [0, 1]
+    assert first.kept(points, 0 * number).tolist() == [1, 1]
+
+
 def test_frozen_groups_come_back_from_their_file():
     first = groups_for(people(), "k_means", None)
     again = from_state(to_state(first).to_pandas())
