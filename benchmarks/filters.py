@@ -1,11 +1,13 @@
 """
 Screen public and made-up orders: what a cleaned history is worth, what is found, and how long it takes.
 
-    python -m benchmarks.filters [retail] [demo] [lines] [pairs]
+    python -m benchmarks.filters [retail] [demo] [lines] [pairs] [groups] [handbook]
 
 retail: Online Retail, weekly WAPE of a plain mean on raw sales, net of cancellations, and clean, at past origins
 demo: precision and recall against the truth of made-up companies, with and without labels
 lines: seconds for 100,000 order lines; pairs: seconds to group 50,000 pairs of 83 days
+groups: stable groups of Online Retail's customers, and who moves in two weeks without a purchase
+handbook: see benchmarks.fraud_handbook
 Every run appends to benchmarks/records.csv; nothing gates.
 """
 
@@ -22,8 +24,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from benchmarks import fraud_handbook
 from benchmarks.records import append_record, data_folder
 from optimizer.filters.cancellations import match_cancellations
+from optimizer.filters.clusters import STATE as CUSTOMER_GROUPS
 from optimizer.filters.history import clean_history
 from optimizer.filters.lines import order_lines
 from optimizer.filters.screen import Judged, screen_lines
@@ -56,7 +60,7 @@ def histories(world: World, origin: date) -> dict[str, World]:
     nothing = np.zeros(len(lines))
     blank = np.full(len(lines), "", object)
     # Against no one: every line is what its customer always buys.
-    harmless = Judged(nothing, blank, blank, nothing, nothing, nothing)
+    harmless = Judged(nothing, blank, blank, nothing, nothing, nothing, nothing, blank)
     return {
         "raw": then,
         "net": clean_history(then, lines, matched, harmless).world,
@@ -185,7 +189,39 @@ def pairs(count: int = 50_000, days: int = 83) -> None:
     append_record(f"filters: segments of {count} pairs, {days} days", seconds)
 
 
-CASES = {"retail": retail, "demo": demo, "lines": lines, "pairs": pairs}
+def groups() -> None:
+    """Group the customers of Online Retail, and again two weeks later with the groups frozen."""
+    with tempfile.TemporaryDirectory() as scratch:
+        import_online_retail(data_folder("online_retail"), Path(scratch))
+        world = load_world(Path(scratch))
+    then = replace(world, plan_date=world.plan_date - timedelta(weeks=2), _frames={})
+    first = screen_world(then)
+    state = {name: table.to_pandas() for name, table in first.state.items()}
+    second = screen_world(world, first.tables["segments"], (), state)
+    frozen = state[CUSTOMER_GROUPS]
+    people = [found.tables["segments"].query("kind == 'customer'") for found in (first, second)]
+    both = people[0].merge(people[1], on="member_id", suffixes=("_before", ""))
+    orders = world.frame("transactions")
+    buyers = set(
+        orders.loc[pd.to_datetime(orders["ordered_at"]) >= pd.Timestamp(then.plan_date), "customer_id"].dropna()
+    )
+    quiet = both[~both["member_id"].isin(buyers)]
+    changed = float((quiet["segment"] != quiet["segment_before"]).mean())
+    agreement = float(frozen["agreement"].iloc[0])
+    print(f"Online Retail: {len(frozen)} groups of customers, agreement {agreement:.3f}")
+    print(f"  two weeks later {changed:.3f} of {len(quiet):,} customers who bought nothing are in another group")
+    append_record("filters: Online Retail, agreement of groups", objective=agreement)
+    append_record("filters: Online Retail, moved without a purchase", objective=changed)
+
+
+CASES = {
+    "retail": retail,
+    "demo": demo,
+    "lines": lines,
+    "pairs": pairs,
+    "groups": groups,
+    "handbook": fraud_handbook.main,
+}
 
 
 def main(names: list[str]) -> None:

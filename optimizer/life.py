@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from optimizer.plan.ledger import (
     published_on,
     released_on,
     snoozed_on,
+    standing,
     status_of,
 )
 from optimizer.plan.verify import verify_plan
@@ -38,6 +39,8 @@ LINES = {
     "transfers": ("quantity", "to_location"),
     "price_changes": ("new_price", "location_id"),
 }
+# Orders that wait for a review.
+HOLDS = "order_holds"
 # Decisions whose bound is strong enough that a wide gap means a bad plan.
 _BOUNDED = ("reorder", "markdown")
 _ALARMS_SHOWN = 5
@@ -45,12 +48,13 @@ _ALARMS_SHOWN = 5
 
 def with_promises(world: World, plans: Path) -> World:
     """
-    Return the world with what was promised for its day among its locks.
+    Return the world with what was promised for its day among its locks, and released orders among its labels.
 
     Promised are the lines of today of the plan published last for the day, but for those released since, and the locks
     and overrides of people; of several on one line the one set last holds.
     """
     events, company = Ledger(ledger_in(plans)).events(), company_of(world)
+    world = _with_labels(world, [e for e in standing(events) if e.company == company and e.target == HOLDS])
     rows = [*_confirmed(events, company, world.plan_date, plans), *_asked(events, company, world.plan_date)]
     if not rows:
         return world
@@ -60,6 +64,26 @@ def with_promises(world: World, plans: Path) -> World:
     key = list(declared()["locks"].key)
     both = both.sort_values("at", kind="stable", na_position="first").drop_duplicates(key, keep="last")
     return world.replace(locks=from_frame(declared()["locks"], both))
+
+
+def _with_labels(world: World, releases: list[Event]) -> World:
+    """
+    Return the world that knows released orders to be honest, whatever was thought of them before.
+
+    A release counts for the plans of its own day too, so it stands as known the second before that day.
+    """
+    known = {e.line_id: e.plan_date for e in releases if e.plan_date <= world.plan_date}
+    if not known:
+        return world
+    before = world.frame("fraud_labels")
+    second = timedelta(seconds=1)
+    rows = [
+        {"order_id": name, "is_fraud": False, "known_at": datetime.combine(day, time()) - second}
+        for name, day in sorted(known.items())
+    ]
+    kept = before[~before["order_id"].isin(list(known))]
+    both = pd.concat([part for part in (kept, pd.DataFrame(rows)) if len(part)], ignore_index=True)
+    return world.replace(fraud_labels=from_frame(declared()["fraud_labels"], both[list(before.columns)]))
 
 
 def _confirmed(events: list[Event], company: str, day: date, plans: Path) -> list[dict[str, Any]]:
@@ -114,13 +138,17 @@ def whole(folder: Path, action: str, author: str, reason: str) -> Event:
 
 def about_line(folder: Path, event: Event, line: str, value: str | None) -> Event:
     """
-    Return an event about one line of a plan's day, found by the first characters of its id.
+    Return an event about one line of a plan's day, found by the first characters of its id, or about a held order.
 
     value: what the line is to be, what it is where None
+
+    A held order is named by its whole order_id and can only be released: that is the label of an honest order.
 
     Raises LedgerError where no line, or more than one, begins so, or the value is no number of at least 0.
     """
     plan, found = read_plan(folder), []
+    if event.action == "release" and line in set(plan.frame(HOLDS)["order_id"]):
+        return replace(event, target=HOLDS, line_id=line, field="is_fraud", value="false")
     for name, (field, place) in LINES.items():
         rows = _today(plan, name)
         found += [
@@ -128,7 +156,9 @@ def about_line(folder: Path, event: Event, line: str, value: str | None) -> Even
         ]
     if len(found) != 1:
         what = "no line of its day" if not found else f"{len(found)} lines"
-        raise LedgerError(f"{folder}: {what} begins with {line}; orders, transfers and price_changes list them")
+        raise LedgerError(
+            f"{folder}: {what} begins with {line}; orders, transfers and price_changes list them, order_holds too"
+        )
     name, field, place, row = found[0]
     kept = str(getattr(row, field)) if value is None else value
     try:

@@ -17,7 +17,7 @@ from optimizer.plan.ledger import Event, Ledger, ledger_beside, ledger_in
 
 out = Console()
 Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="plan folder")]
-Line = Annotated[str, typer.Argument(help="a line_id, or the first characters of one")]
+Line = Annotated[str, typer.Argument(help="a line_id, or its first characters; a held order's order_id to release it")]
 Reason = Annotated[str, typer.Option("--reason", help="why; it stays in the trail")]
 Author = Annotated[str, typer.Option("--author", help="who; else the user of this machine")]
 Until = Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="last day; else the plan date")]
@@ -59,7 +59,7 @@ def override(
 
 
 def release(plan: Plan, line: Line, reason: Reason, author: Author = "") -> None:
-    """Let a locked or published line be decided anew. Example: `release plans/2024-04-15-1a2b 3f2a --reason gone`."""
+    """Let a line be decided anew, or ship a held order. Example: `release plans/2024-04-15-1a2b 3f2a --reason gone`."""
     _on_line(plan, line, None, whole(plan, "release", author or _user(), reason), None)
 
 

@@ -159,8 +159,10 @@ def compute(world: World, order: Order, memory: Memory, tools: Tools) -> Record:
     """Return the tables, the certificate and the settings of what is wanted; no file is touched."""
     parts, stage = Parts(), tools.stage
     with stage("screen"):
-        screened = screen_world(world, memory.table("segments"), order.without)
+        screened = screen_world(world, memory.table("segments"), order.without, memory.state)
     parts.add(screened.tables, screened.exceptions)
+    parts.state |= screened.state
+    parts.prove("holds", screened.proof)
     if order.wanted is Wanted.ROUTE:
         moves = transfers_of(order.transfers, world)
         parts.add({"transfers": moves})

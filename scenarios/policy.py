@@ -45,6 +45,8 @@ class Policy:
     frozen_days: int = 0
     change_cost: float = 0.0
     change_rate: float = 0.0
+    wrong_hold_rate: float = 0.025
+    customer_segments: str = "k_means"
 
 
 def read_policy(folder: Path) -> tuple[Policy, list[Fault]]:

@@ -1,11 +1,13 @@
-"""Which customers belong together: recency, frequency and money in thirds each, named."""
+"""Which customers belong together by recency, frequency and money: stable groups, or thirds of each, named."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from optimizer.filters.clusters import STATE, Groups, groups_for, points_of, to_state
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
@@ -17,31 +19,67 @@ UNKNOWN, PRIVATE, PROSPECT = "unknown", "not profiled", "prospect"
 _THIRDS, _SLACK = np.array([1 / 3, 2 / 3]), 0.05
 
 
-def customer_segments(world: World, lines: pd.DataFrame, left: FloatArray, before: Mapping[str, str]) -> pd.DataFrame:
-    """Return a row a customer (kind, member_id, segment, reason).
+def customer_segments(
+    world: World, lines: pd.DataFrame, left: FloatArray, before: Mapping[str, str], frozen: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, dict[str, pa.Table]]:
+    """Return a row a customer (kind, member_id, segment, reason), and the groups the next day goes on with.
 
     lines: as `order_lines` returns them; left: share of each row that was really bought, 0 to 1, shape (lines,)
-    before: segment of each customer in the plan before
+    before: segment of each customer in the plan before; frozen: its groups
 
-    Customers are ranked by days since the last order, number of orders and money in thirds; the grid of 27 has seven
-    names. A customer keeps a name that ranks up to 0.05 away would still give. Fader, Hardie and Lee (2005), Journal of
-    Marketing Research 42(4), for why these three tell.
+    Customers are grouped as the policy's `customer_segments` says, by ``clusters``; with "grid", where there are few,
+    or where no number of groups is stable, they are ranked by days since the last order, number of orders and money in
+    thirds; the grid of 27 has seven names. A customer keeps a name that ranks up to 0.05 away would still give. Fader,
+    Hardie and Lee (2005), Journal of Marketing Research 42(4), for why these three tell.
     """
     bought = lines.assign(left=left)[(left > 0) & lines["is_order"]]
     known = bought[bought["customer_id"].notna()]
     refused = world.frame("customers").loc[lambda c: c["consent"].eq(False).fillna(False), "customer_id"]
     table = _figures(world, known[~known["customer_id"].isin(refused)])
+    days, orders, money = (table[name].to_numpy(float) for name in ("age", "orders", "money"))
+    points, method = points_of(days, orders, money), world.policy.customer_segments
+    groups = None if method == "grid" else groups_for(points, method, frozen)
+    rows = _thirds(table, before) if groups is None else _grouped(table, points, groups, before)
+    rows += _others(world, known, refused, len(bought) - len(known))
+    found = pd.DataFrame(rows, columns=COLUMNS).sort_values("member_id", kind="stable").reset_index(drop=True)
+    return found, {} if groups is None else {STATE: to_state(groups)}
+
+
+def _grouped(
+    table: pd.DataFrame, points: FloatArray, groups: Groups, before: Mapping[str, str]
+) -> list[tuple[str, ...]]:
+    """Return a row a customer: the nearest frozen centroid, its profile, and the customer's own figures."""
+    numbers = {f"group {number}": int(number) for number in groups.number}
+    old = np.array([numbers.get(before.get(name, ""), 0) for name in table.index], np.int64)
+    profiles = [groups.profile(row) for row in range(len(groups.number))]
+    told = f"nearest of {len(groups.number)} groups, version {groups.version}"
+    return [
+        (
+            KIND,
+            name,
+            f"group {groups.number[row]}",
+            f"{_since(age)}, {orders} orders; {told}: {profiles[row]}",
+        )
+        for name, row, age, orders in zip(
+            table.index, groups.kept(points, old), table["age"], table["orders"], strict=True
+        )
+    ]
+
+
+def _since(age: float) -> str:
+    return f"last order {age:.0f} days ago" if age == age else "orders without a time"
+
+
+def _thirds(table: pd.DataFrame, before: Mapping[str, str]) -> list[tuple[str, ...]]:
     ranks = np.column_stack([_rank(-table["age"]), _rank(table["orders"]), _rank(table["money"])])
     rows: list[tuple[str, ...]] = []
     for name, rank, age, orders in zip(table.index, ranks, table["age"], table["orders"], strict=True):
         r, f, m = np.searchsorted(_THIRDS, rank) + 1
         segment, old = _named(r, f, m), before.get(name, "")
         kept = old != segment and old in _within_reach(rank)
-        since = f"last order {age:.0f} days ago" if age == age else "orders without a time"
-        words = f"{since}, {orders} orders; recency, frequency, money in thirds {r}-{f}-{m}"
+        words = f"{_since(age)}, {orders} orders; recency, frequency, money in thirds {r}-{f}-{m}"
         rows.append((KIND, name, old if kept else segment, words + f"; near {segment}, stays" * kept))
-    rows += _others(world, known, refused, len(bought) - len(known))
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values("member_id", kind="stable").reset_index(drop=True)
+    return rows
 
 
 def _figures(world: World, known: pd.DataFrame) -> pd.DataFrame:

@@ -1,56 +1,96 @@
 """Which orders wait for a review today? The dearest expected losses, as far as there is time to look at them."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from optimizer.filters.knapsack import SHIPPED, HoldProblem, Holds, choose_holds
 from optimizer.filters.screen import SUSPECTED, Judged
+from optimizer.filters.verdict import DOUBTFUL
 from optimizer.plan.exceptions import ExceptionRow
 from scenarios.money import minor_digits, shown, to_minor
 from scenarios.schema import declared
 from scenarios.tariff import cost_rows
-from scenarios.world import World, rows_of
+from scenarios.world import World
+from solvers.outcome import relative_gap
 
 _AHEAD = frozenset({"new", "promised"})
-_EPSILON = 1e-9
 # Fraction of a unit below which nothing of an order is left.
 _NOTHING = 1e-9
 
 
+@dataclass(frozen=True)
+class Decided:
+    """The table `order_holds`, the proof of the decision, and what a person should know."""
+
+    holds: pd.DataFrame
+    proof: dict[str, Any]
+    told: list[ExceptionRow]
+
+
 def hold_orders(
     world: World, lines: pd.DataFrame, voided: np.ndarray[tuple[int], np.dtype[np.float64]], judged: Judged
-) -> tuple[pd.DataFrame, list[ExceptionRow]]:
-    r"""
-    Return the table `order_holds` and what a person should know.
+) -> Decided:
+    """
+    Decide which orders wait, by ``knapsack``.
 
     lines: as `order_lines` returns them; voided: units taken back of each
 
     Orders are held whose deliveries are all still ahead. Two kinds need no review and no queue: known frauds, and
-    orders of which nothing is left after cancellations. Suspected orders are held while a queue has minutes,
-
-        max  sum_o (p_o m_o - c_o) x_o     p score, m money of the order, c minutes and wage of its review
-        s.t. reviews in queue k <= minutes_per_day / minutes_per_review
-
-    by taking the dearest expected losses p m first, each to the cheapest queue with time; an order whose review costs
-    more than its expected loss is shipped.
+    orders of which nothing is left after cancellations. With calibrated probabilities every doubtful order is in
+    question; with the unlabelled score only suspected ones, its figure being no probability.
     """
     orders = _orders_ahead(world, lines, voided, judged)
     certain = orders[(orders["score"] >= 1) | (orders["left"] <= _NOTHING)].assign(queue=None)
-    doubtful = orders[(orders["score"] >= SUSPECTED) & (orders["score"] < 1) & (orders["left"] > _NOTHING)]
-    places = _places(world)
-    ranked = doubtful.assign(loss=doubtful["score"] * doubtful["money"])
-    ranked = ranked.sort_values(["loss", "order_id"], ascending=[False, True], kind="stable").reset_index(drop=True)
-    cost = places["cost"].reindex(ranked.index).to_numpy(float)
-    worth = (ranked["loss"].to_numpy(float) > cost) | (
-        ranked["loss"].to_numpy(float) >= np.nan_to_num(cost, nan=np.inf)
-    )
-    reviewed = ranked[worth].assign(queue=places["queue"].reindex(ranked.index)[worth])
+    least = DOUBTFUL if judged.calibrated else SUSPECTED
+    doubtful = orders[(orders["score"] >= least) & (orders["score"] < 1) & (orders["left"] > _NOTHING)]
+    doubtful = doubtful.sort_values("order_id", kind="stable").reset_index(drop=True)
+    queues = world.frame("review_queues").dropna(subset=["minutes_per_day", "minutes_per_review"])
+    problem = _problem(world, doubtful, queues)
+    chosen = choose_holds(problem)
+    names = np.array([*queues["queue"], None], object)
+    reviewed = doubtful.assign(queue=names[chosen.queue])[chosen.queue != SHIPPED]
     held = pd.concat([part for part in (certain, reviewed) if len(part)] or [certain], ignore_index=True)
     table = held.assign(
         probability=held["score"],
         money=cost_rows(held["money"].to_numpy(float), np.ones(len(held)), 10 ** minor_digits(world.policy.currency)),
     ).sort_values("order_id", kind="stable")
-    told = _told(world, ranked, np.isnan(cost), ~worth & ~np.isnan(cost))
-    return table[list(declared()["order_holds"].names)].reset_index(drop=True), told
+    holds = table[list(declared()["order_holds"].names)].reset_index(drop=True)
+    told = [*_told(world, doubtful, problem, chosen), *_hours(world, queues, chosen)]
+    return Decided(holds, _proof(world, chosen) if len(doubtful) else {}, told)
+
+
+def _problem(world: World, doubtful: pd.DataFrame, queues: pd.DataFrame) -> HoldProblem:
+    chance, money = doubtful["score"].to_numpy(float), doubtful["money"].to_numpy(float)
+    capacity, each = (queues[name].to_numpy(float) for name in ("minutes_per_day", "minutes_per_review"))
+    wage = np.nan_to_num(queues["cost_per_minute"].to_numpy(float))
+    customer = np.array([name if isinstance(name, str) else "" for name in doubtful["customer_id"]], object)
+    return HoldProblem(chance, money, customer, world.policy.wrong_hold_rate, capacity, each, wage)
+
+
+def _proof(world: World, chosen: Holds) -> dict[str, Any]:
+    return {
+        "status": "optimal",
+        "objective": chosen.objective,
+        "bound": chosen.bound,
+        "gap": relative_gap(chosen.objective, chosen.bound),
+        "unit": world.policy.currency,
+        "ship_all": chosen.ship_all,
+        "covers": "expected loss by fraud of the doubtful orders, by waiting of the honest ones, and the reviews",
+    }
+
+
+def _hours(world: World, queues: pd.DataFrame, chosen: Holds) -> list[ExceptionRow]:
+    """Say what one more hour of each queue that is full would be worth."""
+    rows, currency = [], world.policy.currency
+    for name, price in zip(queues["queue"], chosen.hour_price, strict=True):
+        money = to_minor(float(price), currency)
+        if money > 0:
+            text = f"one more reviewer hour in {name} is worth {shown(money, currency)}"
+            rows.append(ExceptionRow(f"review hour {name}", "review", text, {"price": round(float(price), 6)}, money))
+    return rows
 
 
 def _orders_ahead(
@@ -68,49 +108,44 @@ def _orders_ahead(
         score=judged.score[mine],
         left=units * share,
         money=np.maximum(np.nan_to_num(chosen["value"].to_numpy(float)), 0.0) * share,
-        reason=judged.reason[mine],
+        reason=judged.doubt[mine],
+        customer_id=chosen["customer_id"],
     )
     orders = parts.groupby("order_id").agg(
-        score=("score", "max"), left=("left", "sum"), money=("money", "sum"), reason=("reason", "max")
+        score=("score", "max"),
+        left=("left", "sum"),
+        money=("money", "sum"),
+        reason=("reason", "max"),
+        customer_id=("customer_id", "first"),
     )
     reason = np.where(orders["left"] <= _NOTHING, "cancelled: nothing of the order is left", orders["reason"])
     return orders.assign(reason=reason).reset_index()
 
 
-def _places(world: World) -> pd.DataFrame:
-    """Return a row for each review there is time for today, the cheapest first: its queue and what it costs."""
-    rows = []
-    for queue in rows_of(world.frame("review_queues")):
-        minutes, each = float(queue.minutes_per_day), float(queue.minutes_per_review)
-        count = 0 if np.isnan(minutes) or np.isnan(each) else int(minutes / each + _EPSILON)
-        wage = float(queue.cost_per_minute)
-        rows += [(queue.queue, 0.0 if np.isnan(wage * each) else wage * each)] * count
-    places = pd.DataFrame(rows, columns=["queue", "cost"])
-    return places.sort_values(["cost", "queue"], kind="stable").reset_index(drop=True)
-
-
-def _told(
-    world: World,
-    ranked: pd.DataFrame,
-    late: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    cheap: np.ndarray[tuple[int], np.dtype[np.bool_]],
-) -> list[ExceptionRow]:
+def _told(world: World, doubtful: pd.DataFrame, problem: HoldProblem, chosen: Holds) -> list[ExceptionRow]:
+    """Say which doubtful orders are shipped all the same, why, and what may be lost by it."""
     rows, currency = [], world.policy.currency
     queues = world.frame("review_queues")
     unusable = queues[queues[["minutes_per_day", "minutes_per_review"]].isna().any(axis=1)]["queue"]
     if len(unusable):
         text = f"queues {', '.join(unusable)} review nothing: minutes_per_day or minutes_per_review is empty"
         rows.append(ExceptionRow("review queues", "assumed", text, {}))
+    usable = problem.reviews > 0
+    least = float(problem.review_cost[usable].min()) if usable.any() else 0.0
+    shipped, cheap = chosen.queue == SHIPPED, problem.value <= least
     reasons = {
-        "review time": (late, "nobody has time to review them today" if len(queues) else "there are no review_queues"),
+        "review time": (
+            ~cheap,
+            "nobody has time to review them today" if len(queues) else "there are no review_queues",
+        ),
         "review cost": (cheap, "a review costs more than what may be lost"),
     }
-    for subject, (chosen, why) in reasons.items():
-        if chosen.any():
-            loss = to_minor(float(ranked["loss"][chosen].sum()), currency)
-            names = ", ".join(ranked["order_id"][chosen][:3])
-            text = (
-                f"{chosen.sum()} suspicious orders ({names}) are shipped: {why}; expected loss {shown(loss, currency)}"
-            )
-            rows.append(ExceptionRow(subject, "fraud", text, {"orders": int(chosen.sum())}, loss))
+    expected = problem.chance * problem.money
+    for subject, (mine, why) in reasons.items():
+        at = np.flatnonzero(shipped & mine)
+        if len(at):
+            loss = to_minor(float(expected[at].sum()), currency)
+            names = ", ".join(doubtful["order_id"].to_numpy(object)[at[np.argsort(-expected[at], kind="stable")][:3]])
+            text = f"{len(at)} suspicious orders ({names}) are shipped: {why}; expected loss {shown(loss, currency)}"
+            rows.append(ExceptionRow(subject, "fraud", text, {"orders": len(at)}, loss))
     return rows

@@ -1,6 +1,6 @@
 """Which orders look wrong? A scorecard of sizes far from the usual, new customers, shared devices, known frauds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,12 +34,15 @@ _SAME = ["customer_id", "item_id", "location_id", "units", "price", "ordered_at"
 class Judged:
     """What is thought of each row of the order lines, shape (lines,).
 
-    score: of its order, 0 (nothing against it) to 1 (known fraud); a scorecard's, not a calibrated probability
+    score: of its order, 0 (nothing against it) to 1 (known fraud)
     kind: "fraud" (the whole order), "duplicate" (the same line again in another order), else ""
     reason: in words, "" where the kind is
     distance: deviations by which the units lie above the item's usual line, on the scale of log quantities
     own: the same against the customer's own lines, NaN for customers with few of them
     line: units of the item's usual line, NaN for an item never ordered
+    bare: the scorecard's score of the order without any label, its own or another's
+    doubt: why its order may be held for a review, "" where it is not doubtful
+    calibrated: whether the score is a probability, learned from labels
     """
 
     score: FloatArray
@@ -48,6 +51,9 @@ class Judged:
     distance: FloatArray
     own: FloatArray
     line: FloatArray
+    bare: FloatArray
+    doubt: Words
+    calibrated: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,10 @@ def screen_lines(world: World, lines: pd.DataFrame) -> Judged:
     score = np.where(is_fraud, 1.0, np.where(lines["order_id"].isin(honest), 0.0, score))
     suspected = is_order & (score >= SUSPECTED)
     kind = np.where(suspected, "fraud", np.where(is_order & twice, "duplicate", "")).astype(object)
-    return Judged(np.round(score, 6), kind, _reasons(lines, signs, single, kind, is_fraud), distance, own, line)
+    bare = _of_orders(lines, replace(signs, tainted=np.zeros(len(lines), bool)).score(is_order))
+    reason = _reasons(lines, signs, single, kind, is_fraud)
+    doubt = np.where(kind == "fraud", reason, "").astype(object)
+    return Judged(np.round(score, 6), kind, reason, distance, own, line, bare, doubt)
 
 
 def known_labels(world: World) -> tuple[frozenset[str], frozenset[str]]:

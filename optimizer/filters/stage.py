@@ -1,22 +1,28 @@
 """The filters of a day: what the other rooms may believe, what is held back, who belongs together."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from optimizer.filters.cancellations import Matched, match_cancellations, nothing_cancelled
+from optimizer.filters.clusters import STATE as CUSTOMER_GROUPS
 from optimizer.filters.customers import customer_segments
 from optimizer.filters.history import CleanHistory, clean_history
 from optimizer.filters.holds import hold_orders
 from optimizer.filters.lines import order_lines
+from optimizer.filters.rates import hold_rates
 from optimizer.filters.screen import Judged, screen_lines
 from optimizer.filters.segments import item_segments, moves
+from optimizer.filters.verdict import Verdict, final_verdict
 from optimizer.plan.exceptions import ExceptionRow
 from scenarios.schema import declared
-from scenarios.world import World
+from scenarios.world import World, rows_of
 
 _PLACES = 6
 _MOST_UNMATCHED = 20
@@ -36,21 +42,30 @@ class Screened:
     """The world to plan with, the tables of the filters, orders not to ship, and what a person should look at.
 
     world: sales net of what was taken out; every other table as it was
-    tables: order_holds, excluded_rows, segments, segment_moves, with the declared columns
+    tables: order_holds, hold_rates, excluded_rows, segments, segment_moves, with the declared columns; and rows for
+        ``explanations`` of held orders and moves, where there are any
+    state: what the screen of the next day remembers
+    proof: of the decision to hold, empty where nothing was in question
     """
 
     world: World
     tables: dict[str, pd.DataFrame]
     held_orders: frozenset[str]
     exceptions: list[ExceptionRow]
+    state: dict[str, pa.Table]
+    proof: dict[str, Any]
 
 
 def screen_world(
-    world: World, previous_segments: pd.DataFrame | None = None, without: Collection[Filter] = ()
+    world: World,
+    previous_segments: pd.DataFrame | None = None,
+    without: Collection[Filter] = (),
+    state: Mapping[str, pd.DataFrame] | None = None,
 ) -> Screened:
     """Screen the orders of a world and group its members.
 
     previous_segments: the table `segments` of the plan before, None without one
+    state: state tables of the plan before, None without one
     without: filters left out: their rows stay in the history, their orders are shipped, nobody is grouped
 
     Sales lose what was cancelled, false, doubled or bulk; suspicious orders whose delivery is still ahead are held as
@@ -58,23 +73,55 @@ def screen_world(
     """
     lines, exceptions = order_lines(world)
     matched = match_cancellations(lines) if Filter.CANCELLATIONS not in without else nothing_cancelled(lines)
-    judged = screen_lines(world, lines)
-    if Filter.FRAUD in without:
-        nothing = np.full(len(lines), "", object)
-        judged = replace(judged, score=np.zeros(len(lines)), kind=nothing, reason=nothing)
+    verdict = _judged(world, lines, Filter.FRAUD in without, state)
+    judged = verdict.judged
     clean = clean_history(world, lines, matched, judged, keep_bulk=Filter.BULK in without)
-    holds, told = hold_orders(world, lines, matched.voided, judged)
-    groups = _segments(clean.world, lines, _bought(lines, matched, judged), previous_segments)
+    decided = hold_orders(world, lines, matched.voided, judged)
+    holds = decided.holds
+    bought = _bought(lines, matched, judged)
+    groups, frozen = _segments(clean.world, lines, bought, previous_segments, state)
     if Filter.SEGMENTS in without:
-        groups, previous_segments = groups.iloc[:0], None
+        groups, previous_segments, frozen = groups.iloc[:0], None, {}
     tables = {
         "order_holds": holds,
+        "hold_rates": hold_rates(world, lines, judged, frozenset(holds["order_id"])),
         "excluded_rows": clean.excluded[list(declared()["excluded_rows"].names)].reset_index(drop=True),
         "segments": groups,
         "segment_moves": moves(groups, previous_segments),
     }
-    exceptions += [*_left_out(without), *told, *_history(clean), *_unmatched(lines, matched)]
-    return Screened(clean.world, tables, frozenset(holds["order_id"]), exceptions)
+    if len(words := _explained(tables)):
+        tables["explanations"] = words
+    exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
+    return Screened(
+        clean.world, tables, frozenset(holds["order_id"]), exceptions, verdict.state | frozen, decided.proof
+    )
+
+
+def _judged(world: World, lines: pd.DataFrame, trusting: bool, state: Mapping[str, pd.DataFrame] | None) -> Verdict:
+    judged = screen_lines(world, lines)
+    if not trusting:
+        return final_verdict(world, lines, judged, state)
+    nothing = np.full(len(lines), "", object)
+    return Verdict(replace(judged, score=np.zeros(len(lines)), kind=nothing, reason=nothing, doubt=nothing), {}, [])
+
+
+def _explained(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return rows of `explanations` for each held order, by its order_id, and each move, by kind and member."""
+    who = "order {} waits for {}: {}"
+    rows = [
+        {
+            "line_id": row.order_id,
+            "text": who.format(row.order_id, row.queue if isinstance(row.queue, str) else "nobody", row.reason),
+            "numbers": json.dumps({"probability": row.probability}),
+            "money": row.money,
+        }
+        for row in rows_of(tables["order_holds"])
+    ]
+    for row in rows_of(tables["segment_moves"]):
+        name = f"{row.kind} {row.member_id}"
+        text = f"{name} moves from {row.old_segment} to {row.new_segment}: {row.reason}"
+        rows.append({"line_id": name, "text": text, "numbers": "{}", "money": 0})
+    return pd.DataFrame(rows, columns=["line_id", "text", "numbers", "money"])
 
 
 def _left_out(without: Collection[Filter]) -> list[ExceptionRow]:
@@ -94,13 +141,15 @@ def _segments(
     lines: pd.DataFrame,
     bought: "np.ndarray[tuple[int], np.dtype[np.float64]]",
     previous: pd.DataFrame | None,
-) -> pd.DataFrame:
+    state: Mapping[str, pd.DataFrame] | None,
+) -> tuple[pd.DataFrame, dict[str, pa.Table]]:
     before = {}
     if previous is not None:
         before = dict(zip(zip(previous["kind"], previous["member_id"], strict=True), previous["segment"], strict=True))
     people = {name: segment for (kind, name), segment in before.items() if kind == "customer"}
-    parts = [item_segments(world, before), customer_segments(world, lines, bought, people)]
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    customers, frozen = customer_segments(world, lines, bought, people, (state or {}).get(CUSTOMER_GROUPS))
+    parts = [item_segments(world, before), customers]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), frozen
 
 
 def _shown(units: float) -> str:

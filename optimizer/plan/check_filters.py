@@ -67,8 +67,13 @@ def check_holds(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("order_holds", row.order_id, f"has probability {row.probability:g}")
         if not row.money >= 0 or not row.reason:
             yield Violation("order_holds", row.order_id, "has less than no money at stake, or no reason")
+    for name in holds["order_id"][holds["order_id"].duplicated()]:
+        yield Violation("order_holds", name, "is held twice")
     yield from _labels(holds, world.frame("fraud_labels"), pd.Timestamp(world.plan_date))
-    yield from _queues(holds.dropna(subset=["queue"]), world.frame("review_queues").set_index("queue"))
+    # One review looks at all held orders of a customer; an order of nobody is a review of its own.
+    each = holds.assign(customer=holds["customer_id"].where(holds["customer_id"].notna(), "\n" + holds["order_id"]))
+    reviews = each.dropna(subset=["queue"]).drop_duplicates(["queue", "customer"])
+    yield from _queues(reviews, world.frame("review_queues").set_index("queue"))
 
 
 def _labels(holds: pd.DataFrame, labels: pd.DataFrame, today: pd.Timestamp) -> Iterator[Violation]:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from optimizer.reports.dispatch import FOLDER, write_dispatch
+from optimizer.reports.filter_pages import HOLDS_PAGE, SEGMENTS_PAGE, filter_pages
 from optimizer.reports.forecast_page import forecast_page
 from optimizer.reports.material import read_material
 from optimizer.reports.page import page
@@ -15,7 +16,7 @@ WORKBOOK = "finance.xlsx"
 
 
 def write_reports(folder: Path) -> list[str]:
-    """Write plan.html, forecast.html, finance.xlsx and, where there are routes, dispatch/ into a plan folder.
+    """Write the pages, finance.xlsx and, where there are routes, dispatch/ into a plan folder.
 
     Everything comes from the folder's tables, inputs/, run.json and certificate.json; the same folder gives the same
     bytes. Files of an earlier call are replaced. finance.xlsx is left out where the folder holds no costs.
@@ -35,4 +36,9 @@ def write_reports(folder: Path) -> list[str]:
     if material.has("costs"):
         write_workbook(folder / WORKBOOK, material)
         names.append(WORKBOOK)
+    for name in (HOLDS_PAGE, SEGMENTS_PAGE):
+        (folder / name).unlink(missing_ok=True)
+    for name, text in filter_pages(material).items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        names.append(name)
     return names + write_dispatch(folder, material)

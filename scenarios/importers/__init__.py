@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from scenarios.importers.completejourney import import_completejourney
+from scenarios.importers.fraud_handbook import import_fraud_handbook
 from scenarios.importers.freshretailnet import import_freshretailnet
 from scenarios.importers.m5 import import_m5
 from scenarios.importers.online_retail import import_online_retail
@@ -17,5 +18,6 @@ KINDS: MappingProxyType[str, Callable[[Path, Path], list[str]]] = MappingProxyTy
         "completejourney": import_completejourney,
         "online_retail": import_online_retail,
         "m5": import_m5,
+        "fraud_handbook": import_fraud_handbook,
     }
 )

@@ -2,6 +2,7 @@
 
 import datetime
 
+import pandas as pd
 import pytest
 
 from scenarios.importers import KINDS
@@ -87,7 +88,29 @@ def test_complete_journey_comes_from_its_package(tmp_path):
     assert any("left aside" in notice for notice in world.notices)
 
 
+def test_a_payment_of_the_handbook_is_known_a_week_later(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    rows = {
+        "TRANSACTION_ID": [0, 1, 2],
+        "TX_DATETIME": pd.to_datetime(["2018-04-01 00:00:31", "2018-04-02 10:00:00", "2018-04-12 23:00:00"]),
+        "CUSTOMER_ID": [596, 596, 7],
+        "TERMINAL_ID": [3156, 1, 1],
+        "TX_AMOUNT": [57.16, 220.5, 10.0],
+        "TX_FRAUD": [0, 1, 1],
+    }
+    pd.DataFrame(rows).to_parquet(source / "payments.parquet")
+    KINDS["fraud_handbook"](source, tmp_path / "tables")
+    world = load_world(tmp_path / "tables")
+    assert world.plan_date == datetime.date(2018, 4, 13)
+    assert world.frame("transactions")[["amount", "terminal_id"]].values.tolist()[1] == [220.5, "1"]
+    labels = world.frame("fraud_labels").set_index("order_id")
+    # What the third was comes to light after the plan date.
+    assert labels["is_fraud"].to_dict() == {"0": False, "1": True}
+    assert labels["known_at"]["1"] == pd.Timestamp("2018-04-09 10:00:00")
+
+
 def test_a_missing_file_is_named(tmp_path):
-    for kind in ("vn2", "freshretailnet", "online_retail", "m5"):
+    for kind in ("vn2", "freshretailnet", "online_retail", "m5", "fraud_handbook"):
         with pytest.raises(FileNotFoundError, match=r"lacks|holds no"):
             KINDS[kind](tmp_path / "nothing", tmp_path / "tables")
