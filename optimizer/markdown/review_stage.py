@@ -144,14 +144,16 @@ def _changed_lately(world: World, lines: pd.DataFrame) -> Flags:
 
 def _given(world: World, lines: pd.DataFrame, paths: DemandPaths) -> _Given:
     """Return the lines with costs and demand, and the ladders of their prices; a price without a rung falls out."""
+    if lines.empty:
+        return _Given(world, lines, paths, [])
     chosen = lines["pair"].to_numpy(int)
     mean = paths.mean()[chosen]
-    rates = tariff(world, lines[KEYS], mean.mean(axis=1)) if len(lines) else None
-    cost = np.zeros(0) if rates is None else np.where(rates.assumed_cost, np.nan, rates.unit_cost)
+    rates = tariff(world, lines[KEYS], mean.mean(axis=1))
+    cost = np.where(rates.assumed_cost, np.nan, rates.unit_cost)
     lines = lines.assign(demand=mean.sum(axis=1), cost=cost)
     group = pd.factorize(pd.MultiIndex.from_arrays([lines["own"], lines["today"].round(6)]))[0]
     lines = lines.assign(group=group)
-    bands = ruled_pairs(world, lines).set_index("pair")["competitor_band"] if len(lines) else pd.Series(dtype=float)
+    bands = ruled_pairs(world, lines).set_index("pair")["competitor_band"]
     lines["competitor_band"] = bands.reindex(range(len(lines))).to_numpy(float)
     ladders: list[list[float]] = []
     kept = []
