@@ -24,6 +24,8 @@ def test_eight_on_their_last_day_by_hand():
     assert plan.rung.tolist() == [1]
     # Tomorrow's four are ordered; whether later ones come with them is all the same.
     assert plan.order[0] >= 4
+    # Without stickers four expire; with one all eight bring 56 instead of 40: 4 for each of the four.
+    assert plan.recovery.tolist() == [4.0]
 
 
 def test_who_finds_no_reduced_unit_buys_another_where_the_usual_price_does_not_keep_him_away():

@@ -39,7 +39,7 @@ def world_of(folder, changes=4, policy="", **changed):
     return load_world(write_tables(folder, {**TABLES, **changed}, text))
 
 
-def reviewed(world, elasticities=(-4.0, -3.0, -2.5, -1.2, -0.8, -0.6), deviation=0.1, taken=None):
+def reviewed(world, elasticities=(-4.0, -3.0, -2.5, -1.2, -0.8, -0.6), deviation=0.1, taken=None, cleared=()):
     """Five units a day of each, elasticities known all but for sure."""
     pairs = listed_pairs(world)
     ids = [pairs[name].to_numpy(object) for name in ("item_id", "location_id")]
@@ -52,7 +52,7 @@ def reviewed(world, elasticities=(-4.0, -3.0, -2.5, -1.2, -0.8, -0.6), deviation
     steps = np.full((len(pairs), 4, 14), 5, np.int16)
     paths = DemandPaths(steps, *ids, np.ones(len(pairs)), dates, np.full(4, 0.25), 1, reference, response)
     taken = np.zeros(len(pairs), bool) if taken is None else taken
-    return review_prices(world, pairs, paths, (taken, pd.DataFrame({"location_id": []})))
+    return review_prices(world, pairs, paths, (taken, pd.DataFrame({"location_id": list(cleared)}, dtype=object)))
 
 
 def violations(world, found, **damage):
@@ -184,6 +184,9 @@ def test_labels_of_the_week_limit_it(tmp_path):
     found = reviewed(world)
     assert 0 < sum(place == "A" for _, place in changes_of(found)) <= 2
     assert violations(world, found) == []
+    # What a clearance changes today takes its labels first.
+    assert sum(place == "A" for _, place in changes_of(reviewed(world, cleared=["A", "B"]))) <= 1
+    assert not any(place == "A" for _, place in changes_of(reviewed(world, cleared=["A", "A"])))
     free = reviewed(world_of(tmp_path / "free", changes=6))
     assert any("labels" in text for text in violations(world, free))
 
