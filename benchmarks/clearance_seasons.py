@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import nbinom
 
-from benchmarks.records import append_record
+from benchmarks.records import tell_gains
 from forecasting.elasticity import estimate
 from forecasting.panel import Panel
 from forecasting.price_tables import PriceHistory
@@ -175,14 +175,7 @@ def main(seeds: int) -> None:
     begin = time.perf_counter()
     money = {name: np.array([row[name] for row in found]) for found in [[compare(s) for s in range(seeds)]]
              for name in found[0]}  # fmt: skip
-    for name, values in money.items():
-        if name == "ours":
-            continue
-        gain = money["ours"] / values - 1.0
-        half = 1.96 * gain.std(ddof=1) / np.sqrt(seeds)
-        print(f"{name:>14}: {values.mean():14,.0f}   ours earns {gain.mean():+7.2%} ± {half:.2%}")
-        append_record(f"clearance seasons: ours above {name}, {seeds} seeds", time.perf_counter() - begin,
-                      objective=float(gain.mean()), bound=float(half))  # fmt: skip
+    tell_gains("clearance seasons", "ours", money, time.perf_counter() - begin)
 
 
 if __name__ == "__main__":

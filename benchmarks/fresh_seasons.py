@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import nbinom
 
-from benchmarks.records import append_record
+from benchmarks.records import tell_gains
 from optimizer.fresh.decide import decide_fresh
 from optimizer.fresh.kernel import ORDERED, Policy, line_of, outcomes
 from optimizer.fresh.problem import FREE, FreshProblem
@@ -35,6 +35,8 @@ LINES, DAYS, AHEAD, PATHS = 12, 28, 12, 60
 SHARES = np.array([1.0, 0.85, 0.7, 0.5])
 SCHEDULE, DISPERSION, GUESS = 2, 0.25, 0.2
 LIVES = 6
+# Shares of the price.
+COST, HOLDING = 0.55, 0.002
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ def problem_of(given: Season, elasticity: np.ndarray, stock: np.ndarray, day: in
     return FreshProblem(
         demand=demand, weight=np.full(PATHS, 1.0 / PATHS), on_hand=stock,
         receipts=np.zeros((LINES, AHEAD, LIVES + 1)), can_order=can, lead=0 * whole, pack=whole, minimum=whole,
-        life=given.life - 1, price=price, cost=0.55 * given.price, salvage=0.0 * given.price,
-        holding=0.002 * given.price, goodwill=0.1 * given.price, order_cost=0.0 * given.price, near=whole,
+        life=given.life - 1, price=price, cost=COST * given.price, salvage=0.0 * given.price,
+        holding=HOLDING * given.price, goodwill=0.1 * given.price, order_cost=0.0 * given.price, near=whole,
         fixed=FREE * whole,
     )  # fmt: skip
 
@@ -91,52 +93,42 @@ def live(given: Season, seed: int, decide) -> float:
         order, rung = decide(day, stock, rng)
         today = demand_of(given.level[:, day, None], truth)
         for n in range(LINES):
-            one = FreshProblem(
-                demand=today[None, n, :, None, None], weight=np.ones(1), on_hand=stock[n : n + 1],
-                receipts=np.zeros((1, 1, LIVES + 1)), can_order=np.ones((1, 1), bool), lead=np.zeros(1, np.int64),
-                pack=np.ones(1, np.int64), minimum=np.ones(1, np.int64), life=given.life[n : n + 1] - 1,
-                price=given.price[n] * SHARES[None, :], cost=0.55 * given.price[n : n + 1], salvage=np.zeros(1),
-                holding=0.002 * given.price[n : n + 1], goodwill=0.0 * given.price[n : n + 1], order_cost=np.zeros(1),
-                near=np.ones(1, np.int64), fixed=np.full(1, FREE),
-            )  # fmt: skip
-            earned, stock[n] = one_day(one, stock[n], int(order[n]), int(rung[n]))
+            earned, stock[n] = one_day(given, n, stock[n], int(order[n]), (int(rung[n]), today[n]))
             money += earned
     return money
 
 
-def one_day(one: FreshProblem, stock: np.ndarray, order: int, rung: int) -> tuple[float, np.ndarray]:
-    """Money of a day and the stock of the next morning, by the rules of the kernel written out."""
-    stock = stock.copy()
-    money = -one.cost[0] * order
-    stock[one.life[0]] += order
-    usual, moved = int(one.demand[0, 0, 0, 0]), int(one.demand[0, rung, 0, 0])
+def one_day(
+    given: Season, n: int, stock: np.ndarray, order: int, asked: tuple[int, np.ndarray]
+) -> tuple[float, np.ndarray]:
+    """Money of a day and the stock of the next morning, by the rules of the kernel written out.
+
+    asked: today's rung, and what is wanted at each rung, shape (rungs,)
+    """
+    rung, wanted = asked
+    stock, price = stock.copy(), given.price[n]
+    money = -COST * price * order
+    stock[given.life[n] - 1] += order
     near = stock[0]
-    if near <= 0:
-        moved = usual
+    usual, moved = int(wanted[0]), int(wanted[rung if near > 0 else 0])
     sold = min(moved, near)
     rest = np.floor(usual * (moved - sold) / moved + 0.5) if moved else 0.0
     other = min(rest, stock[1:].sum())
     stock[0] -= sold
     before = np.cumsum(stock[1:]) - stock[1:]
     stock[1:] -= np.clip(other - before, 0.0, stock[1:])
-    money += one.price[0, rung] * sold + one.price[0, 0] * other - one.holding[0] * stock.sum()
+    money += price * SHARES[rung] * sold + price * other - HOLDING * price * stock.sum()
     return money, np.append(stock[1:], 0.0)
 
 
 def ways(given: Season, seed: int) -> dict[str, float]:
     """Money of every way through the same season."""
-    fixed = {}
-
-    def levels(elasticity: np.ndarray) -> np.ndarray:
-        # The best level without stickers, once for the whole season, as a planner would set it.
-        if "level" not in fixed:
-            problem = problem_of(given, elasticity, np.zeros((LINES, LIVES + 1)), 0, np.random.default_rng(seed + 5))
-            plain = replace(problem, price=problem.price[:, :1], demand=problem.demand[:, :1])
-            fixed["level"] = decide_fresh(plain).level
-        return fixed["level"]
+    # The best level without stickers, once for the whole season, as a planner would set it.
+    empty = np.zeros((LINES, LIVES + 1))
+    first = problem_of(given, given.guess, empty, 0, np.random.default_rng(seed + 5))
+    level = decide_fresh(replace(first, price=first.price[:, :1], demand=first.demand[:, :1])).level
 
     def by_level(problem: FreshProblem) -> np.ndarray:
-        level = levels(given.guess)
         return np.array([
             outcomes(line_of(problem, n), Policy(FREE, 0, int(level[n]), 0, 1, 0.0))[0, ORDERED] for n in range(LINES)
         ])  # fmt: skip
@@ -152,7 +144,7 @@ def ways(given: Season, seed: int) -> dict[str, float]:
         problem = problem_of(given, given.guess, stock, day, rng)
         order, rung = by_level(problem), []
         for n in range(LINES):
-            policy = Policy(int(order[n]), 0, int(levels(given.guess)[n]), 0, 1, 0.0)
+            policy = Policy(int(order[n]), 0, int(level[n]), 0, 1, 0.0)
             value = [outcomes(line_of(problem, n), policy._replace(rung=k))[:, 0].mean() for k in range(len(SHARES))]
             rung.append(int(np.argmax(value)))
         return order, np.array(rung)
@@ -173,14 +165,7 @@ def main(seeds: int) -> None:
     begin = time.perf_counter()
     rows = [ways(season(seed), seed) for seed in range(seeds)]
     money = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    for name, values in money.items():
-        if name == "together":
-            continue
-        gain = money["together"] / values - 1.0
-        half = 1.96 * gain.std(ddof=1) / np.sqrt(seeds)
-        print(f"{name:>22}: {values.mean():12,.0f}   together earns {gain.mean():+7.2%} ± {half:.2%}")
-        append_record(f"fresh seasons: together above {name}, {seeds} seeds", time.perf_counter() - begin,
-                      objective=float(gain.mean()), bound=float(half))  # fmt: skip
+    tell_gains("fresh seasons", "together", money, time.perf_counter() - begin)
 
 
 if __name__ == "__main__":
