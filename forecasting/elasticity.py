@@ -36,7 +36,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy.special import gammaincc
 
-from forecasting.panel import Floats, Integers, Panel, SalesWorld, panel_from_world
+from forecasting.panel import Floats, Integers, Panel, SalesWorld, categories_of, panel_from_world
 from forecasting.price_tables import Flags, PriceHistory, price_history
 from forecasting.prices import PriceResponse
 from forecasting.shrinkage import Codes, Posterior, Priors, shrunk
@@ -118,9 +118,7 @@ def price_response(world: SalesWorld, pairs: pa.Table) -> PriceResponse:
         Columns ``item_id`` and ``location_id``.
     """
     panel = panel_from_world(world, pairs)
-    items = world.table("items")
-    names = pd.Series(items["category"].cast(pa.string()).to_pylist(), index=items["item_id"].cast(pa.string()))
-    category = names[~names.index.duplicated()].reindex(panel.item_id).fillna("").to_numpy(object)
+    category = categories_of(world, panel.item_id)
     history = price_history(world, panel.item_id, panel.location_id, panel.dates)
     return estimate(panel, history, pd.factorize(category, sort=True)[0].astype(np.int64))
 

@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from forecasting.panel import Floats, Integers, Names, Panel, SalesWorld
+from forecasting.panel import Floats, Integers, Names, Panel, SalesWorld, categories_of
 
 AHEAD, AFTER = 7, 3
 # Days between an occurrence and those it is learnt from.
@@ -96,7 +95,7 @@ def event_uplift(world: SalesWorld, panel: Panel, regions: Names, periods: int) 
     rows: Any = table.select(["date", "event", "region"]).to_pandas(date_as_object=False)
     day = (rows["date"].to_numpy().astype("datetime64[D]") - panel.dates[0].astype("datetime64[D]")).astype(np.int64)
     rows = rows.assign(day=day, region=rows["region"].astype(object).fillna(""))
-    category = categories_of(world, panel)
+    category = categories_of(world, panel.item_id)
     plane = np.zeros((panel.series, periods), dtype=np.float32)
     for region in sorted(set(regions)):
         inside = np.flatnonzero(regions == region)
@@ -107,10 +106,3 @@ def event_uplift(world: SalesWorld, panel: Panel, regions: Names, periods: int) 
         np.add.at(units, codes, np.nan_to_num(panel.units[inside]))
         plane[inside] = past_uplift(units, days, periods)[codes]
     return plane if plane.any() else None
-
-
-def categories_of(world: SalesWorld, panel: Panel) -> Names:
-    """Return the category of every series' item, empty where it has none."""
-    items: Any = world.table("items").select(["item_id", "category"]).to_pandas().astype(object)
-    known = pd.Series(items["category"].fillna("").to_numpy(object), index=items["item_id"].to_numpy(object))
-    return known.reindex(panel.item_id).fillna("").to_numpy(dtype=object)

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from forecasting.keys import series_keys
 from forecasting.overrides import scaled, with_steps
-from forecasting.panel import Floats, SalesWorld
+from forecasting.panel import Floats, SalesWorld, categories_of
 from forecasting.paths import DemandPaths
 
 _FIELDS = ("item_id", "category", "location_id")
@@ -40,9 +39,7 @@ def demand_factors(world: SalesWorld, paths: DemandPaths) -> Floats:
     table = world.table("demand_factors")
     if not table.num_rows:
         return result
-    items = world.table("items")
-    names = pd.Series(items["category"].cast(pa.string()).to_pylist(), index=items["item_id"].cast(pa.string()))
-    category = names[~names.index.duplicated()].reindex(paths.item_id).fillna("").to_numpy(object)
+    category = categories_of(world, paths.item_id)
     own = {"item_id": paths.item_id, "category": category, "location_id": paths.location_id}
     rows: Any = table.to_pandas(date_as_object=False)
     for row in rows.to_dict("records"):

@@ -23,8 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from forecasting.events import categories_of
-from forecasting.panel import Floats, Integers, Names, Panel, SalesWorld
+from forecasting.panel import Floats, Integers, Names, Panel, SalesWorld, categories_of
 
 BASE_DAYS, FEWEST_DAYS, LAG_DAYS = 56, 14, 28
 BASE_WEEKS, FEWEST_WEEKS, LAG_WEEKS = 8, 4, 8
@@ -72,7 +71,7 @@ def mechanisms(world: SalesWorld, panel: Panel, horizon: int) -> Mechanisms | No
     runs = np.full((panel.series, len(dates)), -1, dtype=np.int16)
     for series, begin, end, mechanism in zip(rows["series"].to_numpy(), first, last, code, strict=True):
         runs[series, begin:end] = mechanism
-    groups, group = np.unique(categories_of(world, panel).astype(str), return_inverse=True)
+    groups, group = np.unique(categories_of(world, panel.item_id).astype(str), return_inverse=True)
     return Mechanisms(names.astype(object), groups.astype(object), runs, group.astype(np.int64))
 
 

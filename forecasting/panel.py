@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -224,3 +225,10 @@ def _unit_steps(items: pa.Table, wanted: Names) -> Floats:
     steps = np.ones(len(names))
     steps[codes] = np.nan_to_num(items["unit_step"].to_numpy(), nan=1.0)
     return steps[place]
+
+
+def categories_of(world: SalesWorld, item_id: Names) -> Names:
+    """Return the category of each of the items, shape (series,), empty where it has none."""
+    items: Any = world.table("items").select(["item_id", "category"]).to_pandas().astype(object)
+    known = pd.Series(items["category"].fillna("").to_numpy(object), index=items["item_id"].to_numpy(object))
+    return known[~known.index.duplicated()].reindex(item_id).fillna("").to_numpy(dtype=object)

@@ -215,7 +215,7 @@ def point_to(folder: Path) -> None:
 
 
 def plans_in(plans: Path) -> list[dict[str, Any]]:
-    """Return the plans of a folder with day, command, status and expected cost, the latest day first."""
+    """Return the plans of a folder with day, command, status and scenario, the latest day first."""
     events, rows = Ledger(ledger_in(plans)).events(), []
     for path in sorted(plans.glob("*/run.json")) if plans.is_dir() else []:
         if path.parent.is_symlink():

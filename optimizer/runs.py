@@ -60,6 +60,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Done:
+    """What is planned of a scenario already: the forecast of the base, and the folders of base and whole scenario."""
+
+    shared: Expected | None
+    base: Path
+    scenario: Path
+
+
+@dataclass(frozen=True)
 class _Spec:
     setting: Setting
     name: str
@@ -98,9 +107,14 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "scenario"
 
 
-def run_scenarios(setting: Setting, scenarios: Sequence[Scenario], folder: Path, run_all: RunAll) -> list[Run]:
-    """Plan the base and every scenario, each into a folder of its own below `folder`; the base comes first."""
-    shared = forecast_once(setting, folder, run_all)
+def run_scenarios(
+    setting: Setting, scenarios: Sequence[Scenario], folder: Path, run_all: RunAll, shared: Expected | None = None
+) -> list[Run]:
+    """Plan the base and every scenario, each into a folder of its own below `folder`; the base comes first.
+
+    shared: the forecast of the base, made here where it is not given
+    """
+    shared = shared or forecast_once(setting, folder, run_all)
     specs = [_Spec(setting, BASE, (), folder / BASE, shared)]
     specs += [_Spec(setting, one.name, (one,), folder / slug(one.name), shared) for one in scenarios]
     return run_all(_planned, specs)
@@ -154,7 +168,9 @@ def cost_of(folder: Path) -> int:
     return int(round(goods) + costs.loc[lost | paid, "amount"].sum())
 
 
-def attribution(setting: Setting, scenario: Scenario, folder: Path, run_all: RunAll) -> pd.DataFrame:
+def attribution(
+    setting: Setting, scenario: Scenario, folder: Path, run_all: RunAll, done: Done | None = None
+) -> pd.DataFrame:
     r"""
     Return how much of a scenario's difference in cost each of its changes makes, in minor units that add up exactly.
 
@@ -163,25 +179,32 @@ def attribution(setting: Setting, scenario: Scenario, folder: Path, run_all: Run
         phi_i = sum over subsets A without i of |A|! (n - |A| - 1)! / n! (cost(A + i) - cost(A))
 
     Beyond, the changes are planned one after the other in the order of the file, and each gets what it adds then.
-    Columns: change, cost, how.
+    done: what is planned already, so that only the subsets between base and whole scenario are left. Columns: change,
+    cost, how.
     """
     parts = _parts(scenario)
     count = len(parts)
     exact = count <= EXACT_CHANGES
     every = [tuple(c) for size in range(count + 1) for c in combinations(range(count), size)]
     subsets = every if exact else [tuple(range(n)) for n in range(count + 1)]
-    shared = forecast_once(setting, folder, run_all)
-    names = ["-".join(map(str, chosen)) or "none" for chosen in subsets]
+    whole, known = tuple(range(count)), {}
+    if done is not None:
+        known = {(): cost_of(done.base), whole: cost_of(done.scenario)}
+    left = [chosen for chosen in subsets if chosen not in known]
+    shared = forecast_once(setting, folder, run_all) if done is None else done.shared
+    names = ["-".join(map(str, chosen)) or "none" for chosen in left]
     specs = [
         _Spec(setting, f"{scenario.name} {name}", tuple(parts[n][1] for n in chosen), folder / f"part-{name}", shared)
-        for name, chosen in zip(names, subsets, strict=True)
+        for name, chosen in zip(names, left, strict=True)
     ]
-    cost = {chosen: cost_of(run.folder) for chosen, run in zip(subsets, run_all(_planned, specs), strict=True)}
-    added = [float(cost[tuple(range(n + 1))] - cost[tuple(range(n))]) if not exact else 0.0 for n in range(count)]
-    shares = [_mean_effect(cost, n, count) for n in range(count)] if exact else added
-    whole = _whole(shares, cost[tuple(range(count))] - cost[()])
+    cost = known | {chosen: cost_of(run.folder) for chosen, run in zip(left, run_all(_planned, specs), strict=True)}
+    if exact:
+        shares = [_mean_effect(cost, n, count) for n in range(count)]
+    else:
+        shares = [float(cost[whole[: n + 1]] - cost[whole[:n]]) for n in range(count)]
     how = "mean over all orders" if exact else "one after the other"
-    return pd.DataFrame({"change": [words for words, _ in parts], "cost": whole, "how": how})
+    added_up = _whole(shares, cost[whole] - cost[()])
+    return pd.DataFrame({"change": [words for words, _ in parts], "cost": added_up, "how": how})
 
 
 def _parts(scenario: Scenario) -> list[tuple[str, Scenario]]:

@@ -21,7 +21,7 @@ from optimizer.reports.comparison import (
     write_runs,
 )
 from optimizer.reports.console import shown_progress
-from optimizer.runs import Setting, attribution, prepared, run_scenarios, slug
+from optimizer.runs import Done, Setting, attribution, forecast_once, prepared, run_scenarios, slug
 from scenarios.compare import compare_plans
 from scenarios.whatif import ScenarioError, read_scenario
 
@@ -52,9 +52,15 @@ def scenarios_run(
     folder = shared["out_folder"] or PLANS_FOLDER / "scenarios"
     workers = shared["workers"] or usable_cores()
     with shown_progress(err) as report, run_all_on(workers, partial(report, "scenarios")) as run_all:
-        runs = run_scenarios(setting, scenarios, folder, run_all)
+        forecast = forecast_once(setting, folder, run_all)
+        runs = run_scenarios(setting, scenarios, folder, run_all, forecast)
         found = [(run.name, compare_plans(runs[0].folder, run.folder)) for run in runs[1:]]
-        shares = [attribution(setting, s, folder / "parts" / slug(s.name), run_all) for s in scenarios if attribute]
+        done = [Done(forecast, runs[0].folder, run.folder) for run in runs[1:]]
+        shares = [
+            attribution(setting, scenario, folder / "parts" / slug(scenario.name), run_all, known)
+            for scenario, known in zip(scenarios, done, strict=True)
+            if attribute
+        ]
     write_runs(folder, runs, found, setting.currency())
     if shared["as_json"]:
         print(json.dumps(runs_result(runs, scenarios, shares), ensure_ascii=False, indent=1))

@@ -49,7 +49,6 @@ class Kind:
     needs: tuple[str, ...]
     may: tuple[str, ...]
     make: Callable[[World, Change], Changed]
-    doc: str
 
 
 def moved(values: pd.Series, change: Change) -> pd.Series:
@@ -362,26 +361,20 @@ _BUYING, _AT = (*AMOUNTS, *GOODS, "place", "source"), (*GOODS, "place")
 _lead_time, _purchase_price = _column("sources", "lead_time_days"), _column("sources", "unit_cost", "units")
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "demand": Kind((), ("percent", "factor", *_AT, *PERIOD, "reason"), demand, "demand higher or lower"),
-        "lead_time": Kind((), _BUYING, _lead_time, "suppliers late or quick"),
-        "closed": Kind(("from", "until"), ("source", *_AT), closed, "a source that takes no orders"),
-        "purchase_price": Kind((), _BUYING, _purchase_price, "what suppliers ask"),
-        "selling_price": Kind((), (*AMOUNTS, *_AT, "from"), selling_price, "what customers pay"),
-        "price_war": Kind(
-            (), (*AMOUNTS, *GOODS, "competitor"), _column("competitor_prices", "price"), "what competitors ask"
-        ),
-        "budget": Kind(
-            (), (*AMOUNTS, "component", "scope", "scope_id"), _column("budgets", "amount", "money"), "money to spend"
-        ),
-        "storage": Kind((), (*AMOUNTS, "place"), _column("locations", "storage_l"), "room"),
-        "labels": Kind((), (*AMOUNTS, "place"), _column("label_capacity", "labels"), "price labels"),
-        "fuel": Kind((), (*AMOUNTS, "vehicle_id"), _column("vehicles", "cost_per_km"), "cost of a kilometre"),
-        "fleet": Kind((), ("remove", "like", "count"), fleet, "vehicles taken away or added"),
-        "holiday": Kind(("event", "on"), (), holiday, "an event on another day"),
-        "promotion": Kind(
-            ("discount", "from", "until"), (*_AT, "name", "mechanism", "display", "mailer"), promotion, "an offer more"
-        ),
-        "new_store": Kind(("place", "like"), ("scale",), new_store, "a place more"),
-        "delisted": Kind((), _AT, delisted, "an item no longer sold"),
+        "demand": Kind((), ("percent", "factor", *_AT, *PERIOD, "reason"), demand),
+        "lead_time": Kind((), _BUYING, _lead_time),
+        "closed": Kind(("from", "until"), ("source", *_AT), closed),
+        "purchase_price": Kind((), _BUYING, _purchase_price),
+        "selling_price": Kind((), (*AMOUNTS, *_AT, "from"), selling_price),
+        "price_war": Kind((), (*AMOUNTS, *GOODS, "competitor"), _column("competitor_prices", "price")),
+        "budget": Kind((), (*AMOUNTS, "component", "scope", "scope_id"), _column("budgets", "amount", "money")),
+        "storage": Kind((), (*AMOUNTS, "place"), _column("locations", "storage_l")),
+        "labels": Kind((), (*AMOUNTS, "place"), _column("label_capacity", "labels")),
+        "fuel": Kind((), (*AMOUNTS, "vehicle_id"), _column("vehicles", "cost_per_km")),
+        "fleet": Kind((), ("remove", "like", "count"), fleet),
+        "holiday": Kind(("event", "on"), (), holiday),
+        "promotion": Kind(("discount", "from", "until"), (*_AT, "name", "mechanism", "display", "mailer"), promotion),
+        "new_store": Kind(("place", "like"), ("scale",), new_store),
+        "delisted": Kind((), _AT, delisted),
     }
 )

@@ -232,7 +232,7 @@ def _told(
             "field": field,
             "before": [_shown(value) if change != "added" else "" for value in rows[field]],
             "after": [_shown(value) if change != "removed" else "" for value in rows[f"{field}\x1f"]],
-            "money": money[chosen].round().astype("int64") if field in ("quantity",) else 0,
+            "money": money[chosen].round().astype("int64") if field == "quantity" else 0,
             "reason_before": rows["reason"].fillna(""),
             "reason_after": rows["reason\x1f"].fillna(""),
         }

@@ -5,9 +5,8 @@ Customers are points x = (log(1 + days since the last order), log orders, log(1 
 over its deviation at the fit. K is the largest number of groups for which groupings of resampled customers agree with
 that of all, mean adjusted Rand index >= 0.85 (Hennig 2007, Computational Statistics and Data Analysis 52). From then on
 a customer belongs to the nearest centroid, or to the one before while that is at most a tenth farther: nobody moves
-whose own figures do not. Groups are fitted again when
-the mean distance to the centroids has grown by a quarter; new ones then take the numbers of the old ones next to them
-(Kuhn 1955).
+whose own figures do not. Groups are fitted again when the mean distance to the centroids has grown by a quarter; new
+ones then take the numbers of the old ones next to them (Kuhn 1955).
 """
 
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class Groups:
 
     def nearest(self, points: FloatArray) -> tuple[Codes, FloatArray]:
         """Return the row of the nearest centroid of each point, and the distance to it, shapes (N,)."""
-        far = np.linalg.norm((points[:, None, :] - self.centroid[None]) / self.scale, axis=2)
+        far = self._far(points)
         return far.argmin(axis=1), far.min(axis=1)
 
     def kept(self, points: FloatArray, before: Codes) -> Codes:
@@ -58,12 +57,16 @@ class Groups:
 
         before: number of the group it had, 0 for none
         """
-        far = np.linalg.norm((points[:, None, :] - self.centroid[None]) / self.scale, axis=2)
+        far = self._far(points)
         old = far.argmin(axis=1)
         for row, number in enumerate(self.number):
             stays = (before == number) & (far[:, row] <= far.min(axis=1) * (1.0 + _SLACK))
             old = np.where(stays, row, old)
         return np.asarray(old)
+
+    def _far(self, points: FloatArray) -> FloatArray:
+        """Return the distance of each point to each centroid, shape (N, K)."""
+        return np.asarray(np.linalg.norm((points[:, None, :] - self.centroid[None]) / self.scale, axis=2))
 
     def profile(self, row: int) -> str:
         """Return a group's typical member in words."""

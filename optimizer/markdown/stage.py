@@ -176,10 +176,13 @@ def _todays(lines: pd.DataFrame) -> dict[tuple[str, str], float]:
 
 def _unused_locks(world: World, pairs: pd.DataFrame, today: dict[tuple[str, str], float]) -> list[ExceptionRow]:
     """Return the locked prices that no clearance line carries, or that would rise above today's."""
+    locked = locked_prices(world)
+    if not locked:
+        return []
     rules = ruled_pairs(world, pairs)
     stickers = set(rules.loc[rules["days_left"].notna(), KEYS].itertuples(index=False, name=None))
     rows = []
-    for (item, place), price in locked_prices(world).items():
+    for (item, place), price in locked.items():
         if (item, place) in stickers:
             continue
         now = today.get((item, place))

@@ -10,13 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 _FILE = ".ledger.sqlite"
-# What an event can be; those that give a plan its status, in their order.
-ACTIONS = ("lock", "override", "snooze", "release", "approve", "publish", "finish", "undo")
+# Events that give a plan its status, in their order.
 STATUS = {"approve": "approved", "publish": "published", "finish": "done"}
 _ORDER = ("proposed", "approved", "published", "done")
 # A published plan has readers; what it promised can be released, not undone.
@@ -109,7 +108,7 @@ class Ledger:
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
-        return next(one for one in self.events() if one.number == number)
+        return replace(event, number=number, moment=moment)
 
 
 def _read(connection: sqlite3.Connection) -> list[Event]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from optimizer.reports.markup import Markup, element, join
-from optimizer.reports.page import head
+from optimizer.reports.page import document
 from optimizer.reports.tables import Field, table
 from optimizer.reports.wording import counted, money
 from optimizer.reports.workbook import Sheet, write_sheets
@@ -78,7 +78,7 @@ def _page(title: str, parts: Sequence[Markup]) -> str:
         element("main", *parts),
         element("footer", element("p", "Made by Dayplan from the files of the plan folders alone.")),
     )
-    return f'<!DOCTYPE html>\n<html lang="en">\n{head(title)}\n{element("body", body)}\n</html>\n'
+    return document(title, body)
 
 
 def _figure(side: str, row: Any) -> str:

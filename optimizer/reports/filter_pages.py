@@ -3,7 +3,7 @@
 from optimizer.reports.attention import believed, holds
 from optimizer.reports.markup import Markup, element, join
 from optimizer.reports.material import Material
-from optimizer.reports.page import head
+from optimizer.reports.page import document
 from optimizer.reports.tables import Field, capped, section
 from optimizer.reports.wording import percent, short_day
 
@@ -31,7 +31,7 @@ def _document(title: str, parts: list[Markup]) -> str:
         element("main", *parts),
         element("footer", element("p", "Made by Dayplan from the files of the plan folder alone.")),
     )
-    return f'<!DOCTYPE html>\n<html lang="en">\n{head(f"{title} – Dayplan")}\n{element("body", body)}\n</html>\n'
+    return document(f"{title} – Dayplan", body)
 
 
 def _rates(material: Material) -> Markup | None:

@@ -16,7 +16,7 @@ from optimizer.reports.charts import nice_above, path_of
 from optimizer.reports.markup import Markup, element, join
 from optimizer.reports.material import Material
 from optimizer.reports.outlook import rows_of_pairs
-from optimizer.reports.page import head
+from optimizer.reports.page import document
 from optimizer.reports.wording import short_day, units
 from scenarios.world import plain_frame, rows_of
 
@@ -60,7 +60,7 @@ def forecast_page(folder: Path, material: Material) -> str | None:
         element("main", _served(known), _brought(folder), *parts),
         element("footer", element("p", "Made by Dayplan from the files of the plan folder alone.")),
     )
-    return f'<!DOCTYPE html>\n<html lang="en">\n{head("Forecast – Dayplan")}\n{element("body", body)}\n</html>\n'
+    return document("Forecast – Dayplan", body)
 
 
 def _dearest(material: Material, table: pa.Table) -> list[tuple[str, str]]:

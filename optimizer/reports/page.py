@@ -43,8 +43,12 @@ def page(material: Material) -> str:
         element("footer", element("p", "Made by Dayplan from the files of the plan folder alone.")),
         element("script", Markup(SCRIPT)),
     )
-    top = head(f"{title_of(material)} – Dayplan")
-    return f'<!DOCTYPE html>\n<html lang="en">\n{top}\n{element("body", body)}\n</html>\n'
+    return document(f"{title_of(material)} – Dayplan", body)
+
+
+def document(title: str, body: Markup) -> str:
+    """Return a page as one HTML document that asks for nothing else."""
+    return f'<!DOCTYPE html>\n<html lang="en">\n{head(title)}\n{element("body", body)}\n</html>\n'
 
 
 def head(title: str) -> Markup:
