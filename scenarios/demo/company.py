@@ -116,7 +116,22 @@ class Company:
     @property
     def plan_date(self) -> date:
         """First day after the history."""
-        return FIRST_DAY + timedelta(days=self.size.days)
+        return day_of(self.size.days)
+
+    @property
+    def item_of_pair(self) -> npt.NDArray[np.int64]:
+        """Row of each pair's item in `items`, shape (pairs,)."""
+        return np.repeat(np.arange(len(self.items)), len(self.pairs) // len(self.items))
+
+    @property
+    def usual_week(self) -> FloatArray:
+        """What is usually wanted of each pair in a week, units, shape (pairs,)."""
+        return np.asarray(self.mean[:, : self.size.days].mean(axis=1) * 7)
+
+
+def day_of(number: int) -> date:
+    """Return the date of a day counted from the first of the history."""
+    return FIRST_DAY + timedelta(days=number)
 
 
 def invent(size: Size, seed: int) -> Company:

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from scenarios.demo.clearance import (
@@ -20,16 +19,15 @@ from scenarios.demo.clearance import (
     clearance,
     ends,
 )
-from scenarios.demo.company import FIRST_DAY, Company, Size, invent
+from scenarios.demo.company import Company, Size, day_of, invent
 from scenarios.demo.customers import CustomerOrders, customer_orders
-from scenarios.demo.history import SUPPLIERS, History, live, packs, supplier_numbers
+from scenarios.demo.history import History, live
 from scenarios.demo.streets import streets_and_deliveries
-from scenarios.periods import WEEKDAYS
+from scenarios.demo.supply import supply
 
 TRUTH = "truth"
 # Days of usual demand for which there is room beyond the stock of the plan date.
 _STORE_ROOM_DAYS, _DC_ROOM_DAYS = 1.0, 14
-_TRUCK_FILL, _MOST_TRUCKS, _TRUCK_COST_PER_LITRE = 0.6, 4, 0.06
 # Of what a usual week of produce costs, so much may be spent: a budget that binds.
 _PRODUCE_SHARE = 0.9
 _TRUE_COLUMNS = ["base_rate", "elasticity", "dispersion"]
@@ -77,24 +75,14 @@ def write_demo(folder: Path, size: Size | None = None, seed: int = 1) -> date:
     return company.plan_date
 
 
-def _day(number: int) -> date:
-    return FIRST_DAY + timedelta(days=number)
-
-
 def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[str, pd.DataFrame]:
-    orders, receipts = _supplier_orders(company, history)
     return {
         "items": company.items.drop(columns=_TRUE_COLUMNS).astype({"shelf_life_days": "Int64"}),
         "locations": _locations(company, history),
         "sales": _sales(company, history, web),
         "stock": _stock(company, history),
         "assortment": _assortment(company),
-        "sources": _sources(company),
-        "suppliers": _suppliers(company),
-        "supplier_calendar": _calendar(company),
-        "price_breaks": _price_breaks(company),
-        "open_orders": pd.concat([orders, _moves(company, history)], ignore_index=True),
-        "receipts": receipts,
+        **supply(company, history),
         "prices": _prices(company),
         "promotions": _promotions(company),
         "budgets": _budgets(company),
@@ -104,7 +92,7 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
 def _locations(company: Company, history: History) -> pd.DataFrame:
     """Return the places; there is room for what is there and for what some usual days take."""
     litres = company.items.set_index("item_id")["volume_l"]
-    stock, daily = _stock(company, history), company.pairs.assign(units=_weekly(company) / 7)
+    stock, daily = _stock(company, history), company.pairs.assign(units=company.usual_week / 7)
     held = (stock["on_hand"] * stock["item_id"].map(litres)).groupby(stock["location_id"]).sum()
     taken = (daily["units"] * daily["item_id"].map(litres)).groupby(daily["location_id"]).sum()
     room = held.add(taken * _STORE_ROOM_DAYS, fill_value=taken.sum() * _DC_ROOM_DAYS)
@@ -135,7 +123,7 @@ def _stock(company: Company, history: History) -> pd.DataFrame:
     at_stores = company.pairs.assign(on_hand=np.where(ended, too_much, history.store_stock))
     at_dc = company.items[["item_id"]].assign(location_id="DC1", on_hand=np.round(history.dc_stock, 3))
     stock = pd.concat([at_stores, at_dc], ignore_index=True)
-    stock = _by_last_day(company, stock.assign(as_of=_day(company.size.days - 1), lot="", expires_on=None))
+    stock = _by_last_day(company, stock.assign(as_of=day_of(company.size.days - 1), lot="", expires_on=None))
     return stock.sort_values(["item_id", "location_id", "lot"], kind="stable")
 
 
@@ -149,11 +137,11 @@ def _by_last_day(company: Company, stock: pd.DataFrame) -> pd.DataFrame:
     fresh = stock[short]
     older = np.round(np.floor(fresh["on_hand"] * FRESH_OLDER_SHARE / step) * step, 3)
     lots = [
-        fresh.assign(lot="older", on_hand=older, expires_on=_day(company.size.days + FRESH_OLDER_DAYS - 1)),
+        fresh.assign(lot="older", on_hand=older, expires_on=day_of(company.size.days + FRESH_OLDER_DAYS - 1)),
         fresh.assign(
             lot="newer",
             on_hand=np.round(fresh["on_hand"] - older, 3),
-            expires_on=_day(company.size.days + FRESH_NEWER_DAYS - 1),
+            expires_on=day_of(company.size.days + FRESH_NEWER_DAYS - 1),
         ),
     ]
     return pd.concat([stock[~short], *(lot[lot["on_hand"] > 0] for lot in lots)], ignore_index=True)
@@ -172,162 +160,12 @@ def _assortment(company: Company) -> pd.DataFrame:
     pairs["shortage_cost"] = pairs["item_id"].map(shortage)
     # Every third item shows at least two of it in each store; a shelf takes ten usual days.
     number = pairs.groupby("location_id").cumcount().to_numpy()
-    weekly = np.append(_weekly(company), np.full(len(items), np.nan))
+    weekly = np.append(company.usual_week, np.full(len(items), np.nan))
     weighed = pairs["item_id"].map(items.set_index("item_id")["unit_step"]).to_numpy() < 1
     at_dc = (pairs["location_id"] == "DC1").to_numpy()
     pairs["presentation_min"] = np.where(~at_dc & (number % 3 == 0) & ~weighed, 2.0, 0.0)
     pairs["shelf_capacity"] = np.ceil(weekly * 10 / 7) + 12
     return pairs.sort_values(["item_id", "location_id"], kind="stable")
-
-
-def _sources(company: Company) -> pd.DataFrame:
-    dc_pack, store_pack = packs(company.items)
-    number = supplier_numbers(company.items)
-    from_supplier = pd.DataFrame(
-        {
-            "item_id": company.items["item_id"],
-            "location_id": "DC1",
-            "source_id": [SUPPLIERS[n].name for n in number],
-            "source_kind": "supplier",
-            "lead_time_days": [SUPPLIERS[n].lead_days for n in number],
-            "unit_cost": company.items["unit_cost"],
-            "moq": dc_pack,
-            "pack_size": dc_pack,
-            "order_cost": 0.4,
-            "layer_size": np.where(supplier_numbers(company.items) == 0, 4 * dc_pack, np.nan),
-        }
-    )
-    by_item = pd.Series(store_pack, index=company.items["item_id"])
-    from_dc = company.pairs.assign(source_id="DC1", source_kind="dc", lead_time_days=1, order_cost=0.05)
-    from_dc["pack_size"] = from_dc["item_id"].map(by_item)
-    both = pd.concat([from_supplier, from_dc], ignore_index=True)
-    return both.sort_values(["item_id", "location_id"], kind="stable")
-
-
-def _suppliers(company: Company) -> pd.DataFrame:
-    """Return the suppliers; a truck takes a third of what is usually wanted of the supplier's goods in a week."""
-    litres = company.items["volume_l"].to_numpy()[_item_of(company)] * _weekly(company)
-    by_supplier = np.bincount(supplier_numbers(company.items)[_item_of(company)], litres, len(SUPPLIERS))
-    has_trucks = np.array([s.trucks for s in SUPPLIERS])
-    room = np.where(has_trucks, np.ceil(by_supplier / 3), np.nan)
-    return pd.DataFrame(
-        {
-            "supplier_id": [s.name for s in SUPPLIERS],
-            "name": [s.name for s in SUPPLIERS],
-            "order_days": ["|".join(WEEKDAYS[d] for d in s.order_days) for s in SUPPLIERS],
-            "min_order_value": [s.minimum_value or None for s in SUPPLIERS],
-            "payment_days": 30,
-            "truck_l": room,
-            "truck_cost": np.round(room * _TRUCK_COST_PER_LITRE, 2),
-            "truck_min_fill": np.where(has_trucks, _TRUCK_FILL, np.nan),
-            "max_trucks": pd.array(np.where(has_trucks, _MOST_TRUCKS, np.nan), dtype="Int64"),
-        }
-    )
-
-
-def _item_of(company: Company) -> npt.NDArray[np.int64]:
-    return np.repeat(np.arange(len(company.items)), len(company.pairs) // len(company.items))
-
-
-def _weekly(company: Company) -> npt.NDArray[np.float64]:
-    """Return what is usually wanted of each pair in a week, units."""
-    return np.asarray(company.mean[:, : company.size.days].mean(axis=1) * 7)
-
-
-def _calendar(company: Company) -> pd.DataFrame:
-    """Return until when each supplier takes orders on the days after the history."""
-    days = [(company.plan_date + timedelta(days=n)).isoformat() for n in range(14)]
-    rows = [(s.name, "DC1", day, f"{10 + n}:00") for n, s in enumerate(SUPPLIERS) for day in days]
-    return pd.DataFrame(rows, columns=["source_id", "location_id", "date", "cutoff_time"])
-
-
-def _price_breaks(company: Company) -> pd.DataFrame:
-    """Return a cheaper price from six packs on for every fourth item, for all units or only those above in turn."""
-    chosen = np.arange(0, len(company.items), 4)
-    items, (dc_pack, _) = company.items.iloc[chosen], packs(company.items)
-    return pd.DataFrame(
-        {
-            "supplier_id": [SUPPLIERS[n].name for n in np.asarray(supplier_numbers(company.items))[chosen]],
-            "item_id": items["item_id"].to_numpy(),
-            "from_quantity": 6 * np.asarray(dc_pack)[chosen],
-            "unit_cost": np.round(items["unit_cost"].to_numpy() * 0.96, 2),
-            "kind": np.where(np.arange(len(chosen)) % 2, "incremental", "all_units"),
-        }
-    )
-
-
-def _supplier_orders(company: Company, history: History) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the orders still open on the plan date, and the receipts of those that came."""
-    last = company.size.days
-    rows = []
-    for n, order in enumerate(history.orders):
-        rows.append(
-            {
-                "order_id": f"O-{order.ordered:04d}-{order.supplier}",
-                "line": n + 1,
-                "item_id": company.items["item_id"].iloc[order.item],
-                "location_id": "DC1",
-                "source_id": SUPPLIERS[order.supplier].name,
-                "quantity": order.quantity,
-                "ordered_on": _day(order.ordered),
-                "due_on": _day(order.promised),
-                "received_on": _day(order.received),
-                "open": order.received >= last,
-            }
-        )
-    names = [
-        "order_id",
-        "line",
-        "item_id",
-        "location_id",
-        "source_id",
-        "quantity",
-        "ordered_on",
-        "due_on",
-        "received_on",
-        "open",
-    ]
-    lines = pd.DataFrame(rows, columns=names)
-    is_open = lines["open"].astype(bool)
-    cost = company.items.set_index("item_id")["unit_cost"]
-    orders = lines[is_open].drop(columns=["received_on", "open"])
-    orders = orders.assign(unit_cost=orders["item_id"].map(cost), status="confirmed")
-    came = lines[~is_open]
-    receipts = pd.DataFrame(
-        {
-            "receipt_id": "R-" + came["order_id"],
-            "line": came["line"],
-            "order_id": came["order_id"],
-            "item_id": came["item_id"],
-            "location_id": came["location_id"],
-            "source_id": came["source_id"],
-            "ordered_on": came["ordered_on"],
-            "promised_on": came["due_on"],
-            "received_on": came["received_on"],
-            "ordered": came["quantity"],
-            "received": came["quantity"],
-        }
-    )
-    return orders, receipts
-
-
-def _moves(company: Company, history: History) -> pd.DataFrame:
-    """Return the transfers that left the dc on the last day and arrive on the plan date."""
-    day = company.size.days
-    rows = [
-        {
-            "order_id": f"T-{day - 1:04d}",
-            "line": n + 1,
-            **company.pairs.iloc[pair].to_dict(),
-            "source_id": "DC1",
-            "quantity": quantity,
-            "ordered_on": _day(day - 1),
-            "due_on": _day(day),
-            "status": "in_transit",
-        }
-        for n, (pair, quantity) in enumerate(history.moves)
-    ]
-    return pd.DataFrame(rows)
 
 
 def _prices(company: Company) -> pd.DataFrame:
