@@ -45,6 +45,7 @@ class Policy:
     frozen_days: int = 0
     change_cost: float = 0.0
     change_rate: float = 0.0
+    risk_aversion: float = 0.0
     wrong_hold_rate: float = 0.025
     customer_segments: str = "k_means"
 

@@ -50,6 +50,8 @@ class _Groups(NamedTuple):
 
     demand: npt.NDArray[np.int32]
     weight: Floats
+    value_weight: Floats
+    tilted: bool
     asked: Floats
     counted_from: Floats
     salvage: Floats
@@ -110,6 +112,8 @@ def _groups(problem: MarkdownProblem) -> _Groups:
     return _Groups(
         np.ascontiguousarray(problem.demand, dtype=np.int32),
         problem.weight,
+        problem.value_weight,
+        problem.tilt is not None,
         np.ascontiguousarray(problem.asked),
         problem.counted_from,
         problem.salvage,
@@ -235,9 +239,14 @@ def _sell(groups: _Groups, n: int, at: tuple[int, int], m: int, room: tuple[Floa
         left[t + 1, m, s] = have - out
         units += groups.weight[s] * out
         rest += groups.weight[s] * (have - out)
-    price = groups.asked[n, k, t]
-    money[t + 1, m, 0] = money[t, m, 0] + price * units
+    price, worth = groups.asked[n, k, t], units
     money[t + 1, m, 1] = money[t, m, 1] + units
+    if groups.tilted:
+        worth, rest = 0.0, 0.0
+        for s in range(len(groups.weight)):
+            worth += groups.value_weight[s] * (left[t, m, s] + arrivals - left[t + 1, m, s])
+            rest += groups.value_weight[s] * left[t + 1, m, s]
+    money[t + 1, m, 0] = money[t, m, 0] + price * worth
     money[t + 1, m, 2] = groups.salvage[n] * rest
     return float(max(groups.counted_from[n, t] - price, 0.0) * units)
 

@@ -32,7 +32,7 @@ class Sales(NamedTuple):
 
     def worth(self, problem: MarkdownProblem) -> Floats:
         """Return the expected value of each line less its charge, shape (N,)."""
-        return np.asarray(self.value @ problem.weight - problem.short_cost * self.short)
+        return np.asarray(self.value @ problem.value_weight - problem.short_cost * self.short)
 
 
 def sales_at(problem: MarkdownProblem, rung: Integers) -> Sales:

@@ -124,6 +124,9 @@ class MarkdownProblem:
         UNLIMITED where nothing limits them [L].
     budget : array, shape (T,)
         Minor units, UNLIMITED without one [B].
+    tilt : array, shape (S,), or None
+        Weight of each path in the value that is maximised, where it is not its probability; markdown and sales are
+        counted by probability all the same.
 
     Raises
     ------
@@ -150,6 +153,7 @@ class MarkdownProblem:
     place: Integers
     labels: Floats
     budget: Floats
+    tilt: Floats | None = None
 
     def __post_init__(self) -> None:
         n, k, t, s = self.demand.shape
@@ -180,6 +184,11 @@ class MarkdownProblem:
     def groups(self) -> int:
         """Number of groups G."""
         return len(self.rungs)
+
+    @property
+    def value_weight(self) -> Floats:
+        """Weight of each path in the value, shape (S,)."""
+        return self.weight if self.tilt is None else self.tilt
 
     @property
     def epochs(self) -> int:

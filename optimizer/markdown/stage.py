@@ -12,8 +12,10 @@ import pandas as pd
 from forecasting.paths import DemandPaths
 from forecasting.price_tables import reference_prices
 from forecasting.prices import PriceResponse
+from optimizer.aversion import Averse, least_risk
 from optimizer.executor import RunAll, plain_loop
 from optimizer.markdown.decide import Settings, decide
+from optimizer.markdown.evaluation import sales_at
 from optimizer.markdown.inputs import Clearance, clearance
 from optimizer.markdown.joint import JointSettings
 from optimizer.markdown.problem import MarkdownPlan
@@ -87,8 +89,8 @@ def plan_prices(
     if given is None:
         return _nothing(reference, [*said, *_unused_locks(world, pairs, {})])
     settings = Settings(joint=JointSettings(nodes=world.policy.node_limit))
-    outcome = decide(given.problem, settings, run_all)
-    plan = outcome.required()
+    averse = _averse(given, settings, run_all)
+    plan = averse.outcome.required()
     lines, stays = explained_lines(given, plan)
     today = lines[lines["valid_from"] == world.plan_date]
     return PricesOfTheDay(
@@ -99,7 +101,7 @@ def plan_prices(
             "explanations": pd.concat([lines[_EXPLAINED], stays], ignore_index=True),
             "costs": _costs(given, plan, today),
         },
-        _proof(given, outcome),
+        _proof(given, averse),
         [*said, *joint_exceptions(given, plan), *_unused_locks(world, pairs, _todays(given.lines))],
     )
 
@@ -138,9 +140,24 @@ def _costs(given: Clearance, plan: MarkdownPlan, today: pd.DataFrame) -> pd.Data
     return markdown_costs(given.world, [(names.get(n), row.item_id, row.location_id, spent[n]) for n, row in rows])
 
 
-def _proof(given: Clearance, outcome: Outcome[MarkdownPlan]) -> dict[str, Any]:
+def _averse(given: Clearance, settings: Settings, run_all: RunAll) -> Averse[MarkdownPlan]:
+    """Return the decision under the policy's aversion to the worst paths; a path costs what it does not earn."""
+    problem = given.problem
+
+    def cost(plan: MarkdownPlan) -> Floats:
+        sales = sales_at(problem, plan.rung)
+        return np.asarray(float(problem.short_cost @ sales.short) - sales.value.sum(axis=0))
+
+    def decided(tilt: Floats | None) -> Outcome[MarkdownPlan]:
+        return decide(replace(problem, tilt=tilt), settings, run_all)
+
+    return least_risk(problem.weight, given.world.policy.risk_aversion, decided, cost)
+
+
+def _proof(given: Clearance, averse: Averse[MarkdownPlan]) -> dict[str, Any]:
     """Return the certificate: objective, bound and gap in major units, and what the bound covers."""
-    plan, problem, minor = outcome.required(), given.problem, given.minor
+    outcome, problem, minor = averse.outcome, given.problem, given.minor
+    plan, aversion = outcome.required(), given.world.policy.risk_aversion
     objective = round(outcome.objective / minor, 6)
     bound = min(round(outcome.bound / minor, 6), objective)
     return {
@@ -166,6 +183,7 @@ def _proof(given: Clearance, outcome: Outcome[MarkdownPlan]) -> dict[str, Any]:
             "label": round(float(plan.label_price.max(initial=0.0)) / minor, 6),
             "budget": round(float(plan.budget_price.max(initial=0.0)), 6),
         },
+        **averse.proof(aversion, minor),
     }
 
 

@@ -102,6 +102,7 @@ def _columns_of(spec: tuple[ReorderProblem, int]) -> Columns:
     problem, most_columns = spec
     lines = as_lines(problem)
     policy = fitted_policy(lines)
+    lines = lines._replace(weight=_floats(problem.cost_weight))
     # What the policy orders may be no whole layer; ordering nothing is always allowed.
     whole = problem.supplied.layer * problem.supplied.pallet == 1
     quantity = np.where(whole, kernels.followed(lines, policy), 0.0)
@@ -148,8 +149,7 @@ def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: A
     """
     listed = np.minimum(listed, most - 1)
     part = select(problem, chosen)
-    lines = as_lines(part)
-    policy = unfitted_policy(lines)._replace(z=columns.z[chosen], cap=columns.cap[chosen])
+    lines, policy = read(part, columns.z[chosen], columns.cap[chosen])
     added = listed - columns.listed[chosen]
     line = np.repeat(np.arange(chosen.size), added)
     behind = np.arange(line.size) - np.repeat(np.cumsum(added) - added, added) + 1
@@ -199,6 +199,13 @@ def as_lines(problem: ReorderProblem) -> Lines:
         _floats(supply.break_extra),
         np.ascontiguousarray(supply.all_units, dtype=np.bool_),
     )
+
+
+def read(problem: ReorderProblem, z: Array, cap: Array) -> tuple[Lines, Policy]:
+    """Give a problem to the kernels with the fitted policy of its lines, costs by the weights they count with."""
+    lines = as_lines(problem)
+    policy = unfitted_policy(lines)._replace(z=z, cap=cap)
+    return lines._replace(weight=_floats(problem.cost_weight)), policy
 
 
 def fitted_policy(lines: Lines) -> Policy:
@@ -295,7 +302,7 @@ def multiples_allowed(problem: ReorderProblem) -> Array:
 
 def select(problem: ReorderProblem, chosen: slice | Array) -> ReorderProblem:
     """Give the problem of some lines, without joint rules."""
-    shared = ("weight", "unmet", "joint", "supply", "changes")
+    shared = ("weight", "unmet", "joint", "supply", "changes", "tilt")
     own = {one.name: getattr(problem, one.name)[chosen] for one in fields(problem) if one.name not in shared}
     own["supply"] = None if problem.supply is None else problem.supply.of(chosen)
     own["changes"] = None if problem.changes is None else problem.changes.of(chosen)

@@ -13,10 +13,9 @@ from optimizer.reorder.columns import (
     Array,
     Columns,
     Settings,
-    as_lines,
     enumerate_columns,
+    read,
     select,
-    unfitted_policy,
 )
 from optimizer.reorder.joint import Joint, solve_joint
 from optimizer.reorder.prices import hull_of
@@ -125,6 +124,21 @@ def decide(
     return Outcome(_read_back(problem, joint), status, joint.objective, joint.bound, gap, limit)
 
 
+def path_costs(problem: ReorderProblem, plan: ReorderPlan) -> Array:
+    """Give the cost of the plan on each path with later orders that react, money, shape (S,)."""
+    lines, policy = read(problem, plan.z, plan.cap)
+    everyone, quantity = np.arange(problem.lines), plan.quantity.astype(np.float64)
+    cost = np.zeros(problem.paths)
+    for s in range(problem.paths):
+        alone = lines._replace(
+            demand=np.ascontiguousarray(lines.demand[:, s : s + 1]),
+            weight=np.ones(1),
+            delay=np.ascontiguousarray(lines.delay[:, s : s + 1]),
+        )
+        cost[s] = kernels.price(alone, policy, everyone, quantity).sum()
+    return np.asarray(cost + problem.change_prices(quantity).sum())
+
+
 def project(
     problem: ReorderProblem, plan: ReorderPlan, settings: Settings | None = None, run_all: RunAll = plain_loop
 ) -> Projection:
@@ -138,8 +152,7 @@ def project(
 
 def _projected(spec: tuple[ReorderProblem, Array, Array, Array]) -> Array:
     problem, quantity, z, cap = spec
-    lines = as_lines(problem)
-    policy = unfitted_policy(lines)._replace(z=z, cap=cap)
+    lines, policy = read(problem, z, cap)
     return np.asarray(kernels.project(lines, policy, quantity.astype(np.float64)).transpose(1, 0, 2))
 
 

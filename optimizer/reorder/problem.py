@@ -128,6 +128,8 @@ class ReorderProblem:
     joint : rules that tie lines together.
     supply : shelf life, delays and price breaks; None for goods that keep, arrive in time and have one price.
     changes : what ordering otherwise than the plan before costs, None for nothing.
+    tilt : weight of each path in the cost, where it is not its probability, sums to 1, shape (S,); the policy of the
+        later orders is fitted by probability all the same.
     """
 
     demand: IntArray
@@ -149,6 +151,7 @@ class ReorderProblem:
     joint: JointRules
     supply: Supply | None = None
     changes: Changes | None = None
+    tilt: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -170,6 +173,11 @@ class ReorderProblem:
     def supplied(self) -> Supply:
         """Supply as arrays, also where none is given."""
         return self.supply or Supply.plain((self.lines, self.paths, self.periods))
+
+    @property
+    def cost_weight(self) -> FloatArray:
+        """Weight of each path in the cost, shape (S,)."""
+        return self.weight if self.tilt is None else self.tilt
 
     @property
     def lines(self) -> int:

@@ -1,18 +1,19 @@
 """The reorder decision from tables to tables: today's orders and transfers, and the later ones as expected."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from optimizer.aversion import Averse, least_risk
 from optimizer.executor import RunAll
 from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
 from optimizer.reorder.changes import change_prices, frozen_periods
 from optimizer.reorder.columns import Settings
-from optimizer.reorder.decide import ReorderPlan, decide, project
+from optimizer.reorder.decide import ReorderPlan, decide, path_costs, project
 from optimizer.reorder.inputs import BESIDE, FROZEN, LOCKED, Given, active_lines, fed_lines, problem_of
 from optimizer.reorder.later import DcStock, LotRules, as_before, whole_packs, within_dc_stock
 from optimizer.reorder.problem import NONE, ReorderProblem
@@ -50,7 +51,12 @@ class Decision:
     as_before: Lines
     steps: IntArray
     problem: ReorderProblem
-    outcome: Outcome[ReorderPlan]
+    averse: Averse[ReorderPlan]
+
+    @property
+    def outcome(self) -> Outcome[ReorderPlan]:
+        """Plan, objective and bound."""
+        return self.averse.outcome
 
 
 def decide_today(given: Given, usual: FloatArray, run_all: RunAll) -> Decision:
@@ -59,8 +65,8 @@ def decide_today(given: Given, usual: FloatArray, run_all: RunAll) -> Decision:
     usual: mean demand per period of the last four weeks by pair, units, shape (pairs,)
     """
     problem = problem_of(given)
-    outcome = decide(problem, Settings(nodes=given.world.policy.node_limit), run_all)
-    plan = outcome.required()
+    averse = _averse(given, problem, run_all)
+    plan = averse.outcome.required()
     expected = project(problem, plan, run_all=run_all)
     lots = _lots(problem)
     steps = whole_packs(expected.ordered, given.terms.can_order, lots)
@@ -73,7 +79,22 @@ def decide_today(given: Given, usual: FloatArray, run_all: RunAll) -> Decision:
     # What stands is not cut; what is free takes what is left.
     steps = np.where(stands, steps, within_dc_stock(steps, lead, lots, stock))
     before = within_dc_stock(_usual_orders(given, usual, lots), lead, lots, stock)
-    return Decision(_lines(given, steps), _lines(given, _shared(before, stock, lots)), steps, problem, outcome)
+    before = _shared(before, stock, lots)
+    return Decision(_lines(given, steps), _lines(given, before), steps, problem, averse)
+
+
+def _averse(given: Given, problem: ReorderProblem, run_all: RunAll) -> Averse[ReorderPlan]:
+    """Return the decision under the policy's aversion to the worst paths."""
+    policy = given.world.policy
+    settings = Settings(nodes=policy.node_limit)
+
+    def cost(plan: ReorderPlan) -> FloatArray:
+        return np.asarray(path_costs(problem, plan) + problem.joint.trucks_paid(plan.quantity).sum())
+
+    def decided(tilt: FloatArray | None) -> Outcome[ReorderPlan]:
+        return decide(replace(problem, tilt=tilt), settings, run_all)
+
+    return least_risk(given.paths.weights, policy.risk_aversion, decided, cost)
 
 
 def _step(given: Given) -> FloatArray:
@@ -219,6 +240,7 @@ def proof(given: Given, decision: Decision) -> dict[str, Any]:
         "bounded_by_enumeration": decision.problem.lines - relaxed,
         "bounded_by_relaxation": relaxed,
         "prices": _prices(given, decision),
+        **decision.averse.proof(given.world.policy.risk_aversion, given.minor),
     }
 
 

@@ -8,12 +8,11 @@ from optimizer.reorder import kernels
 from optimizer.reorder.columns import (
     Array,
     Columns,
-    as_lines,
     cost_of,
     first_multiple,
     multiples_allowed,
+    read,
     select,
-    unfitted_policy,
 )
 from optimizer.reorder.problem import NONE, ReorderProblem
 
@@ -33,8 +32,7 @@ def last_multiple(problem: ReorderProblem, columns: Columns) -> Array:
     part, first = select(problem, member), first_multiple(problem)[member]
     steps = rules.supplier_minimum[rules.supplier[member]] / rules.minimum_weight[member]
     alone = np.clip(np.ceil((_whole(part, steps) - first) / part.pack) + 1, 1, multiples_allowed(part))
-    lines = as_lines(part)
-    policy = unfitted_policy(lines)._replace(z=columns.z[member], cap=columns.cap[member])
+    lines, policy = read(part, columns.z[member], columns.cap[member])
     known = cost_of(part, (lines, policy), np.arange(member.size), first + (alone - 1) * part.pack)
     last[member] = np.maximum(last[member], kernels.last_useful(lines, policy, first, known))
     return last
@@ -64,8 +62,8 @@ def unlisted_value(problem: ReorderProblem, columns: Columns, prices: Array, las
 
 def _least(problem: ReorderProblem, columns: Columns, chosen: Array, search: tuple[Array, Array, Array]) -> Array:
     part = select(problem, chosen)
-    lines, first = as_lines(part), first_multiple(part)
-    policy = unfitted_policy(lines)._replace(z=columns.z[chosen], cap=columns.cap[chosen])
+    first = first_multiple(part)
+    lines, policy = read(part, columns.z[chosen], columns.cap[chosen])
     (tax, reward, ceiling), low, high = search
 
     def at(multiple: Array) -> Array:

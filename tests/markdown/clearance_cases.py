@@ -138,16 +138,16 @@ def keeps_rules(problem, n, path):
 def simulate(problem, n, path):
     """Return value, markdown by week and changes by week of one line's price path, path by path."""
     value, spend, total = 0.0, np.zeros(problem.epochs), 0.0
-    for s, weight in enumerate(problem.weight):
+    for s, (weight, worth) in enumerate(zip(problem.weight, problem.value_weight, strict=True)):
         left = problem.stock[n]
         for t, k in enumerate(path):
             left += problem.arrivals[n, t]
             sold = min(left, problem.demand[n, k, t, s])
             left -= sold
             total += weight * sold
-            value += weight * sold * problem.asked[n, k, t]
+            value += worth * sold * problem.asked[n, k, t]
             spend[t] += weight * sold * max(problem.counted_from[n, t] - problem.asked[n, k, t], 0)
-        value += weight * left * problem.salvage[n]
+        value += worth * left * problem.salvage[n]
     value -= problem.short_cost[n] * max(problem.target[n] - total, 0)
     changed = np.array([a != b for a, b in itertools.pairwise((0, *path))])
     return value, spend, changed

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
+from optimizer.aversion import least_risk
 from optimizer.markdown.columns import all_columns
 from optimizer.markdown.decide import Settings, decide
+from optimizer.markdown.evaluation import sales_at
 from optimizer.markdown.joint import JointSettings
 from optimizer.markdown.model import joint_rows, markdown_model
 from optimizer.markdown.problem import MarkdownProblem
@@ -75,6 +77,34 @@ def test_the_plan_is_the_best_of_all_combinations(seed):
     best = best_by_enumeration(problem)
     assert -outcome.objective == pytest.approx(best, abs=EXACT)
     assert -outcome.bound >= best - EXACT
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_paths_that_count_for_more_in_the_value_leave_markdown_and_targets_as_they_are(seed):
+    problem = tied_problem(seed) if seed % 2 else random_problem(seed)
+    tilt = np.random.default_rng(seed).dirichlet(np.ones(len(problem.weight)))
+    tilted = replace(problem, tilt=tilt)
+    outcome = decide(tilted, THOROUGH)
+    assert -outcome.objective == pytest.approx(best_by_enumeration(tilted), abs=EXACT)
+    columns = all_columns(tilted, THOROUGH.most_columns)
+    assert columns.spend == pytest.approx(all_columns(problem, THOROUGH.most_columns).spend, abs=EXACT)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_aversion_earns_more_on_the_worst_paths_within_its_bound(seed):
+    problem = random_problem(seed, paths=5)
+
+    def decided(tilt):
+        return decide(replace(problem, tilt=tilt), THOROUGH)
+
+    def cost(plan):
+        return -sales_at(problem, plan.rung).value.sum(axis=0)
+
+    found = least_risk(problem.weight, 0.8, decided, cost)
+    worst = cost(found.outcome.required()).max()
+    assert found.tail == pytest.approx(worst, abs=EXACT)
+    assert worst <= cost(decided(None).required()).max() + EXACT
+    assert found.outcome.bound <= 0.2 * found.mean + 0.8 * found.tail + EXACT
 
 
 @pytest.mark.parametrize("seed", range(40))
