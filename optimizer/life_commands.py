@@ -7,13 +7,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from optimizer.hindsight import scored_overrides
 from optimizer.life import about_line, alarms_of, plans_in, publish, shown_events, whole
-from optimizer.options import PLANS_FOLDER, Json
+from optimizer.options import PLANS_FOLDER, Data, Date, Json
 from optimizer.plan.ledger import Event, Ledger, ledger_beside, ledger_in
+from scenarios.load import load_world
+from scenarios.money import shown
+from scenarios.world import rows_of
 
 out = Console()
 Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="plan folder")]
@@ -129,8 +134,36 @@ def runs(
     out.print(table)
 
 
+def hindsight(
+    data: Data,
+    plans: Annotated[Path, typer.Option("--plans", help="folder of plans")] = PLANS_FOLDER,
+    date: Date = None,
+    as_json: Json = False,
+) -> None:
+    """Say what overrides were worth, by the sales since. Example: `python run_plan.py hindsight my_tables`."""
+    world = load_world(data, date.date() if date else None)
+    scored = scored_overrides(world, plans)
+    if as_json:
+        print(json.dumps(scored.to_dict("records"), ensure_ascii=False, indent=1, default=str))
+        return
+    if scored.empty:
+        out.print(f"nobody has set a line of the plans in {plans} otherwise", markup=False)
+        return
+    currency = world.policy.currency
+    table = Table("event", "who", "line", "suggested", "set to", f"saved, {currency}", "", title_justify="left")
+    for row in rows_of(scored):
+        saved = "" if row.saved is None else shown(row.saved, currency)
+        suggested = "" if pd.isna(row.suggested) else f"{row.suggested:g}"
+        table.add_row(str(row.number), row.author, row.line, suggested, f"{row.set_to:g}", saved, row.says)
+    out.print(table)
+    known = scored[scored["saved"].notna()]
+    for author, money in known.groupby("author")["saved"].sum().items():
+        count = int((known["author"] == author).sum())
+        out.print(f"{author}: {count} overrides saved {shown(int(money), currency)} {currency}", markup=False)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands to an application."""
-    for command in (lock, override, release, snooze, approve, finish, undo, runs):
+    for command in (lock, override, release, snooze, approve, finish, undo, runs, hindsight):
         app.command()(command)
     app.command(name="publish")(publish_plan)
