@@ -11,12 +11,14 @@ from math import factorial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from optimizer.demand import Expected
 from optimizer.executor import RunAll
 from optimizer.memory import recall
 from optimizer.pipeline import Order, carry_out, expected_alone
+from optimizer.plan.risk import LEVEL, tail_weights
 from optimizer.reorder.horizon import planning_horizon
 from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
@@ -32,6 +34,7 @@ BASE = "base"
 EXACT_CHANGES = 3
 # Expected losses that scenarios are compared by, beside goods, what is paid, and penalties of what is left undone.
 _EXPECTED = ("holding", "shortage", "waste")
+_CLOSE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,32 @@ def cost_of(folder: Path) -> int:
     lost = (costs["nature"] == "expected") & costs["component"].isin(_EXPECTED)
     paid = costs["nature"].isin(["cash", "accrual", "penalty"]) & (costs["component"] != "purchase")
     return int(round(goods) + costs.loc[lost | paid, "amount"].sum())
+
+
+def under_uncertainty(runs: Sequence[Run]) -> pd.DataFrame:
+    """
+    Return how each scenario fares over the demand paths, which are the same draws in all; money in minor units.
+
+    Columns: name; expected, p95, tail (mean of the worst twentieth) and worst of its cost; regret_mean and
+    regret_worst, what it costs more than the scenario that is cheapest on the path; best, the probability that it is
+    that scenario (Savage 1951). Without path costs, as of a command that orders nothing, the table is empty.
+    """
+    plans = [read_plan(run.folder).frame("path_costs") for run in runs]
+    names = ["name", "expected", "p95", "tail", "worst", "regret_mean", "regret_worst", "best"]
+    if any(plan.empty for plan in plans) or len({len(plan) for plan in plans}) > 1:
+        return pd.DataFrame(columns=names)
+    weight = plans[0]["weight"].to_numpy(float)
+    weight = weight / weight.sum()
+    cost = np.array([plan["cost"].to_numpy(float) for plan in plans])
+    # All else that a plan costs is the same on every path.
+    cost += np.array([cost_of(run.folder) for run in runs])[:, None] - (cost @ weight)[:, None]
+    regret, rows = cost - cost.min(axis=0), []
+    for run, own, more in zip(runs, cost, regret, strict=True):
+        order = np.argsort(own, kind="stable")
+        p95 = own[order][np.searchsorted(np.cumsum(weight[order]), LEVEL - _CLOSE)]
+        figures = [own @ weight, p95, own @ tail_weights(own, weight), own.max(), more @ weight, more.max()]
+        rows.append([run.name, *(round(float(money)) for money in figures), float(weight[more <= _CLOSE].sum())])
+    return pd.DataFrame(rows, columns=names)
 
 
 def attribution(

@@ -16,6 +16,8 @@ _EXPECTED = {"holding_cost": "holding", "shortage_cost": "shortage", "waste_cost
 # Minor units by which the cost of a pair may differ between two tables: three components, each rounded once, from means
 # of many periods rounded to six decimals.
 _ROUNDED = 5.0
+# Share of the paths that are the worst, and by how much a weight may be off where files keep six decimals.
+_TAIL, _DECIMALS = 0.05, 1e-6
 
 
 def check_balance(evidence: Evidence) -> Iterator[Violation]:
@@ -167,7 +169,7 @@ def _stock_costs(evidence: Evidence) -> Iterator[Violation]:
 
 
 def check_risk(evidence: Evidence) -> Iterator[Violation]:
-    """Expect of each pair what `costs` expect; the worst paths cost no less in all."""
+    """Expect of each pair what `costs` expect; the paths add up to the pairs, the worst cost no less in all."""
     costs, risk = evidence.frame("costs"), evidence.frame("risk")
     expected = costs[(costs["nature"] == "expected") & costs["component"].isin(_EXPECTED.values())]
     sums = expected.groupby(_KEYS)["amount"].sum()
@@ -177,6 +179,17 @@ def check_risk(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("risk", " ".join(row.Index), f"expects {row.risk:g}, costs expect {row.costs:g} minor units")
     if risk["tail_cost"].sum() < risk["expected_cost"].sum() - len(risk):
         yield Violation("risk", "", "the worst paths cost less than all of them")
+    paths = evidence.frame("path_costs").sort_values("cost", ascending=False, kind="stable")
+    weight, cost = paths["weight"].to_numpy(float), paths["cost"].to_numpy(float)
+    if len(paths) and abs(weight.sum() - 1.0) > _DECIMALS * len(paths):
+        yield Violation("path_costs", "", f"weights add up to {weight.sum():g}")
+    worst = np.clip(_TAIL - (np.cumsum(weight) - weight), 0.0, weight) / _TAIL
+    for name, weights in (("expected_cost", weight), ("tail_cost", worst)):
+        told_of_pairs = int(risk[name].sum())
+        # Each pair and path is rounded to a minor unit, each weight to six decimals.
+        allowed = len(risk) + 1 + _DECIMALS / _TAIL * float(np.abs(cost).sum())
+        if abs(float(weights @ cost) - told_of_pairs) > allowed:
+            yield Violation("path_costs", name, f"the paths give {weights @ cost:.0f}, the pairs {told_of_pairs}")
 
 
 def check_kpis(evidence: Evidence) -> Iterator[Violation]:

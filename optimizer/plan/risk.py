@@ -12,6 +12,8 @@ Risk 2(3); Euler's allocation, Tasche 1999).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -25,6 +27,14 @@ LEVEL = 0.95
 _KEYS = ["item_id", "location_id"]
 
 
+class Risk(NamedTuple):
+    """The tables ``risk`` and ``path_costs``, and key figures in major units."""
+
+    table: pd.DataFrame
+    paths: pd.DataFrame
+    figures: dict[str, float]
+
+
 def tail_weights(cost: FloatArray, weights: FloatArray, level: float = LEVEL) -> FloatArray:
     """Return the weight of each path among the worst 1 - level, shape (S,); they add up to 1."""
     order = np.argsort(-cost, kind="stable")
@@ -34,10 +44,8 @@ def tail_weights(cost: FloatArray, weights: FloatArray, level: float = LEVEL) ->
     return np.asarray(kept / kept.sum())
 
 
-def risk_of(
-    world: World, pairs: pd.DataFrame, path_cost: FloatArray, weights: FloatArray
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Return the table ``risk`` and key figures in major units.
+def risk_of(world: World, pairs: pd.DataFrame, path_cost: FloatArray, weights: FloatArray) -> Risk:
+    """Return what the pairs cost on average, on the worst paths, and all together on each path.
 
     path_cost: money of each pair on each path, major units, shape (N, S)
     """
@@ -57,4 +65,6 @@ def risk_of(
     }
     # The sum of the rows, so that they add up to it.
     figures[f"cost_cvar{LEVEL * 100:g}"] = float(tail.sum()) / minor
-    return table[list(declared()["risk"].names)].reset_index(drop=True), figures
+    paths = pd.DataFrame({"path": np.arange(1, len(total) + 1), "weight": np.round(weights, 12)})
+    paths = paths.assign(cost=np.rint(total * minor).astype(np.int64), currency=world.policy.currency)
+    return Risk(table[list(declared()["risk"].names)].reset_index(drop=True), paths, figures)

@@ -15,7 +15,7 @@ from optimizer.plan.costs import change_costs, purchase_costs, stock_costs, tran
 from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, shortages
 from optimizer.plan.figures import key_figures
 from optimizer.plan.projection import DemandUnits, Rates, movements, project, projection_table
-from optimizer.plan.risk import risk_of
+from optimizer.plan.risk import Risk, risk_of
 from optimizer.plan.settled import locked_today, settled_lines
 from optimizer.plan.truck_costs import truck_costs
 from optimizer.reorder.buy_list import buy_list, more_money
@@ -94,7 +94,8 @@ def plan_orders(
     ahead, otherwise = _outlook(given, decision.lines), _outlook(given, decision.as_before)
     changes = order_changes(given, decision)
     costs = pd.concat([part for part in (ahead.costs, change_costs(world, changes)) if len(part)], ignore_index=True)
-    baseline = key_figures(world, decision.as_before.orders, otherwise.costs, otherwise.projection) | otherwise.figures
+    baseline = key_figures(world, decision.as_before.orders, otherwise.costs, otherwise.projection)
+    baseline |= otherwise.risk.figures
     short = words.set_index("line_id")["reason"]
     with_reason = [t.assign(reason=t["line_id"].map(short)) for t in (decision.lines.orders, decision.lines.transfers)]
     tables = {
@@ -102,7 +103,8 @@ def plan_orders(
         "transfers": with_reason[1],
         "projection": ahead.projection,
         "costs": costs,
-        "risk": ahead.risk,
+        "risk": ahead.risk.table,
+        "path_costs": ahead.risk.paths,
         "explanations": words[["line_id", "text", "numbers", "money"]],
         "buy_list": buy_list(given, decision),
         "order_changes": changes,
@@ -110,7 +112,7 @@ def plan_orders(
     exceptions = [*_exceptions(given, decision, ahead.projection, costs), *more_money(given, tables["buy_list"])]
     moves = tables["transfers"]
     locked = settled_lines(world, moves.iloc[:0], moves, tables["order_changes"])
-    return OrdersOfTheDay(tables, baseline, proof(given, decision), exceptions, locked, ahead.figures)
+    return OrdersOfTheDay(tables, baseline, proof(given, decision), exceptions, locked, ahead.risk.figures)
 
 
 def _given(world: World, pairs: pd.DataFrame, paths: DemandPaths, shipping: Shipping) -> Given:
@@ -156,12 +158,11 @@ def _settled(given: Given, shipping: Shipping) -> Given:
 
 @dataclass(frozen=True)
 class _Outlook:
-    """What is to come when lines happen: projection, costs, risk by pair, and key figures of risk."""
+    """What is to come when lines happen."""
 
     projection: pd.DataFrame
     costs: pd.DataFrame
-    risk: pd.DataFrame
-    figures: dict[str, float]
+    risk: Risk
 
 
 def _outlook(given: Given, lines: Lines) -> _Outlook:
@@ -185,8 +186,8 @@ def _outlook(given: Given, lines: Lines) -> _Outlook:
         transfer_costs(world, lines.transfers),
         stock_costs(world, given.pairs, projection, given.tariff),
     ]
-    risk, figures = risk_of(world, given.pairs, course.path_cost, demand.weights)
-    return _Outlook(projection, pd.concat(costs, ignore_index=True), risk, figures)
+    risk = risk_of(world, given.pairs, course.path_cost, demand.weights)
+    return _Outlook(projection, pd.concat(costs, ignore_index=True), risk)
 
 
 def _exceptions(given: Given, decision: Decision, projection: pd.DataFrame, costs: pd.DataFrame) -> list[ExceptionRow]:

@@ -16,7 +16,7 @@ from optimizer.reports.page import document
 from optimizer.reports.tables import Field, table
 from optimizer.reports.wording import counted, money
 from optimizer.reports.workbook import Sheet, write_sheets
-from optimizer.runs import Run, cost_of, side_by_side
+from optimizer.runs import Run, cost_of, side_by_side, under_uncertainty
 from scenarios.compare import Comparison
 from scenarios.whatif import Scenario
 from scenarios.world import rows_of
@@ -24,6 +24,16 @@ from scenarios.world import rows_of
 _SHOWN = 12
 _ON_PAGE = 300
 _SIDES = ("before", "after", "difference")
+_FARES = (
+    ("scenario", "name"),
+    ("expected", "expected"),
+    ("95 % stay below", "p95"),
+    ("worst twentieth", "tail"),
+    ("worst", "worst"),
+    ("mean regret", "regret_mean"),
+    ("largest regret", "regret_worst"),
+    ("cheapest on", "best"),
+)
 _NAMES = {"purchase_orders": "orders", "price_changes": "prices"}
 
 
@@ -147,6 +157,12 @@ def print_runs(console: Console, runs: Sequence[Run], currency: str) -> None:
     for row in figures.itertuples(index=False):
         shown.add_row(f"{row[0]} ({row[1]})", *(f"{value:,.2f}" for value in row[2:]))
     console.print(shown)
+    fares = under_uncertainty(runs)
+    if len(fares):
+        shown = Table(*(words for words, _ in _FARES), title=f"Over the demand paths, {currency}", title_justify="left")
+        for row in rows_of(fares):
+            shown.add_row(*(_fared(currency, name, row) for _, name in _FARES))
+        console.print(shown)
     costs = {run.name: cost_of(run.folder) for run in runs}
     for name, cost in sorted(costs.items(), key=lambda pair: pair[1]):
         more = cost - costs[runs[0].name]
@@ -155,6 +171,11 @@ def print_runs(console: Console, runs: Sequence[Run], currency: str) -> None:
             f"{name}: goods at cost, what is paid and lost, penalties {money(cost, currency)} {currency}{beside}",
             markup=False,
         )
+
+
+def _fared(currency: str, name: str, row: Any) -> str:
+    value = getattr(row, name)
+    return str(value) if name == "name" else f"{value:.0%}" if name == "best" else money(value, currency)
 
 
 def write_runs(folder: Path, runs: Sequence[Run], comparisons: Sequence[tuple[str, Comparison]], currency: str) -> None:
@@ -166,11 +187,17 @@ def write_runs(folder: Path, runs: Sequence[Run], comparisons: Sequence[tuple[st
         *(Field(run.name, partial(_column, n + 3), "n") for n, run in enumerate(runs)),
     ]
     parts = [_section("Side by side", table("key figures", fields, rows_of(figures)))]
+    fares = under_uncertainty(runs)
+    if len(fares):
+        columns = [Field(words, partial(_fared, currency, name), "n" * (name != "name")) for words, name in _FARES]
+        parts.append(
+            _section("Over the demand paths", table(f"the same draws in all, {currency}", columns, rows_of(fares)))
+        )
     for run, (name, found) in zip(runs[1:], comparisons, strict=True):
         words = element("ul", *(element("li", one) for one in run.told))
         parts += [element("section", element("h2", name), words), *_parts(found)[1:]]
     (folder / "comparison.html").write_text(_page("Scenarios beside their base", parts), encoding="utf-8")
-    sheets = [Sheet("Figures", figures)]
+    sheets = [Sheet("Figures", figures), Sheet("Demand paths", fares, tuple(name for _, name in _FARES[1:-1]))]
     for number, (_, found) in enumerate(comparisons, 1):
         sheets.append(Sheet(f"Costs {number}", found.costs, ("before", "after", "difference")))
         sheets.append(Sheet(f"Decisions {number}", found.decisions, ("money",)))
@@ -211,6 +238,7 @@ def runs_result(runs: Sequence[Run], scenarios: Sequence[Scenario], shares: Sequ
             }
             for run in runs
         ],
+        "over_the_paths": _records(under_uncertainty(runs)),
         "attribution": {s.name: _records(table) for s, table in zip(scenarios, shares, strict=False)},
     }
 

@@ -24,7 +24,7 @@ SPAN, DUE = 9, 2
 
 
 def shop(folder, later=0, rate=RATE, sold_out="none", **tables):
-    """The company `later` days after the plan: tea sells `rate` a day since, and half of the day `sold_out` not at all."""
+    """The company `later` days on: tea sells `rate` a day since the plan, and not all of the day `sold_out`."""
     tea, rice = [float(RATE)] * DAYS + [float(rate)] * later, [1.0] * (DAYS + later)
     rows = (sales_of("tea_250", "S2", tea) + sales_of("rice_1kg", "S2", rice)).splitlines()
     rows = [f"{row},{0.5 if row.startswith(f'{sold_out},tea') else 1}\n" for row in rows]

@@ -20,9 +20,10 @@ def pairs_of(count):
 def test_the_worst_twentieth_by_hand():
     # 40 paths that cost 1 to 40: the worst two are 39 and 40.
     cost = np.arange(1.0, 41.0)[None, :]
-    table, figures = risk_of(WORLD, pairs_of(1), cost, np.full(40, 1 / 40))
+    table, paths, figures = risk_of(WORLD, pairs_of(1), cost, np.full(40, 1 / 40))
     assert figures == {"cost_p50": 20.0, "cost_p95": 38.0, "cost_cvar95": 39.5}
     assert table[["expected_cost", "tail_cost"]].to_numpy().tolist() == [[2050, 3950]]
+    assert paths["cost"].tolist() == list(range(100, 4100, 100))
 
 
 def test_a_path_at_the_edge_counts_in_part():
@@ -39,8 +40,9 @@ def test_a_path_at_the_edge_counts_in_part():
 def test_parts_add_up_and_the_tail_is_never_below_the_mean(seed):
     random = np.random.default_rng(seed)
     cost, weights = random.gamma(1.0, 5.0, (7, 200)), random.dirichlet(np.ones(200))
-    table, figures = risk_of(WORLD, pairs_of(7), cost, weights)
+    table, paths, figures = risk_of(WORLD, pairs_of(7), cost, weights)
     total = cost.sum(axis=0)
+    assert paths["cost"].to_numpy() == pytest.approx(100 * total, abs=0.5)
     order = np.argsort(-total)
     before = np.cumsum(weights[order]) - weights[order]
     kept = np.clip(0.05 - before, 0, weights[order])
@@ -56,11 +58,16 @@ def test_the_check_finds_a_mean_that_costs_do_not_expect():
     )
     good = pd.DataFrame({"item_id": ["i0"], "location_id": ["A"], "expected_cost": [501], "tail_cost": [900]})
 
-    def told(risk):
-        tables = {"costs": costs, "risk": risk}
+    even = pd.DataFrame({"weight": [0.95, 0.05], "cost": [480, 900]})
+
+    def told(risk, paths=even):
+        tables = {"costs": costs, "risk": risk, "path_costs": paths}
         return [str(v) for v in check_risk(SimpleNamespace(frame=lambda name: tables[name]))]
 
     assert told(good) == []
     assert any("expects 600, costs expect 500" in text for text in told(good.assign(expected_cost=600)))
     assert any("the worst paths cost less" in text for text in told(good.assign(tail_cost=100)))
     assert any("expects 0" in text for text in told(good.iloc[:0]))
+    assert any("tail_cost: the paths give 950" in text for text in told(good, even.assign(cost=[480, 950])))
+    assert any("weights add up to 1.05" in text for text in told(good, even.assign(weight=[1.0, 0.05])))
+    assert any("expected_cost: the paths give 0" in text for text in told(good, even.iloc[:0]))

@@ -10,7 +10,7 @@ import run_plan
 from optimizer.executor import plain_loop
 from optimizer.pipeline import Order, Wanted
 from optimizer.plan.verify import verify_plan
-from optimizer.runs import Setting, _whole, attribution, prepared, run_scenarios
+from optimizer.runs import Run, Setting, _whole, attribution, cost_of, prepared, run_scenarios, under_uncertainty
 from scenarios.compare import UnlikePlansError, compare_plans
 from scenarios.plans import read_plan
 from scenarios.whatif import ScenarioError, read_scenario
@@ -84,6 +84,27 @@ def test_the_same_draws_meet_every_scenario(runs):
     pd.testing.assert_frame_equal(*rice)
     tea = [table.loc[table["item_id"] == "tea_250", "demand_mean"].sum() for table in both]
     assert tea[1] == pytest.approx(1.4 * tea[0], rel=0.01)
+
+
+def test_scenarios_are_compared_path_by_path(runs):
+    names = ("base", "more-tea", "two-things")
+    found = under_uncertainty([Run(name, runs / name, (), {}, 0.0) for name in names]).set_index("name")
+    paths = [read_plan(runs / name).frame("path_costs")["cost"].tolist() for name in names]
+    count = len(paths[0])
+    cost = [[cost_of(runs / name) - sum(own) / count + c for c in own] for name, own in zip(names, paths, strict=True)]
+    regret = [[own[s] - min(other[s] for other in cost) for s in range(count)] for own in cost]
+    assert count == 50
+    for n, name in enumerate(names):
+        row, ordered = found.loc[name], sorted(cost[n])
+        assert row["expected"] == pytest.approx(cost_of(runs / name), abs=1)
+        assert row["worst"] == pytest.approx(ordered[-1], abs=1)
+        # The worst twentieth of fifty paths is two and a half of them, 95 % stay below the 48th.
+        assert row["p95"] == pytest.approx(ordered[47], abs=1)
+        assert row["tail"] == pytest.approx((ordered[49] + ordered[48] + ordered[47] / 2) / 2.5, abs=1)
+        assert row["regret_mean"] == pytest.approx(sum(regret[n]) / count, abs=1)
+        assert row["regret_worst"] == pytest.approx(max(regret[n]), abs=1)
+        assert row["best"] == pytest.approx(sum(more < 1e-6 for more in regret[n]) / count)
+    assert "largest regret" in (runs / "comparison.html").read_text()
 
 
 def test_compare_tells_inputs_decisions_and_figures_that_are_the_plans_own(runs):
