@@ -20,7 +20,7 @@ from optimizer.reorder.columns import Array, Columns, subset
 from optimizer.reorder.model import joint_model
 from optimizer.reorder.prices import Prices, dual, evaluate, hull_of, just_below, price_rows
 from optimizer.reorder.problem import NONE, JointRules
-from optimizer.reorder.repair import broken, improved, meets, refilled
+from optimizer.reorder.repair import improved, meets, plan_cost, repaired
 from solvers.engines import solve
 from solvers.model import SealedModel
 from solvers.outcome import Limits
@@ -29,6 +29,7 @@ _PLACES: Final = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
 _BESIDE: Final = (100, 300)
 _WHOLE: Final = 1e-6
 _GAP: Final = 2e-5
+_MODEL_COLUMNS: Final = 400_000
 
 
 @dataclass(frozen=True)
@@ -45,47 +46,59 @@ class OpenedGroups:
     place: Array
 
 
-def with_groups(columns: Columns, rules: JointRules, opened: Array, near: Prices) -> OpenedGroups:
-    """Give what is left where the groups `opened` (J,) order and no other; `near` are prices to begin with."""
+def with_groups(
+    columns: Columns, rules: JointRules, opened: Array, near: Prices, enough: float = np.inf
+) -> OpenedGroups:
+    """Give what is left where the groups `opened` (J,) order and no other; `near` are prices to begin with.
+
+    Prices whose bound is `enough` are good enough: there is no better plan with these groups.
+    """
     closed = (rules.supplier != NONE) & ~np.append(opened, True)[rules.supplier]
     keep = (columns.quantity == 0) | ~closed[columns.line]
     core, ordered = subset(columns, np.arange(columns.lines), keep), replace(rules, opened=opened)
     hull = hull_of(core)
-    best = dual(hull, ordered, near)[-1]
+    best = dual(hull, ordered, near, enough)[-1]
     return OpenedGroups(core, ordered, best, evaluate(hull.columns, ordered, best).bound, np.flatnonzero(keep))
 
 
 def rounded(given: OpenedGroups, nodes: int) -> Array | None:
     """Give a plan, a column of each line, in which these groups order; None where none is found."""
     core, rules = given.columns, given.rules
-    keep = _around(core, [evaluate(core, rules, given.prices).column, _just_reaching(core, rules, given.prices)])
+    below = evaluate(core, rules, just_below(given.prices)).column
+    plans = [_filled_up(core, rules, given.prices, below)]
+    if core.cost.size <= _MODEL_COLUMNS:
+        plans += _relaxed(given, nodes)
+    fine = [plan for plan in plans if meets(rules, core.quantity[plan])]
+    return np.asarray(given.place[min(fine, key=lambda plan: plan_cost(core, rules, plan))]) if fine else None
+
+
+def _filled_up(columns: Columns, rules: JointRules, prices: Prices, column: Array) -> Array:
+    """Give a plan that reaches the minima and meets rows and budget, as dear as the prices say where it can choose."""
+    tax = price_rows(rules, prices)[0]
+    taxed = replace(columns, cost=columns.cost + tax[columns.line] * columns.quantity)
+    return improved(columns, rules, repaired(taxed, rules, column, refill=True))
+
+
+def _relaxed(given: OpenedGroups, nodes: int) -> list[Array]:
+    """Give the plan of the relaxed model whose broken lines are decided anew, none where that fails."""
+    core, rules = given.columns, given.rules
+    alone = replace(rules, budget=None, row=rules.row[:, :0], use=rules.use[:, :0])
+    below = evaluate(core, rules, just_below(given.prices)).column
+    plans = [evaluate(core, rules, given.prices).column, _filled_up(core, alone, given.prices, below)]
+    keep = _around(core, plans)
     part = subset(core, np.arange(core.lines), keep)
     model = _with_open(joint_model(part, rules), rules)
     relaxed = solve(replace(model, integer=np.zeros(model.columns, dtype=np.bool_)), Limits())
     if relaxed.plan is None or relaxed.plan.reduced_costs is None:
-        return None
+        return []
     size = part.cost.size
     taken, reduced = relaxed.plan.values[:size], relaxed.plan.reduced_costs[:size]
     for count in _BESIDE:
         outcome = solve(_fixed(model, part, taken, _doubtful(part, taken, reduced, count)), Limits(nodes, gap=_GAP))
-        if outcome.plan is None:
-            continue
-        plan = np.flatnonzero(keep)[np.flatnonzero(outcome.plan.values[:size] > 0.5)]
-        if meets(rules, core.quantity[plan]):
-            return np.asarray(given.place[improved(core, rules, plan)])
-    return None
-
-
-def _just_reaching(columns: Columns, rules: JointRules, prices: Prices) -> Array:
-    """Give columns that reach each minimum with as little as possible, at the prices of the other rules."""
-    tax = price_rows(rules, prices)[0]
-    taxed = replace(columns, cost=columns.cost + tax[columns.line] * columns.quantity)
-    alone = replace(rules, budget=None, row=rules.row[:, :0], use=rules.use[:, :0])
-    column = evaluate(columns, rules, just_below(prices)).column
-    for group in np.flatnonzero(broken(alone, columns.quantity[column])[1]):
-        more = refilled(taxed, alone, column, int(group))
-        column = column if more is None else more
-    return improved(taxed, alone, column)
+        if outcome.plan is not None:
+            plan = np.flatnonzero(keep)[np.flatnonzero(outcome.plan.values[:size] > 0.5)]
+            return [improved(core, rules, plan)]
+    return []
 
 
 def _around(columns: Columns, plans: list[Array]) -> Array:
