@@ -38,6 +38,7 @@ from solvers.outcome import Limits, relative_gap
 _MOST_SETS: Final = 40
 _COLUMNS_READ: Final = 60_000_000
 _EQUAL: Final = 1e-6
+_NODES: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def best_groups(search: GroupSearch, best: Priced, plan: Array) -> tuple[Array, 
     columns, rules = search.columns, search.rules
     cost, bound, cuts, seen = plan_cost(columns, rules, plan), best.bound, [best], set[bytes]()
     for _ in range(_work(search)):
-        outcome = solve(group_model(cuts, cost), Limits(nodes=search.nodes, gap=_EQUAL))
+        outcome = solve(group_model(cuts, cost), Limits(nodes=_NODES, gap=_EQUAL))
         if outcome.plan is None and outcome.status == "infeasible":
             return plan, max(bound, cost)
         bound = max(bound, min(outcome.bound, cost))
@@ -70,7 +71,7 @@ def best_groups(search: GroupSearch, best: Priced, plan: Array) -> tuple[Array, 
         given = with_groups(columns, rules, opened, best.prices, cost)
         # Groups that stay closed have prices here as well, so that the cut tells what opening them would bring.
         cuts.append(search.priced_at(best_inner(search.hull, rules, given.prices)))
-        found = rounded(given, search.nodes) if given.bound < cost else None
+        found = rounded(given, search.nodes, search.gap) if given.bound < cost else None
         if found is not None and plan_cost(columns, rules, found) < cost:
             plan, cost = found, plan_cost(columns, rules, found)
     return plan, bound

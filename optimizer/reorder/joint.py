@@ -188,9 +188,10 @@ def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, se
     ends = last_multiple(replace(problem, joint=rules), columns), settings.most_columns
     columns = _filling(problem, _reaching(problem, columns, rules, ends), rules, ends)
     columns, view = _listed(replace(problem, joint=rules), columns, ends, 0.0)
-    plan, bound = _searched(view, settings)
     # In a large part the slack is that of many lines, and longer lists of one would not close it.
-    if view.part.columns.cost.size <= _WIDER * settings.model_columns:
+    large = view.part.columns.cost.size > _WIDER * settings.model_columns
+    plan, bound = _searched(view, settings if large else replace(settings, nodes=0))
+    if not large:
         columns, view = _listed(replace(problem, joint=rules), columns, ends, view.slack(plan))
         plan, bound = _searched(view, settings)
     # Larger quantities than are listed might fill a truck: then only the prices' bound, which asks for no fill, holds.
