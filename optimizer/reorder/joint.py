@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from optimizer.executor import RunAll, plain_loop
 from optimizer.reorder.columns import Array, Columns, Settings, extended, multiples_allowed, subset
 from optimizer.reorder.core import may_improve
 from optimizer.reorder.group_sets import GroupSearch, best_groups
@@ -81,7 +82,7 @@ class _Active:
     rows: Array
 
 
-def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -> Joint:
+def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings, run_all: RunAll = plain_loop) -> Joint:
     """Choose one column of each line so that every joint rule is met, at least cost.
 
     Raises
@@ -94,21 +95,21 @@ def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -
     answer = _free(problem, columns)
     if trucks.any():
         active = _foreseen(problem, answer, active)
-        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings)
+        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings, run_all)
     while True:
         wider = _widened(active, broken(rules, answer.columns.quantity[answer.column]))
         if wider is None:
             return answer
         active = _foreseen(problem, answer, wider)
-        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings)
+        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings, run_all)
 
 
 def _foreseen(problem: ReorderProblem, answer: Joint, active: _Active) -> _Active:
     """Also look at the rules that a first plan under the active ones breaks, before the long work begins."""
-    rules, columns = problem.joint, answer.columns
+    rules, columns, prices = problem.joint, answer.columns, None
     while True:
         part = _part(columns, _kept(rules, active))
-        prices = dual(hull_of(part.columns), part.rules)[-1]
+        prices = dual(hull_of(part.columns), part.rules, prices)[-1]
         plan = repaired(part.columns, part.rules, evaluate(part.columns, part.rules, prices).column)
         quantity = columns.quantity[answer.free]
         quantity[part.chosen] = part.columns.quantity[plan]
@@ -183,9 +184,20 @@ class _View:
         return np.asarray(self.part.chosen[self.unlisted < value])
 
 
-def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, settings: Settings) -> Joint:
+@dataclass(frozen=True)
+class _Ends:
+    """How far lists grow: to the `last` multiple of each line, shape (N,), and at `most` so many; who prices them."""
+
+    last: Array
+    most: int
+    run_all: RunAll
+
+
+def _with_rules(
+    problem: ReorderProblem, columns: Columns, rules: JointRules, settings: Settings, run_all: RunAll
+) -> Joint:
     """Solve the lines that active rules touch; the others stay at their free optimum."""
-    ends = last_multiple(replace(problem, joint=rules), columns), settings.most_columns
+    ends = _Ends(last_multiple(replace(problem, joint=rules), columns), settings.most_columns, run_all)
     columns = _filling(problem, _reaching(problem, columns, rules, ends), rules, ends)
     columns, view = _listed(replace(problem, joint=rules), columns, ends, 0.0)
     # In a large part the slack is that of many lines, and longer lists of one would not close it.
@@ -201,25 +213,23 @@ def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, se
     return _merged(_free(problem, columns), view.part, found, view.priced.prices)
 
 
-def _listed(problem: ReorderProblem, columns: Columns, ends: tuple[Array, int], slack: float) -> tuple[Columns, _View]:
+def _listed(problem: ReorderProblem, columns: Columns, ends: _Ends, slack: float) -> tuple[Columns, _View]:
     """List more multiples until, at the best prices, none that is missing may be within `slack` of the best."""
-    last, most = ends
-    view = _viewed(problem, columns, last)
+    view = _viewed(problem, columns, ends.last)
     for _ in range(_EXTENSIONS):
         tempting = view.tempting(slack)
         longer = tempting[_growing(columns, ends)[tempting]]
         if not longer.size:
             break
-        more = np.minimum(2 * columns.listed[longer] + 1, last[longer])
-        columns = extended(problem, columns, longer, more, most)
-        view = _viewed(problem, columns, last, view.priced.prices)
+        more = np.minimum(2 * columns.listed[longer] + 1, ends.last[longer])
+        columns = extended(problem, columns, (longer, more), ends.most, ends.run_all)
+        view = _viewed(problem, columns, ends.last, view.priced.prices)
     return columns, view
 
 
-def _growing(columns: Columns, ends: tuple[Array, int]) -> Array:
+def _growing(columns: Columns, ends: _Ends) -> Array:
     """Lines of which more multiples may be listed: short of their last, dense, and not at the limit."""
-    last, most = ends
-    return np.asarray((columns.listed < np.minimum(last, most - 1)) & columns.enumerated)
+    return np.asarray((columns.listed < np.minimum(ends.last, ends.most - 1)) & columns.enumerated)
 
 
 def _viewed(problem: ReorderProblem, columns: Columns, last: Array, near: Prices | None = None) -> _View:
@@ -252,9 +262,8 @@ def _merged(free: Joint, part: _Part, found: tuple[Array, float, Limit], prices:
     return replace(free, column=column, prices=prices, bound=bound, limit=limit, truck_cost=trucks)
 
 
-def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: tuple[Array, int]) -> Columns:
+def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: _Ends) -> Columns:
     """List multiples until the lines of each group together can reach its minimum, or all that may be needed."""
-    last, most = ends
     while True:
         member = np.flatnonzero(rules.supplier != NONE)
         groups = rules.supplier[member]
@@ -264,11 +273,11 @@ def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends
         growing = member[short[groups] & _growing(columns, ends)[member]]
         if not growing.size:
             return columns
-        more = np.minimum(2 * columns.listed[growing] + 1, last[growing])
-        columns = extended(problem, columns, growing, more, most)
+        more = np.minimum(2 * columns.listed[growing] + 1, ends.last[growing])
+        columns = extended(problem, columns, (growing, more), ends.most, ends.run_all)
 
 
-def _filling(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: tuple[Array, int]) -> Columns:
+def _filling(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: _Ends) -> Columns:
     """List a truck more of each line of a group whose trucks must be filled."""
     if rules.trucks is None or not rules.trucks.fill.any():
         return columns
@@ -276,9 +285,10 @@ def _filling(problem: ReorderProblem, columns: Columns, rules: JointRules, ends:
     filled = np.append(rules.trucks.fill > 0, False)[rules.supplier] & (load > 0) & columns.enumerated
     chosen = np.flatnonzero(filled)
     wanted = columns.useful[chosen] + np.ceil(1 / load[chosen]).astype(np.int64)
-    more = np.minimum(np.minimum(wanted, multiples_allowed(problem)[chosen]), ends[1] - 1)
+    more = np.minimum(np.minimum(wanted, multiples_allowed(problem)[chosen]), ends.most - 1)
     longer = more > columns.listed[chosen]
-    return extended(problem, columns, chosen[longer], more[longer], ends[1]) if longer.any() else columns
+    longest = chosen[longer], more[longer]
+    return extended(problem, columns, longest, ends.most, ends.run_all) if longer.any() else columns
 
 
 def _part(columns: Columns, rules: JointRules) -> _Part:
@@ -301,8 +311,11 @@ def _searched(view: _View, settings: Settings) -> tuple[Array, float]:
 def _plan(view: _View) -> Array:
     """Give the best plan found from the prices tried."""
     columns, rules, best = view.part.columns, view.part.rules, view.priced.prices
-    # Where groups compete, prices alone choose badly between them, and the search for groups follows.
-    starts = [best] if _compete(rules) else [best, *view.tried[-_STARTS:]]
+    if _compete(rules):
+        # Prices alone choose badly between groups that compete, and the search for sets of them follows.
+        plan = repaired(columns, rules, evaluate(columns, rules, best).column, refill=True)
+        return improved(columns, rules, plan)
+    starts = [best, *view.tried[-_STARTS:]]
     plans = [_feasible(columns, rules, evaluate(columns, rules, prices).column) for prices in starts]
     return min(plans, key=view.part.total)
 

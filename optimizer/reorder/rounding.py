@@ -30,8 +30,8 @@ _WHOLE: Final = 1e-6
 _GAP: Final = 2e-5
 _MODEL_COLUMNS: Final = 400_000
 _NODES: Final = 20
-_CLOSE: Final = 3e-4
-_SHARES: Final = (0.9998, 0.9995, 0.999, 0.998, 0.995)
+_CLOSE: Final = 5e-4
+_SHARES: Final = (0.999, 0.998, 0.9995, 0.9998, 0.995)
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ def rounded(given: OpenedGroups, nodes: int, gap: float) -> Array | None:
         plans.append(_filled_up(core, rules, prices))
         if above() <= _CLOSE:
             break
+    plans = [improved(core, rules, min(plans, key=lambda plan: plan_cost(core, rules, plan)))]
     if above() > gap and nodes and core.cost.size <= _MODEL_COLUMNS:
         plans += _relaxed(given, nodes)
     fine = [plan for plan in plans if meets(rules, core.quantity[plan])]
@@ -98,14 +99,14 @@ def _filled_up(columns: Columns, rules: JointRules, prices: Prices) -> Array:
     tax = price_rows(rules, prices)[0]
     taxed = replace(columns, cost=columns.cost + tax[columns.line] * columns.quantity)
     below = evaluate(columns, rules, just_below(prices)).column
-    return improved(columns, rules, repaired(taxed, rules, below, refill=True))
+    return repaired(taxed, rules, below, refill=True)
 
 
 def _relaxed(given: OpenedGroups, nodes: int) -> list[Array]:
     """Give the plan of the relaxed model whose broken lines are decided anew, none where that fails."""
     core, rules = given.columns, given.rules
     alone = replace(rules, budget=None, row=rules.row[:, :0], use=rules.use[:, :0])
-    plans = [evaluate(core, rules, given.prices).column, _filled_up(core, alone, given.prices)]
+    plans = [evaluate(core, rules, given.prices).column, improved(core, alone, _filled_up(core, alone, given.prices))]
     keep = _around(core, plans)
     part = subset(core, np.arange(core.lines), keep)
     model = _with_open(joint_model(part, rules), rules)

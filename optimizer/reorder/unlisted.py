@@ -36,7 +36,8 @@ def last_multiple(problem: ReorderProblem, columns: Columns) -> Array:
     lines = as_lines(part)
     policy = unfitted_policy(lines)._replace(z=columns.z[member], cap=columns.cap[member])
     known = cost_of(part, (lines, policy), np.arange(member.size), first + (alone - 1) * part.pack)
-    last[member] = np.maximum(last[member], kernels.last_useful(lines, policy, first, known))
+    needed = np.minimum(kernels.last_useful(lines, policy, first, known), multiples_allowed(part))
+    last[member] = np.maximum(last[member], needed)
     return last
 
 
