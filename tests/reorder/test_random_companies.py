@@ -94,8 +94,8 @@ def sources(draw):
 def suppliers(draw):
     rows = [
         (name, draw.pick("", "Mon|Thu", "Tue"), draw.maybe(0, 20, 900), draw.maybe(0, 5),
-         draw.maybe(3, 400, chance=0.2), draw.pick("total", "per_location"), draw.maybe(0, 30), draw.maybe(15), draw.maybe(0, 8), draw.maybe(0, 1, 9),
-         draw.maybe(0, 0.5, 1))
+         draw.maybe(3, 400, chance=0.2), draw.pick("total", "per_location"), draw.maybe(0, 30), draw.maybe(15),
+         draw.maybe(0, 8), draw.maybe(0, 1, 9), draw.maybe(0, 0.5, 1))
         for name in SUPPLIERS
     ]  # fmt: skip
     days = {(name, place, draw.day(0, 8)) for name in SUPPLIERS for place in PLACES for _ in draw.count(3)}
