@@ -28,8 +28,11 @@ def moved_lines(evidence: Evidence) -> pd.DataFrame:
 
 
 def check_locks(evidence: Evidence) -> Iterator[Violation]:
-    """Locked and overridden lines stand in the plan as they were set, wherever the pair can be ordered at all."""
-    lines = moved_lines(evidence)
+    """Locked and overridden lines stand in the plan as they were set, wherever the pair can be ordered at all.
+
+    A lock on a source that the pair does not use today is told as a conflict, and nothing may stand in its place.
+    """
+    lines, told = moved_lines(evidence), set(evidence.frame("exceptions").query("kind == 'conflict'")["subject"])
     today, planned = lines[lines["status"] == "proposed"], evidence.frame("projection")[_KEYS].drop_duplicates()
     pairs = set(planned.itertuples(index=False, name=None))
     for lock, wanted in locked_today(evidence.world).items():
@@ -37,7 +40,8 @@ def check_locks(evidence: Evidence) -> Iterator[Violation]:
         if lock.source_id:
             mine = mine[mine["source_id"] == lock.source_id]
         quantity = float(mine["quantity"].sum())
-        stands = tuple(lock[1:3]) in pairs and can_stand(evidence.world, lock)
+        unheard = quantity == 0 and f"lock {lock.table} {lock.item_id} {lock.location_id}" in told
+        stands = tuple(lock[1:3]) in pairs and can_stand(evidence.world, lock) and not unheard
         if stands and abs(quantity - wanted) > UNITS_TOLERANCE:
             text = f"is locked at {wanted:g}, the plan has {quantity:g}"
             yield Violation(lock.table, f"{lock.item_id} {lock.location_id}", text)

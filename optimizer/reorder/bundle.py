@@ -44,17 +44,17 @@ class Cut:
     slope: Array
 
 
-def climbed(oracle: Callable[[Array], Cut], start: Array, unit: Array) -> list[Array]:
+def climbed(oracle: Callable[[Array], Cut], start: Array, unit: Array, enough: float = np.inf) -> list[Array]:
     """Give prices tried on the way up from `start` (R,), each better than the one before.
 
-    `unit` is how much there is of each rule, so that prices times it are money.
+    `unit` is how much there is of each rule, so that prices times it are money; at the bound `enough` it ends.
     """
     centre = oracle(start)
     cuts, kept = [centre], [centre.at]
     highest = _UNBOUNDED * max(abs(centre.value), 1.0)
     reach = np.maximum(centre.at, _FIRST_REACH * max(abs(centre.value), 1.0) / (unit * start.size))
     for _ in range(_STEPS):
-        if abs(centre.value) > highest:
+        if abs(centre.value) > highest or centre.value >= enough:
             break
         proposed, promised = _proposed(cuts, centre, reach)
         if promised - centre.value <= _CLOSE * max(abs(centre.value), 1.0):

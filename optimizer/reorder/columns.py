@@ -20,6 +20,7 @@ Array: TypeAlias = npt.NDArray[Any]
 _STEPS: Final = np.array([-0.5, 0.5, -1.0, 1.0, -1.5, -2.0, -2.5, 1.5])
 _CAPS: Final = np.array([1.0, 1.2, 1.4, 1.8])
 _LARGEST_Z: Final = 3.5
+_EXTENDED: Final = 512
 
 
 @dataclass(frozen=True)
@@ -142,14 +143,15 @@ def cost_of(problem: ReorderProblem, read: tuple[Lines, Policy], line: Array, qu
     return cost if problem.changes is None else cost + problem.changes.price(line, quantity)
 
 
-def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: Array, most: int) -> Columns:
-    """Columns with more multiples of the `chosen` dense lines: `listed` of each, shape (chosen,).
+def extended(
+    problem: ReorderProblem, columns: Columns, more: tuple[Array, Array], most: int, run_all: RunAll = plain_loop
+) -> Columns:
+    """Columns with more multiples: `more` are dense lines and how many multiples of each to list, both (chosen,).
 
     Only the new ones are priced; at `most` multiples a line is full.
     """
-    listed = np.minimum(listed, most - 1)
+    chosen, listed = more[0], np.minimum(more[1], most - 1)
     part = select(problem, chosen)
-    lines, policy = read(part, columns.z[chosen], columns.cap[chosen])
     added = listed - columns.listed[chosen]
     line = np.repeat(np.arange(chosen.size), added)
     behind = np.arange(line.size) - np.repeat(np.cumsum(added) - added, added) + 1
@@ -157,7 +159,13 @@ def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: A
     quantity = (first_multiple(part)[line] + (multiple - 1) * part.pack[line]).astype(np.int64)
     whole = part.supplied.whole(line, quantity)
     line, quantity = line[whole], quantity[whole]
-    cost = cost_of(part, (lines, policy), line, quantity.astype(np.float64))
+    fitted = np.stack([columns.z[chosen], columns.cap[chosen]])
+    specs = []
+    for begin in range(0, chosen.size, _EXTENDED):
+        chunk = slice(begin, begin + _EXTENDED)
+        here = slice(*np.searchsorted(line, [begin, begin + _EXTENDED]))
+        specs.append((select(part, chunk), line[here] - begin, quantity[here], fitted[:, chunk]))
+    cost = np.concatenate([np.zeros(0), *run_all(_priced_anew, specs)])
     place = columns.start[chosen + 1][line]
     sizes = np.diff(columns.start)
     sizes[chosen] += np.bincount(line, minlength=chosen.size)
@@ -170,6 +178,11 @@ def extended(problem: ReorderProblem, columns: Columns, chosen: Array, listed: A
         cost=np.insert(columns.cost, place, cost),
         listed=longer,
     )
+
+
+def _priced_anew(spec: tuple[ReorderProblem, Array, Array, Array]) -> Array:
+    problem, line, quantity, (z, cap) = spec
+    return cost_of(problem, read(problem, z, cap), line, quantity.astype(np.float64))
 
 
 def as_lines(problem: ReorderProblem) -> Lines:
@@ -204,7 +217,7 @@ def as_lines(problem: ReorderProblem) -> Lines:
 def read(problem: ReorderProblem, z: Array, cap: Array) -> tuple[Lines, Policy]:
     """Give a problem to the kernels with the fitted policy of its lines, costs by the weights they count with."""
     lines = as_lines(problem)
-    policy = unfitted_policy(lines)._replace(z=z, cap=cap)
+    policy = unfitted_policy(lines)._replace(z=_floats(z), cap=_floats(cap))
     return lines._replace(weight=_floats(problem.cost_weight)), policy
 
 
@@ -311,6 +324,8 @@ def select(problem: ReorderProblem, chosen: slice | Array) -> ReorderProblem:
 
 def subset(columns: Columns, chosen: Array, keep: Array) -> Columns:
     """Give the columns `keep` (K,) says, all of which are of the `chosen` lines; each of these keeps some."""
+    if keep.all():
+        return columns
     names = [one.name for one in fields(columns) if one.name not in ("start", "quantity", "cost")]
     per_line = {name: getattr(columns, name)[chosen] for name in names}
     sizes = np.bincount(columns.line[keep], minlength=columns.lines)[chosen]

@@ -117,7 +117,7 @@ def decide(
     """
     settings = settings or Settings()
     columns = enumerate_columns(problem, settings, run_all)
-    joint = solve_joint(problem, columns, settings)
+    joint = solve_joint(problem, columns, settings, run_all)
     gap = relative_gap(joint.objective, joint.bound)
     status: Status = "optimal" if gap <= settings.gap else "feasible"
     limit: Limit = "none" if status == "optimal" else joint.limit

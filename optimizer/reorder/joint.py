@@ -6,21 +6,21 @@ plan that meets all of them is proved by the bound of the last step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from optimizer.executor import RunAll, plain_loop
 from optimizer.reorder.columns import Array, Columns, Settings, extended, multiples_allowed, subset
 from optimizer.reorder.core import may_improve
-from optimizer.reorder.group_bound import SHARES, group_bound
-from optimizer.reorder.mix import mixed
+from optimizer.reorder.group_sets import GroupSearch, best_groups
 from optimizer.reorder.model import joint_model
 from optimizer.reorder.prices import (
     Hull,
     Priced,
     Prices,
-    best_minimum,
     cheapest,
     dual,
     evaluate,
@@ -29,22 +29,18 @@ from optimizer.reorder.prices import (
     price_rows,
 )
 from optimizer.reorder.problem import NONE, JointRules, ReorderProblem
-from optimizer.reorder.repair import broken, improved, repaired
-from optimizer.reorder.rounding import rounded, with_groups
+from optimizer.reorder.repair import broken, improved, plan_cost, repaired
 from optimizer.reorder.unlisted import last_multiple, unlisted_value
 from solvers.engines import solve
 from solvers.outcome import Limit, Limits, relative_gap
 
 _EXTENSIONS: Final = 12
 _STARTS: Final = 3
-_FLIPS: Final = 5
 _NODE_WORK: Final = 400_000
 _FEWEST_NODES: Final = 20
-_FLIP_WORK: Final = 3_000_000
 _WIDER: Final = 4
 _WIDE_GAP: Final = 2e-3
 _ROUNDING: Final = 1e-9
-_SETS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ class _Active:
     rows: Array
 
 
-def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -> Joint:
+def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings, run_all: RunAll = plain_loop) -> Joint:
     """Choose one column of each line so that every joint rule is met, at least cost.
 
     Raises
@@ -99,21 +95,21 @@ def solve_joint(problem: ReorderProblem, columns: Columns, settings: Settings) -
     answer = _free(problem, columns)
     if trucks.any():
         active = _foreseen(problem, answer, active)
-        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings)
+        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings, run_all)
     while True:
         wider = _widened(active, broken(rules, answer.columns.quantity[answer.column]))
         if wider is None:
             return answer
         active = _foreseen(problem, answer, wider)
-        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings)
+        answer = _with_rules(problem, answer.columns, _kept(rules, active), settings, run_all)
 
 
 def _foreseen(problem: ReorderProblem, answer: Joint, active: _Active) -> _Active:
     """Also look at the rules that a first plan under the active ones breaks, before the long work begins."""
-    rules, columns = problem.joint, answer.columns
+    rules, columns, prices = problem.joint, answer.columns, None
     while True:
         part = _part(columns, _kept(rules, active))
-        prices = dual(hull_of(part.columns), part.rules)[-1]
+        prices = dual(hull_of(part.columns), part.rules, prices)[-1]
         plan = repaired(part.columns, part.rules, evaluate(part.columns, part.rules, prices).column)
         quantity = columns.quantity[answer.free]
         quantity[part.chosen] = part.columns.quantity[plan]
@@ -160,12 +156,7 @@ class _Part:
 
     def total(self, plan: Array) -> float:
         """Cost of a plan with its trucks."""
-        return _total(self.columns, self.rules, plan)
-
-
-def _total(columns: Columns, rules: JointRules, plan: Array) -> float:
-    """Cost of a plan, a column of each line, with its trucks."""
-    return columns.total(plan) + float(rules.trucks_paid(columns.quantity[plan]).sum())
+        return plan_cost(self.columns, self.rules, plan)
 
 
 @dataclass(frozen=True)
@@ -181,6 +172,7 @@ class _View:
     priced: Priced
     unlisted: Array
     listed: Array
+    priced_at: Callable[[Prices], Priced]
 
     def slack(self, plan: Array) -> float:
         """Give what a plan costs above the bound of the prices."""
@@ -192,19 +184,28 @@ class _View:
         return np.asarray(self.part.chosen[self.unlisted < value])
 
 
-def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, settings: Settings) -> Joint:
+@dataclass(frozen=True)
+class _Ends:
+    """How far lists grow: to the `last` multiple of each line, shape (N,), and at `most` so many; who prices them."""
+
+    last: Array
+    most: int
+    run_all: RunAll
+
+
+def _with_rules(
+    problem: ReorderProblem, columns: Columns, rules: JointRules, settings: Settings, run_all: RunAll
+) -> Joint:
     """Solve the lines that active rules touch; the others stay at their free optimum."""
-    ends = last_multiple(replace(problem, joint=rules), columns), settings.most_columns
+    ends = _Ends(last_multiple(replace(problem, joint=rules), columns), settings.most_columns, run_all)
     columns = _filling(problem, _reaching(problem, columns, rules, ends), rules, ends)
     columns, view = _listed(replace(problem, joint=rules), columns, ends, 0.0)
-    plan = _plan(view, settings.nodes)
     # In a large part the slack is that of many lines, and longer lists of one would not close it.
-    if view.part.columns.cost.size <= _WIDER * settings.model_columns:
+    large = view.part.columns.cost.size > _WIDER * settings.model_columns
+    plan, bound = _searched(view, settings if large else replace(settings, nodes=0))
+    if not large:
         columns, view = _listed(replace(problem, joint=rules), columns, ends, view.slack(plan))
-        plan = _plan(view, settings.nodes)
-    bound = view.priced.bound
-    if relative_gap(view.part.total(plan), bound) > settings.gap:
-        bound = max(bound, _group_bound(replace(problem, joint=rules), columns, view, ends[0], settings.nodes))
+        plan, bound = _searched(view, settings)
     # Larger quantities than are listed might fill a truck: then only the prices' bound, which asks for no fill, holds.
     filled = rules.trucks is not None and bool(rules.trucks.fill.any())
     unproved = filled or bool(view.tempting(view.slack(plan)).size)
@@ -212,25 +213,23 @@ def _with_rules(problem: ReorderProblem, columns: Columns, rules: JointRules, se
     return _merged(_free(problem, columns), view.part, found, view.priced.prices)
 
 
-def _listed(problem: ReorderProblem, columns: Columns, ends: tuple[Array, int], slack: float) -> tuple[Columns, _View]:
+def _listed(problem: ReorderProblem, columns: Columns, ends: _Ends, slack: float) -> tuple[Columns, _View]:
     """List more multiples until, at the best prices, none that is missing may be within `slack` of the best."""
-    last, most = ends
-    view = _viewed(problem, columns, last)
+    view = _viewed(problem, columns, ends.last)
     for _ in range(_EXTENSIONS):
         tempting = view.tempting(slack)
         longer = tempting[_growing(columns, ends)[tempting]]
         if not longer.size:
             break
-        more = np.minimum(2 * columns.listed[longer] + 1, last[longer])
-        columns = extended(problem, columns, longer, more, most)
-        view = _viewed(problem, columns, last, view.priced.prices)
+        more = np.minimum(2 * columns.listed[longer] + 1, ends.last[longer])
+        columns = extended(problem, columns, (longer, more), ends.most, ends.run_all)
+        view = _viewed(problem, columns, ends.last, view.priced.prices)
     return columns, view
 
 
-def _growing(columns: Columns, ends: tuple[Array, int]) -> Array:
+def _growing(columns: Columns, ends: _Ends) -> Array:
     """Lines of which more multiples may be listed: short of their last, dense, and not at the limit."""
-    last, most = ends
-    return np.asarray((columns.listed < np.minimum(last, most - 1)) & columns.enumerated)
+    return np.asarray((columns.listed < np.minimum(ends.last, ends.most - 1)) & columns.enumerated)
 
 
 def _viewed(problem: ReorderProblem, columns: Columns, last: Array, near: Prices | None = None) -> _View:
@@ -239,9 +238,15 @@ def _viewed(problem: ReorderProblem, columns: Columns, last: Array, near: Prices
     tried = dual(hull, part.rules, near)
     bounds = [evaluate(hull.columns, part.rules, prices).bound for prices in tried]
     best = tried[int(np.argmax(bounds))]
-    unlisted = unlisted_value(problem, columns, price_rows(problem.joint, best), last)[part.chosen]
+
+    def unlisted(prices: Prices) -> Array:
+        return np.asarray(unlisted_value(problem, columns, price_rows(problem.joint, prices), last)[part.chosen])
+
+    def priced_at(prices: Prices) -> Priced:
+        return evaluate(part.columns, part.rules, prices, unlisted(prices))
+
     listed = evaluate(part.columns, part.rules, best).reduced
-    return _View(part, hull, tried, evaluate(part.columns, part.rules, best, unlisted), unlisted, listed)
+    return _View(part, hull, tried, priced_at(best), unlisted(best), listed, priced_at)
 
 
 def _merged(free: Joint, part: _Part, found: tuple[Array, float, Limit], prices: Prices) -> Joint:
@@ -257,9 +262,8 @@ def _merged(free: Joint, part: _Part, found: tuple[Array, float, Limit], prices:
     return replace(free, column=column, prices=prices, bound=bound, limit=limit, truck_cost=trucks)
 
 
-def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: tuple[Array, int]) -> Columns:
+def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: _Ends) -> Columns:
     """List multiples until the lines of each group together can reach its minimum, or all that may be needed."""
-    last, most = ends
     while True:
         member = np.flatnonzero(rules.supplier != NONE)
         groups = rules.supplier[member]
@@ -269,11 +273,11 @@ def _reaching(problem: ReorderProblem, columns: Columns, rules: JointRules, ends
         growing = member[short[groups] & _growing(columns, ends)[member]]
         if not growing.size:
             return columns
-        more = np.minimum(2 * columns.listed[growing] + 1, last[growing])
-        columns = extended(problem, columns, growing, more, most)
+        more = np.minimum(2 * columns.listed[growing] + 1, ends.last[growing])
+        columns = extended(problem, columns, (growing, more), ends.most, ends.run_all)
 
 
-def _filling(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: tuple[Array, int]) -> Columns:
+def _filling(problem: ReorderProblem, columns: Columns, rules: JointRules, ends: _Ends) -> Columns:
     """List a truck more of each line of a group whose trucks must be filled."""
     if rules.trucks is None or not rules.trucks.fill.any():
         return columns
@@ -281,9 +285,10 @@ def _filling(problem: ReorderProblem, columns: Columns, rules: JointRules, ends:
     filled = np.append(rules.trucks.fill > 0, False)[rules.supplier] & (load > 0) & columns.enumerated
     chosen = np.flatnonzero(filled)
     wanted = columns.useful[chosen] + np.ceil(1 / load[chosen]).astype(np.int64)
-    more = np.minimum(np.minimum(wanted, multiples_allowed(problem)[chosen]), ends[1] - 1)
+    more = np.minimum(np.minimum(wanted, multiples_allowed(problem)[chosen]), ends.most - 1)
     longer = more > columns.listed[chosen]
-    return extended(problem, columns, chosen[longer], more[longer], ends[1]) if longer.any() else columns
+    longest = chosen[longer], more[longer]
+    return extended(problem, columns, longest, ends.most, ends.run_all) if longer.any() else columns
 
 
 def _part(columns: Columns, rules: JointRules) -> _Part:
@@ -294,52 +299,30 @@ def _part(columns: Columns, rules: JointRules) -> _Part:
     return _Part(chosen, np.flatnonzero(keep), subset(columns, chosen, keep), rules.of(touched))
 
 
-def _group_bound(problem: ReorderProblem, columns: Columns, view: _View, last: Array, nodes: int) -> float:
-    """Bound that opens groups wholly or not at all; without a budget there is nothing they compete for."""
-    part, best = view.part, view.priced.prices
-    if part.rules.budget is None or not (part.rules.supplier != NONE).any():
-        return -np.inf
-    priced = []
-    for share in SHARES:
-        prices = best_minimum(view.hull, part.rules, replace(best, budget=share * best.budget))
-        unlisted = unlisted_value(problem, columns, price_rows(problem.joint, prices), last)[part.chosen]
-        priced.append(evaluate(part.columns, part.rules, prices, unlisted))
-    nothing = part.columns.cost[part.columns.start[:-1]][part.rules.supplier != NONE].sum()
-    base = float(nothing - best.row @ part.rules.capacity)
-    return group_bound(priced, base, float(part.rules.budget), nodes)
+def _searched(view: _View, settings: Settings) -> tuple[Array, float]:
+    """Give the best plan found, and a bound over every plan."""
+    part, plan, bound = view.part, _plan(view), view.priced.bound
+    if relative_gap(part.total(plan), bound) <= settings.gap or not _compete(part.rules):
+        return plan, bound
+    search = GroupSearch(part.columns, view.hull, part.rules, view.priced_at, settings.nodes, settings.gap)
+    return best_groups(search, view.priced, plan)
 
 
-def _plan(view: _View, nodes: int) -> Array:
+def _plan(view: _View) -> Array:
     """Give the best plan found from the prices tried."""
     columns, rules, best = view.part.columns, view.part.rules, view.priced.prices
+    if _compete(rules):
+        # Prices alone choose badly between groups that compete, and the search for sets of them follows.
+        plan = repaired(columns, rules, evaluate(columns, rules, best).column, refill=True)
+        return improved(columns, rules, plan)
     starts = [best, *view.tried[-_STARTS:]]
     plans = [_feasible(columns, rules, evaluate(columns, rules, prices).column) for prices in starts]
-    tied = rules.budget is not None or (rules.row != NONE).any()
-    if tied and (rules.supplier != NONE).any():
-        mix = mixed(columns, view.hull, rules, best, nodes)
-        plans += [] if mix is None else [_feasible(columns, rules, mix)]
-    if outer_rows(rules).any():
-        plans += _rounded(view, nodes)
     return min(plans, key=view.part.total)
 
 
-def _rounded(view: _View, nodes: int) -> list[Array]:
-    """Give plans with the groups that open at the prices, and with one doubtful group changed, best bounds first.
-
-    In large parts the groups are many, so that no single one matters, and the work would be long.
-    """
-    part, opens, opening = view.part, view.priced.opens, view.priced.opening
-    if not opens.size:
-        return []
-    count = min(_FLIPS, _FLIP_WORK // max(part.columns.cost.size, 1))
-    doubtful = np.argsort(np.abs(opening), kind="stable")[:count]
-    sets = [opens, *(opens ^ (np.arange(opens.size) == group) for group in doubtful)]
-    known = [with_groups(part.columns, part.rules, one, view.priced.prices) for one in sets]
-    plans: list[Array] = []
-    for one in sorted(known, key=lambda one: one.bound)[:_SETS]:
-        plan = None if plans and one.bound >= part.total(plans[0]) else rounded(one, nodes)
-        plans += [] if plan is None else [plan]
-    return plans
+def _compete(rules: JointRules) -> bool:
+    """Whether a budget or a row ties lines of different groups."""
+    return bool((rules.supplier != NONE).any() and (rules.budget is not None or outer_rows(rules).any()))
 
 
 def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
@@ -347,7 +330,7 @@ def _feasible(columns: Columns, rules: JointRules, column: Array) -> Array:
     plans = [improved(columns, rules, repaired(columns, rules, column))]
     if (rules.row != NONE).any() and (rules.supplier != NONE).any():
         plans.append(improved(columns, rules, repaired(columns, rules, column, refill=True)))
-    return min(plans, key=lambda plan: _total(columns, rules, plan))
+    return min(plans, key=lambda plan: plan_cost(columns, rules, plan))
 
 
 def _polished(

@@ -30,6 +30,7 @@ import numpy as np
 from optimizer.reorder.bundle import Cut, climbed
 from optimizer.reorder.columns import Array, Columns
 from optimizer.reorder.lines import compiled
+from optimizer.reorder.marginal import marginal, weighed
 from optimizer.reorder.problem import NONE, JointRules
 
 _HALVINGS: Final = 30
@@ -213,13 +214,13 @@ def hull_of(columns: Columns) -> Hull:
     return Hull(corners, line[inside], size, np.diff(corners.cost)[inside] / size)
 
 
-def dual(hull: Hull, rules: JointRules, near: Prices | None = None) -> list[Prices]:
-    """Prices tried on the way to the best bound; `near` is a guess that saves work."""
+def dual(hull: Hull, rules: JointRules, near: Prices | None = None, enough: float = np.inf) -> list[Prices]:
+    """Prices tried on the way to the best bound, or to `enough`; `near` is a guess that saves work."""
     outer = outer_rows(rules)
     start = best_inner(hull, rules, Prices.zero(rules))
     free = evaluate(hull.columns, rules, start)
     if outer.any():
-        return [start, *_bundled(hull, rules, outer, near or start)]
+        return [start, *_bundled(hull, rules, outer, (near or start, enough))]
     if rules.budget is None or _spent(hull.columns, rules, free) <= rules.budget:
         return [start]
     return _bisected(hull, rules, start, 0.0 if near is None else near.budget)
@@ -240,9 +241,9 @@ def _bisected(hull: Hull, rules: JointRules, start: Prices, near: float) -> list
     return [*tried, best_inner(hull, rules, replace(tried[-1], budget=high))]
 
 
-def _bundled(hull: Hull, rules: JointRules, outer: Array, near: Prices) -> list[Prices]:
+def _bundled(hull: Hull, rules: JointRules, outer: Array, ends: tuple[Prices, float]) -> list[Prices]:
     """Climb in the prices of the budget and the outer rows, everything else being priced exactly in each step."""
-    numbers, budget = np.flatnonzero(outer), rules.budget
+    (near, enough), numbers, budget = ends, np.flatnonzero(outer), rules.budget
     room = rules.capacity[numbers] if budget is None else np.append(rules.capacity[numbers], float(budget))
 
     def prices_at(at: Array) -> Prices:
@@ -259,7 +260,7 @@ def _bundled(hull: Hull, rules: JointRules, outer: Array, near: Prices) -> list[
         return Cut(at, priced.bound, used - room)
 
     begin = near.row[numbers] if budget is None else np.append(near.row[numbers], near.budget)
-    return [prices_at(at) for at in climbed(oracle, begin, np.maximum(room, 1.0))]
+    return [prices_at(at) for at in climbed(oracle, begin, np.maximum(room, 1.0), enough)]
 
 
 def just_below(prices: Prices) -> Prices:
@@ -332,15 +333,10 @@ def _minimum_prices(hull: Hull, rules: JointRules, prices: Prices) -> Array:
 
     A group that cannot reach its minimum gets a price at which staying closed is best.
     """
-    tax, _, _ = price_rows(rules, prices)
-    groups, needed = rules.supplier[hull.line], rules.supplier_minimum
-    member = groups != NONE
-    weight, slope = rules.minimum_weight[hull.line] * hull.size, (hull.slope + tax[hull.line]) * hull.size
-    savings = np.bincount(groups[member], np.maximum(-slope, 0.0)[member], minlength=needed.size)
-    reach = np.bincount(groups[member], weight[member], minlength=needed.size)
-    counting = member & (weight > 0)
-    ratio = slope[counting] / weight[counting]
-    price = np.maximum(_marginal(ratio, weight[counting], groups[counting], needed), 0.0)
+    tax, needed = price_rows(rules, prices)[0], rules.supplier_minimum
+    steps, per_line = (hull.line, hull.size, hull.slope), (rules.supplier, rules.minimum_weight, tax)
+    ratio, weight, group, savings, reach = weighed(steps, per_line, needed.size)
+    price = np.maximum(marginal(ratio, weight, group, needed), 0.0)
     missing = needed - reach
     short = missing > needed * _MARGIN
     price[short] = savings[short] / missing[short]
@@ -358,27 +354,9 @@ def _row_prices(hull: Hull, rules: JointRules, prices: Prices, inner: Array) -> 
     line = hull.line[member]
     slope = (hull.slope[member] + (tax - reward)[line]) / use[line]
     size = hull.size[member] * use[line]
-    worth = -_marginal(slope, size, row[line], capacity + _MARGIN * np.maximum(1.0, capacity))
+    worth = -marginal(slope, size, row[line], capacity + _MARGIN * np.maximum(1.0, capacity))
     scarce = np.bincount(row[line], size, minlength=capacity.size) > capacity
     return np.where(inner, np.where(scarce, np.maximum(worth, 0.0), 0.0) * (1.0 + _NUDGE), prices.row)
-
-
-def _marginal(slope: Array, size: Array, group: Array, needed: Array) -> Array:
-    """Slope of the step with which each group, taking the smallest slopes first, reaches `needed`, shape (G,).
-
-    The largest slope where all steps do not suffice, 0 without any step.
-    """
-    marginal = np.zeros(needed.size)
-    # One key, group and slope within it, sorts several times faster than two.
-    lowest, width = slope.min(initial=np.inf), np.ptp(slope) if slope.size else 0.0
-    order = np.argsort(group + (slope - lowest) / (width * (1 + _NUDGE)) if width > 0 else group)
-    slope, size, group = slope[order], size[order], group[order]
-    begins, ends = (np.searchsorted(group, np.arange(needed.size), side) for side in ("left", "right"))
-    total = np.concatenate([[0.0], np.cumsum(size)])
-    some = ends > begins
-    place = np.searchsorted(total[1:], (total[begins] + needed * (1 - _MARGIN))[some])
-    marginal[some] = slope[np.clip(place, begins[some], ends[some] - 1)]
-    return marginal
 
 
 def _gathered(values: Array, index: Array) -> Array:

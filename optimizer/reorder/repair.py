@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 
 from optimizer.reorder.columns import Array, Columns
+from optimizer.reorder.filling import Fillable, fill
 from optimizer.reorder.problem import NONE, JointRules
 
 _PASSES: Final = 40
 _SLACK: Final = 1e-9
 _WORTHWHILE: Final = 1e-9
-_REFILLS: Final = 12
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class Usage:
     ordering: Array
     drawn: Array
     empty: Array
+
+
+def plan_cost(columns: Columns, rules: JointRules, plan: Array) -> float:
+    """Cost of a plan, a column of each line, with its trucks."""
+    return columns.total(plan) + float(rules.trucks_paid(columns.quantity[plan]).sum())
 
 
 def usage(rules: JointRules, quantity: Array) -> Usage:
@@ -89,65 +94,25 @@ def _reaching(columns: Columns, rules: JointRules, column: Array, short: Array, 
     fuller = _fewer_trucks(columns, rules, column)
     if fuller is not None:
         return fuller
-    if refill:
-        for group in np.flatnonzero(short):
-            more = refilled(columns, rules, column, int(group))
-            column = np.where(rules.supplier == group, columns.start[:-1], column) if more is None else more
-        return column
-    return np.where(_flags(short, rules.supplier), columns.start[:-1], column)
+    filled = _filled(columns, rules, column, short) if refill else column
+    lacking = broken(rules, columns.quantity[filled])[1] & short
+    return np.where(_flags(lacking, rules.supplier), columns.start[:-1], filled)
 
 
-def refilled(columns: Columns, rules: JointRules, column: Array, group: int) -> Array | None:
-    """Raise lines of a group, least cost per weight first, until its minimum is reached; None where room is lacking."""
-    members = np.flatnonzero(rules.supplier == group)
-    sizes = columns.start[members + 1] - columns.start[members]
-    begins = np.cumsum(sizes) - sizes
-    cells = np.repeat(columns.start[members] - begins, sizes) + np.arange(int(sizes.sum()))
-    line = np.repeat(members, sizes)
-    for _ in range(_REFILLS):
-        quantity = columns.quantity[column]
-        weight = float(rules.minimum_weight[members] @ quantity[members])
-        missing = float(rules.supplier_minimum[group]) - weight
-        if missing <= rules.supplier_minimum[group] * _SLACK:
-            return column
-        step = columns.quantity[cells] - quantity[line]
-        gain = np.minimum(step * rules.minimum_weight[line], missing)
-        ratio = np.full(cells.size, np.inf)
-        better = (step > 0) & (gain > 0)
-        ratio[better] = (columns.cost[cells] - columns.cost[column][line])[better] / gain[better]
-        raised = _raised(rules, (column, quantity, step), (cells, line, ratio, begins), missing)
-        if raised is None:
-            return None
-        column = raised
-    return None
-
-
-def _raised(
-    rules: JointRules, plan: tuple[Array, Array, Array], moves: tuple[Array, Array, Array, Array], missing: float
-) -> Array | None:
-    """Make the moves of least ratio that fit budget and rows, one a line, until nothing is missing; None for none.
-
-    `plan` is column and quantity (N,) and the step of each move; `moves` go to the columns `cells` of `line` at
-    `ratio`, each line from `begins` on.
-    """
-    (column, quantity, _), (cells, line, ratio, begins) = plan, moves
-    room = np.append(rules.capacity - rules.drawn(quantity), np.inf)
+def _filled(columns: Columns, rules: JointRules, column: Array, short: Array) -> Array:
+    """Raise the lines of the `short` groups, one group after the other, until minima are reached or room is lacking."""
+    quantity, rows = columns.quantity[column], rules.capacity.size
+    row = np.where(rules.row == NONE, rows + 1, rules.row)
+    row, use = np.column_stack([row, np.full(row.shape[0], rows)]), np.column_stack([rules.use, rules.spend])
     left = np.inf if rules.budget is None else rules.budget - float(rules.spend @ quantity)
-    made, raised, done = 0, column.copy(), set[int]()
-    for place in np.argsort(ratio, kind="stable")[: int(np.isfinite(ratio).sum())].tolist():
-        n, k = int(line[place]), int(cells[place])
-        if missing <= 0 or made >= begins.size:
-            break
-        step = plan[2][place]
-        rows, taken = rules.row[n], step * rules.use[n]
-        if n in done or step * rules.spend[n] > left or (taken > room[rows]).any():
-            continue
-        done.add(n)
-        raised[n], made = k, made + 1
-        left -= step * rules.spend[n]
-        room[rows] -= taken
-        missing -= step * rules.minimum_weight[n]
-    return raised if made else None
+    room = np.concatenate([rules.capacity - rules.drawn(quantity), [left, np.inf]])
+    lines = Fillable(columns.start, columns.quantity, columns.cost, rules.minimum_weight, row, use)
+    for group in np.flatnonzero(short):
+        members = np.flatnonzero(rules.supplier == group)
+        raised, taken = column.copy(), room.copy()
+        if fill(lines, members, float(rules.supplier_minimum[group]), raised, taken):
+            column, room = raised, taken
+    return column
 
 
 def _fewer_trucks(columns: Columns, rules: JointRules, column: Array) -> Array | None:

@@ -34,7 +34,8 @@ def last_multiple(problem: ReorderProblem, columns: Columns) -> Array:
     alone = np.clip(np.ceil((_whole(part, steps) - first) / part.pack) + 1, 1, multiples_allowed(part))
     lines, policy = read(part, columns.z[member], columns.cap[member])
     known = cost_of(part, (lines, policy), np.arange(member.size), first + (alone - 1) * part.pack)
-    last[member] = np.maximum(last[member], kernels.last_useful(lines, policy, first, known))
+    needed = np.minimum(kernels.last_useful(lines, policy, first, known), multiples_allowed(part))
+    last[member] = np.maximum(last[member], needed)
     return last
 
 
@@ -64,15 +65,18 @@ def _least(problem: ReorderProblem, columns: Columns, chosen: Array, search: tup
     part = select(problem, chosen)
     first = first_multiple(part)
     lines, policy = read(part, columns.z[chosen], columns.cap[chosen])
-    (tax, reward, ceiling), low, high = search
+    (tax, reward, ceiling), low, high = search[0], search[1].copy(), search[2].copy()
 
-    def at(multiple: Array) -> Array:
-        quantity = first + (multiple - 1) * part.pack
-        floor = kernels.floors(lines, policy, np.arange(chosen.size), quantity.astype(np.float64))
-        return np.asarray(floor + tax * quantity - np.minimum(reward * quantity, ceiling))
+    def at(line: Array, multiple: Array) -> Array:
+        quantity = first[line] + (multiple - 1) * part.pack[line]
+        floor = kernels.floors(lines, policy, line, quantity.astype(np.float64))
+        return np.asarray(floor + tax[line] * quantity - np.minimum(reward[line] * quantity, ceiling[line]))
 
-    while (low < high).any():
+    # Most lines have their least at the first of these multiples.
+    middle, left = low.copy(), np.flatnonzero(low < high)
+    while left.size:
+        rising = at(left, middle[left] + 1) >= at(left, middle[left])
+        low[left], high[left] = np.where(rising, [low[left], middle[left]], [middle[left] + 1, high[left]])
         middle = (low + high) // 2
-        rising = at(middle + 1) >= at(middle)
-        low, high = np.where(rising, low, np.minimum(middle + 1, high)), np.where(rising, middle, high)
-    return at(low)
+        left = np.flatnonzero(low < high)
+    return at(np.arange(chosen.size), low)

@@ -214,11 +214,25 @@ def lot_and_credit(problem: ReorderProblem, n: int, rate: float) -> tuple[float,
 
 
 def allowed_quantities(problem: ReorderProblem, n: int, largest: int) -> list[int]:
-    """0 and the multiples of the pack within minimum, maximum and `largest`."""
+    """0 and the multiples of the pack within minimum, maximum, shelf and `largest`, in whole layers and pallets."""
     if not problem.can_order[n, 0]:
         return [0]
-    pack, low = int(problem.pack[n]), max(1, int(problem.minimum[n]))
-    return [0, *(q for q in range(pack, min(int(problem.maximum[n]), largest) + 1, pack) if q >= low)]
+    pack, low, supply = int(problem.pack[n]), max(1, int(problem.minimum[n])), problem.supplied
+    high = min(int(problem.maximum[n]), largest, supply.most_today[n])
+    layer, pallet = int(supply.layer[n]), int(supply.pallet[n])
+
+    def whole(quantity: int) -> bool:
+        return quantity % (pallet if quantity >= pallet else layer if quantity >= layer else 1) == 0
+
+    return [0, *(q for q in range(pack, int(high) + 1, pack) if q >= low and whole(q))]
+
+
+def change_price(problem: ReorderProblem, n: int, quantity: int) -> float:
+    """Money for ordering otherwise than the plan before said."""
+    changes = problem.changes
+    if changes is None or math.isnan(changes.before[n]) or quantity == changes.before[n]:
+        return 0.0
+    return float(changes.line[n] + changes.each[n] * abs(quantity - changes.before[n]))
 
 
 def joint_optimum(problem: ReorderProblem, policies: list[tuple[float, float]], largest: int) -> float:
@@ -228,7 +242,7 @@ def joint_optimum(problem: ReorderProblem, policies: list[tuple[float, float]], 
 
     rules, lines = problem.joint, range(problem.lines)
     cells = [(n, q) for n in lines for q in allowed_quantities(problem, n, largest)]
-    cost = {(n, q): simulated_cost(problem, n, q, policies[n]) for n, q in cells}
+    cost = {(n, q): simulated_cost(problem, n, q, policies[n]) + change_price(problem, n, q) for n, q in cells}
     small = pulp.LpProblem("reorder", pulp.LpMinimize)
     take = dict(zip(cells, small.add_variable_dict("take", range(len(cells)), cat="Binary").values(), strict=True))
     order = small.add_variable_dict("order", range(rules.supplier_minimum.size), cat="Binary")

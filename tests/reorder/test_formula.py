@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from reorder_cases import reorder_problem
-from scipy.stats import norm, poisson
+from scipy.stats import norm
 
+from benchmarks.reorder import OPTIMAL, SHORTAGES, rolling_cost
 from optimizer.reorder import formula
 from optimizer.reorder.decide import decide
 from optimizer.reorder.outlook import arrival
@@ -41,53 +42,28 @@ def test_one_period_is_a_newsvendor_on_the_paths():
     assert quantity == np.searchsorted(np.arange(1, 11) / 10, fractile - 1e-12) + 1 == 8
 
 
-@pytest.mark.parametrize(("lead", "shortage", "optimal"), [(1, 4, 4.041), (1, 19, 6.676), (2, 9, 6.094)])
-def test_rolling_decisions_are_near_the_lost_sales_optimum(lead, shortage, optimal):
-    """Poisson 5, holding 1; optimal costs by value iteration (Zipkin 2008, doi 10.1287/opre.1070.0482)."""
-    assert rolling_cost(lead, float(shortage)) == pytest.approx(optimal, rel=BED_TOLERANCE)
+def cell(name: str, lead: int, shortage: int, slow: bool = False):
+    return pytest.param(name, lead, shortage, marks=[pytest.mark.slow] if slow else [])
 
 
-def rolling_cost(lead: int, shortage: float) -> float:
-    """Exact long-run cost of deciding every period anew: decide in every state that occurs, then solve the chain."""
-    chances = poisson.pmf(np.arange(40), 5)
-    actions: dict[tuple[int, ...], int] = {}
-    frontier = [(5,) * lead]
-    while frontier:
-        actions |= dict(zip(frontier, decided(frontier, shortage), strict=True))
-        reached = {after(state, actions[state], d) for state in frontier for d in range(state[0] + 1)}
-        frontier = sorted(reached - actions.keys())
-    place = {state: number for number, state in enumerate(actions)}
-    moves, cost = np.zeros((len(place), len(place))), np.zeros(len(place))
-    for state, number in place.items():
-        for d, chance in enumerate(chances):
-            cost[number] += chance * (max(state[0] - d, 0) + shortage * max(d - state[0], 0))
-            moves[number, place[after(state, actions[state], d)]] += chance
-    balance = np.vstack([moves.T - np.eye(len(place)), np.ones(len(place))])
-    stationary = np.linalg.lstsq(balance, np.append(np.zeros(len(place)), 1.0), rcond=None)[0]
-    return float(stationary @ cost)
-
-
-def after(state: tuple[int, ...], quantity: int, demand: int) -> tuple[int, ...]:
-    pipeline = (*state[1:], quantity)
-    return (max(state[0] - demand, 0) + pipeline[0], *pipeline[1:])
-
-
-def decided(states: list[tuple[int, ...]], shortage: float, periods: int = 8, paths: int = 1500) -> list[int]:
-    """Decide one line per state, all on the same paths, each period's draws spread evenly over the distribution."""
-    rng = np.random.default_rng(0)
-    ranks = np.argsort(rng.random((periods, paths)), axis=1)
-    demand = poisson.ppf((ranks + rng.random((periods, paths))) / paths, 5).astype(np.int64).T
-    held = np.array(states)
-    arrivals = np.zeros((len(states), periods))
-    arrivals[:, 1 : held.shape[1]] = held[:, 1:]
-    problem = reorder_problem(
-        np.broadcast_to(demand, (len(states), paths, periods)),
-        on_hand=held[:, 0],
-        arrivals=arrivals,
-        lead_periods=held.shape[1],
-        shortage_cost=shortage,
-    )
-    return decide(problem).required().quantity.tolist()
+@pytest.mark.parametrize(
+    ("name", "lead", "shortage"),
+    [
+        cell("Poisson", 1, 4),
+        cell("Poisson", 1, 19),
+        cell("Poisson", 2, 9),
+        cell("Poisson", 3, 4),
+        cell("Poisson", 3, 19, slow=True),
+        cell("Poisson", 4, 4, slow=True),
+        cell("geometric", 1, 4),
+        cell("geometric", 1, 19, slow=True),
+    ],
+)
+def test_rolling_decisions_are_near_the_lost_sales_optimum(name, lead, shortage):
+    """Mean 5, holding 1; optimal costs by value iteration (Zipkin 2008, doi 10.1287/opre.1070.0482)."""
+    optimal = OPTIMAL[name, lead][SHORTAGES.index(shortage)]
+    cost = rolling_cost(name, lead, float(shortage))
+    assert optimal * (1 - BOOK_TOLERANCE) - 5e-4 <= cost <= optimal * (1 + BED_TOLERANCE)
 
 
 def test_what_awaits_an_order_by_hand():

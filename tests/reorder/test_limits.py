@@ -1,13 +1,19 @@
 """Rules that lines share, each on the small company: it binds, the plan keeps it, the checker sees it broken."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
+from reorder_cases import reorder_problem
 from small_company import PLAIN, company, evidence, planned, today
 
 from optimizer.plan.check_limits import check_limits
 from optimizer.plan.check_orders import check_quantities
+from optimizer.reorder.columns import enumerate_columns
+from optimizer.reorder.decide import decide
+from optimizer.reorder.supply import Supply
 
 MONEY = "period_start,scope,scope_id,component,amount\n2024-04-15,{},purchase,{}\n"
 NO_MOVES = pd.DataFrame(
@@ -98,6 +104,23 @@ def test_a_shelf_takes_no_more_than_it_holds(tmp_path):
     result = planned(tied)
     assert today(result)["fig", "A"] == 4
     assert not list(check_limits(evidence(tied, result)))
+
+
+def test_a_worked_shelf():
+    # Two paths want 2 or 4 a day for three days, lead 0, ordered once; a step lost costs 4, one left a day costs 1.
+    #   order 6: 2 + 0 a day: left 4, 2, 0 = 6; 4 a day: left 2, lost 2, lost 4 = 2 + 24 = 26; mean 16
+    #   order 8: left 6, 4, 2 = 12; left 4, 0, lost 4 = 4 + 16 = 20; mean 16
+    #   order 4: left 2, 0, lost 2 = 2 + 8 = 10; left 0, lost 4, 4 = 32; mean 21
+    # With room for 5 on the shelf only 4 of the packs of 2 fit.
+    demand = np.repeat([[2], [4]], 3, axis=1)
+    once = [[True, False, False]]
+    problem = reorder_problem(demand, lead_periods=0, pack=2, can_order=once, life_periods=0)
+    columns = enumerate_columns(problem)
+    cost = dict(zip(columns.quantity.tolist(), columns.cost.tolist(), strict=True))
+    assert {quantity: cost[quantity] for quantity in (4, 6, 8)} == pytest.approx({4: 21.0, 6: 16.0, 8: 16.0})
+    shelf = Supply.plain((1, 2, 3), most_today=np.array([5.0]))
+    plan = decide(replace(problem, supply=shelf)).required()
+    assert (plan.quantity.tolist(), plan.cost.tolist()) == ([4], [21.0])
 
 
 def test_what_must_be_seen_is_ordered_on_top(tmp_path):
