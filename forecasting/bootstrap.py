@@ -36,7 +36,7 @@ Ratios = npt.NDArray[np.float32]
 # No period is drawn above this many times its mean plus this many steps.
 CAP_RATIO = 30.0
 CAP_STEPS = 30.0
-INT16_MOST = 32_767
+INT16_MOST, INT32_MOST = 32_767, 2_147_483_647
 WIDEST_RATIO = 25.0
 SMALLEST_LEVEL = 1e-6
 FEWEST_DONORS = 4
@@ -88,7 +88,8 @@ def own_ratios(expected: Floats, completed: Floats, missing: npt.NDArray[np.bool
     A missing period takes the ratio of the period before it in its block, in a circle. A block is unusable (NaN in
     its first period) if half of it is missing or nothing was expected.
     """
-    ratio = np.minimum(completed / np.maximum(expected, SMALLEST_LEVEL), WIDEST_RATIO)
+    # Returns booked as sales may outweigh them; no error takes demand below nothing.
+    ratio = np.clip(completed / np.maximum(expected, SMALLEST_LEVEL), 0.0, WIDEST_RATIO)
     ratio = np.where(missing, np.nan, ratio)
     for _ in range(ratio.shape[-1] // 2):
         ratio = np.where(np.isnan(ratio), np.roll(ratio, 1, axis=-1), ratio)
@@ -195,7 +196,7 @@ def weekly_paths(units: Floats, weeks: Integers, stride: int, horizon: int) -> n
         See ``recent_weeks``.
     """
     period = (weeks[:, :, None] + np.arange(stride)).reshape(len(weeks), -1)[:, :horizon]
-    known = np.rint(np.maximum(np.nan_to_num(units), 0.0)).astype(np.int32)
+    known = np.rint(np.clip(np.nan_to_num(units), 0.0, INT32_MOST)).astype(np.int32)
     return known[:, np.minimum(period, units.shape[1] - 1)]
 
 
@@ -251,7 +252,7 @@ def _draw(draw: Draw, library: Library, blocks: Integers, steps: npt.NDArray[np.
             for s in range(paths):
                 total += values[s, h]
             mean = draw.mean[i, h]
-            most = CAP_RATIO * mean + CAP_STEPS
+            most = min(CAP_RATIO * mean + CAP_STEPS, INT32_MOST)
             for s in range(paths):
                 value = values[s, h] * mean * paths / total if total > 0.0 else mean
                 u = uniform(draw.keys[i], 3 * s * SPACING + h)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from numba import njit
 
-from forecasting.bootstrap import INT16_MOST
+from forecasting.bootstrap import INT16_MOST, INT32_MOST
 from forecasting.keys import Keys, series_keys, uniform
 from forecasting.panel import Floats, SalesWorld
 from forecasting.paths import DemandPaths, Steps
@@ -139,7 +139,7 @@ def scaled(steps: npt.NDArray[np.int32], factor: Floats, keys: Keys, counter: in
     for i in range(series):
         for s in range(paths):
             for h in range(periods):
-                value = steps[i, s, h] * factor[i, h]
+                value = min(steps[i, s, h] * factor[i, h], INT32_MOST)
                 whole = np.floor(value)
                 up = uniform(keys[i], counter + s * periods + h) < value - whole
                 moved[i, s, h] = int(whole) + (1 if up else 0)

@@ -212,6 +212,8 @@ def _filtered(log: Floats, known: Floats, node: Node) -> tuple[Floats, float, Fl
 def _scaled(company: Company, members: Floats, forecasts: Floats, means: Floats) -> Floats:
     """Return the log factor of every node at every origin, shape (node, origin, lead), by the share chosen."""
     below = np.einsum("ni,iol->nol", members, means)
+    # Sales that never vary leave the likelihood nothing to find; such a node keeps its sum.
+    forecasts = np.where(np.isfinite(forecasts), forecasts, below)
     log = np.log(np.maximum(forecasts, SMALLEST)) - np.log(np.maximum(below, SMALLEST))
     trials = len(company.origins) - 1
     at = company.origins[:trials, None] + np.arange(means.shape[2])
