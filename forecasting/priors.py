@@ -7,9 +7,10 @@ of its item at other places, else of its group without it. Its own rate is belie
     rate_i ~ gamma, mean mu_i, variance (tau mu_i)^2;   a period of i has variance phi rate_i
 
 so after n periods with sum y the rate expected is (k_i mu_i + y) / (k_i + n), k_i = phi / (tau^2 mu_i): the prior
-counts as k_i periods (gamma-Poisson; phi makes it negative binomial). Where nothing was sold elsewhere in n periods, mu
-stands for one step in n in k: two days without a sale are no proof that there never will be one. tau is fitted by moments over all series with a
-history, apart for priors from the item and from the group; phi is the mean s_i^2 over the mean m_i:
+counts as k_i periods (gamma-Poisson; phi makes it negative binomial). There, a mu_i that rests on n periods is one step
+in n at least: two days without a sale elsewhere are no proof that there never will be one. tau is fitted by moments
+over all series with a history, apart for priors from the item and from the group; phi is the mean s_i^2 over the mean
+m_i:
 
     tau^2 = mean of (m_i / mu_i - 1)^2 - s_i^2 / (n_i mu_i^2)
 

@@ -19,7 +19,7 @@ from scenarios.plans import read_plan
 from scenarios.schema import declared
 from scenarios.world import World, plain_frame
 
-STATE, LEARNED = "state", "learned"
+STATE, LEARNED, OVERRIDDEN = "state", "learned", "overridden"
 NO_PREVIOUS = "none"
 # A level that moved by more than this share, and by this many units a period, is said.
 _MOVED_SHARE, _MOVED_UNITS, _MOST_MOVES = 0.3, 1.0, 20
