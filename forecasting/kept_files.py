@@ -27,7 +27,7 @@ from forecasting.selection import Choice
 from forecasting.smoothing import LevelRule
 
 # Raised whenever what is kept, or what it means, changes.
-FORMAT = 1
+FORMAT = 2
 _TEXT = "text"
 _TYPES = {"<f8", "<f4", "<i8", "<u8", "|u1"}
 _SCHEMA = pa.schema(

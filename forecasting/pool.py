@@ -13,6 +13,7 @@ from forecasting.bootstrap import (
     block_starts,
     build_library,
     joined,
+    lasting_errors,
     path_blocks,
     recent_weeks,
     thinned,
@@ -34,7 +35,7 @@ from forecasting.keys import series_keys
 from forecasting.panel import Floats, Integers
 from forecasting.profiles import Profile, fit_profile, positions
 from forecasting.selection import Choice
-from forecasting.smoothing import LevelRule, fit_rule, hastened, smooth
+from forecasting.smoothing import CLASSES, LevelRule, fit_rule, hastened, smooth
 from forecasting.trials import Models, Sample, boosted_errors, fit_models, sample_of, series_means, trial_origins
 from forecasting.upper import Company, alignment, extended
 
@@ -96,10 +97,12 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Learned:
     if boost is not None and settings.boost is not None:
         starts = thinned(starts, settings.boost.origins)
     plain = build_library(*own_errors(history, sample.result, (starts, block)), settings.donors, rng)
+    plain = plain._replace(lasting=_lasting(sample, starts, block, task))
     library = plain
     if boost is not None and settings.boost is not None:
         errors = boosted_errors(sample.rows(settings.boost.errors), boost, (starts, block))
-        library = joined(plain, build_library(*errors, settings.donors, rng))
+        boosted = build_library(*errors, settings.donors, rng)
+        library = joined(plain, boosted._replace(lasting=plain.lasting))
     length = -(-task.horizon // block)
     blocks = path_blocks(len(starts), task.paths, length, rng)
     weeks = _weeks(panel.units.shape[1], task, clock)
@@ -108,6 +111,15 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Learned:
         profile, drift, rule, boost, calendar, choice, library, plain.square, starts, block, blocks, weeks, align
     )
     return Learned(pool, terms, states)
+
+
+def _lasting(sample: Sample, starts: Integers, block: int, task: ForecastTask) -> Floats:
+    """Return how likely a path stays with its origin for another block; 0 where one block fills the horizon."""
+    history = sample.history
+    known = starts[starts + 2 * block <= history.units.shape[1]]
+    if task.horizon <= block or not len(known):
+        return np.zeros(CLASSES)
+    return lasting_errors(*own_errors(history, sample.result, (known, 2 * block)))
 
 
 def moved_on(pool: Pool, drift: tuple[Floats, ...], whole: Part, days: int, task: ForecastTask) -> Pool:

@@ -10,6 +10,7 @@ from forecasting.bootstrap import (
     block_starts,
     build_library,
     draw_paths,
+    lasting_errors,
     own_ratios,
     path_blocks,
     spreads,
@@ -131,3 +132,26 @@ def test_blocks_of_another_volume_are_not_a_series_own_any_more():
     # Classes 4 and 6 are next to 5, class 2 is not.
     assert np.isfinite(kept[0, :, 0]).tolist() == [False, True, True]
     assert np.isfinite(own).all()
+
+
+def test_what_two_blocks_miss_alike_is_what_their_level_missed():
+    # Errors of two weeks from 400 origins: a common part of variance 1, and one of 1 of each week's own: r = 1 / 2.
+    rng = np.random.default_rng(4)
+    common, apart = rng.normal(0.0, 0.1, (40, 400, 1)), rng.normal(0.0, 0.1, (40, 400, 2))
+    own = np.repeat(1.0 + common + apart, 7, axis=2).astype(np.float32)
+    volume, common = np.full((40, 400), 5), np.repeat(common, 14, axis=2)
+    np.testing.assert_allclose(lasting_errors(own, volume), 0.5, atol=SAMPLING)
+    np.testing.assert_allclose(lasting_errors((own - common).astype(np.float32), volume), 0.0, atol=SAMPLING)
+    own[:, :, 0] = np.nan
+    assert not lasting_errors(own, volume).any()
+
+
+@pytest.mark.parametrize(("lasting", "spread"), [(0.0, 1.0), (1.0, 2.0)])
+def test_a_path_that_stays_with_its_origin_misses_on_one_side_for_long(lasting, spread):
+    # Weeks at half and at one and a half of the level: two drawn apart vary by 1 + 1, the same one twice by 2 squared.
+    own = np.repeat(np.array([0.5, 1.5])[None, :, None], 7, axis=2)
+    draw = draw_of(own, np.full((1, 14), 1_000.0))
+    library = empty_library(2, 7)._replace(lasting=np.full(CLASSES, lasting))
+    blocks = path_blocks(2, 2_000, 2, np.random.default_rng(1))
+    weeks = draw_paths(draw, library, blocks)[0].reshape(2_000, 2, 7).sum(axis=2)
+    assert weeks.sum(axis=1).var() / weeks[:, 0].var() == pytest.approx(2.0 * spread, rel=SAMPLING)
