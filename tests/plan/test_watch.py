@@ -110,3 +110,11 @@ def test_a_planners_figure_is_scored_when_sales_are_known_and_never_taken_for_th
     assert numbers["wanted_error"] > 5 * numbers["forecast_error"]
     # Twenty a day written and five sold is no fault of the forecast.
     assert "forecast tea_250 S2" not in exceptions(after).index
+
+
+def test_a_damaged_memory_is_named_and_not_our_fault(before, tmp_path, capsys):
+    shutil.copytree(before, tmp_path / "plan")
+    (tmp_path / "plan" / "state" / "learned.parquet").write_bytes(b"PAR1")
+    command = ["forecast", str(shop(tmp_path / "shop", DAYS + 1)), "--out", str(tmp_path / "next")]
+    assert run_plan.run([*command, "--previous", str(tmp_path / "plan")]) == 64
+    assert "is damaged; give another plan" in " ".join(capsys.readouterr().err.split())
