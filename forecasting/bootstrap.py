@@ -48,6 +48,7 @@ SMALLEST_LEVEL = 1e-6
 FEWEST_DONORS = 4
 HALF_LIFE_WEEKS = 8.0
 LASTING_CELLS = 500.0
+SHOCK_STEPS = 500.0
 RECENT_WEEKS = 52
 GAMMA_VARIATION = 0.4
 SPREAD_RANGE = (0.4, 2.5)
@@ -77,7 +78,8 @@ class Draw(NamedTuple):
     What the paths of one chunk are drawn from.
 
     ``own`` (series, block, period) ratios, NaN in the first period where a block cannot be used; ``mean`` (series,
-    horizon) in steps; ``volume`` (series,) class of the level; ``own_share``, ``spread``, ``keys`` (series,);
+    horizon) in steps; ``volume`` (series,) class of the level; ``own_share``, ``spread``, ``keys`` (series,); ``shock``
+    (series, block) what the series' group missed beyond all at each origin, see ``group_shocks``;
     ``together`` whether a path takes the same origins for all series.
     """
 
@@ -87,6 +89,7 @@ class Draw(NamedTuple):
     own_share: Floats
     spread: Floats
     keys: Keys
+    shock: Floats
     together: bool = True
 
 
@@ -110,6 +113,30 @@ def own_ratios(expected: Floats, completed: Floats, missing: npt.NDArray[np.bool
     unusable = (2 * missing.sum(axis=-1) >= ratio.shape[-1]) | (expected[..., 0] <= SMALLEST_LEVEL)
     ratio[..., 0] = np.where(unusable, np.nan, ratio[..., 0])
     return ratio.astype(np.float32)
+
+
+def group_shocks(sums: tuple[Floats, Floats], groups: Integers, size: int) -> Floats:
+    """
+    Return what each group missed at each origin beyond what all series missed there, shape (group, block).
+
+    With Y, M the group's sales and what was expected of it, E_o the ratio of all and n_0 ``SHOCK_STEPS``,
+
+        S_go = (Y_go + n_0 E_o) / (M_go + n_0) / E_o
+
+    Donors come from all groups: their errors are divided by their own group's S, and multiplied by that of the series
+    they serve, so the series of a group err together as they did.
+
+    Parameters
+    ----------
+    sums : two arrays, shape (series, block)
+        Units sold and expected, in steps.
+    groups : array, shape (series,)
+    """
+    sold, expected = (np.zeros((size, column.shape[1])) for column in sums)
+    np.add.at(sold, groups, sums[0])
+    np.add.at(expected, groups, sums[1])
+    everyone = (sold.sum(axis=0) + 1.0) / (expected.sum(axis=0) + 1.0)
+    return np.asarray((sold + SHOCK_STEPS * everyone) / (expected + SHOCK_STEPS) / everyone)
 
 
 def build_library(own: Ratios, volume: Integers, donors: int, rng: np.random.Generator) -> Library:
@@ -278,7 +305,8 @@ def _fill(i: int, draw: Draw, library: Library, blocks: Integers, values: Floats
             if own:
                 values[s, h] = draw.own[i, b, k]
             else:
-                values[s, h] = max(0.0, 1.0 + draw.spread[i] * (library.ratios[c, b, donor, k] - 1.0))
+                error = 1.0 + draw.spread[i] * (library.ratios[c, b, donor, k] - 1.0)
+                values[s, h] = max(0.0, error) * draw.shock[i, b]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -12,6 +12,7 @@ from forecasting.bootstrap import (
     Library,
     block_starts,
     build_library,
+    group_shocks,
     joined,
     lasting_errors,
     path_blocks,
@@ -47,8 +48,8 @@ class Pool:
 
     Profile, drifts of products and groups, level rule; boosted mean and the calendar it reads, the choice of methods;
     the library of past errors (classes of the plain mean, then of the boosted), the classes' mean square of plain
-    errors, origins and block; blocks of the paths, and whole past weeks for the fallback; the factor of every group in
-    every future period, shape (group, horizon).
+    errors, what every group missed at every origin, origins and block; blocks of the paths, and whole past weeks for
+    the fallback; the factor of every group in every future period, shape (group, horizon).
     """
 
     profile: Profile
@@ -59,6 +60,7 @@ class Pool:
     choice: Choice
     library: Library
     square: Floats
+    shock: Floats
     starts: Integers
     block: int
     blocks: Integers
@@ -96,21 +98,41 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Learned:
     rng = np.random.default_rng([task.seed, 1])
     if boost is not None and settings.boost is not None:
         starts = thinned(starts, settings.boost.origins)
-    plain = build_library(*own_errors(history, sample.result, (starts, block)), settings.donors, rng)
-    plain = plain._replace(lasting=_lasting(sample, starts, block, task))
-    library = plain
-    if boost is not None and settings.boost is not None:
-        errors = boosted_errors(sample.rows(settings.boost.errors), boost, (starts, block))
-        boosted = build_library(*errors, settings.donors, rng)
-        library = joined(plain, boosted._replace(lasting=plain.lasting))
+    size = int(whole.codes[1].max(initial=0)) + 1
+    library, square, shock = _errors(sample, boost, (starts, block), (task, size), rng)
     length = -(-task.horizon // block)
     blocks = path_blocks(len(starts), task.paths, length, rng)
     weeks = _weeks(panel.units.shape[1], task, clock)
     align = _aligned(whole, (sample, models, part.panel.unit_step), block, task, run_all)
     pool = Pool(
-        profile, drift, rule, boost, calendar, choice, library, plain.square, starts, block, blocks, weeks, align
+        profile, drift, rule, boost, calendar, choice, library, square, shock, starts, block, blocks, weeks, align
     )
     return Learned(pool, terms, states)
+
+
+def _errors(
+    sample: Sample,
+    boost: Boost | None,
+    times: tuple[Integers, int],
+    wanted: tuple[ForecastTask, int],
+    rng: np.random.Generator,
+) -> tuple[Library, Floats, Floats]:
+    """Return the library of past errors, the classes' mean square of plain ones, and the shocks of every group."""
+    (starts, block), (task, size), donors = times, wanted, wanted[0].settings.donors
+    own, volume = own_errors(sample.history, sample.result, times)
+    usable = np.isfinite(own[:, :, 0])
+    expected = np.where(usable, np.maximum(sample.result.level[:, starts], 0.0) * block, 0.0)
+    group = sample.state.group
+    shock = group_shocks((np.where(usable, own.mean(axis=2), 0.0) * expected, expected), group, size)
+    apart = shock[group][:, :, None]
+    lasting = _lasting(sample, starts, block, task)
+    plain = build_library((own / apart).astype(np.float32), volume, donors, rng)._replace(lasting=lasting)
+    if boost is None or task.settings.boost is None:
+        return plain, plain.square, shock
+    few = sample.rows(task.settings.boost.errors)
+    own, volume = boosted_errors(few, boost, times)
+    boosted = build_library((own / apart[: len(own)]).astype(np.float32), volume, donors, rng)
+    return joined(plain, boosted._replace(lasting=lasting)), plain.square, shock
 
 
 def _lasting(sample: Sample, starts: Integers, block: int, task: ForecastTask) -> Floats:

@@ -10,6 +10,7 @@ from forecasting.bootstrap import (
     block_starts,
     build_library,
     draw_paths,
+    group_shocks,
     lasting_errors,
     own_ratios,
     path_blocks,
@@ -31,6 +32,7 @@ def draw_of(own, mean, own_share=1.0, volume=5):
         np.full(series, float(own_share)),
         np.ones(series),
         keys,
+        np.ones(own.shape[:2]),
     )
 
 
@@ -155,3 +157,21 @@ def test_a_path_that_stays_with_its_origin_misses_on_one_side_for_long(lasting, 
     blocks = path_blocks(2, 2_000, 2, np.random.default_rng(1))
     weeks = draw_paths(draw, library, blocks)[0].reshape(2_000, 2, 7).sum(axis=2)
     assert weeks.sum(axis=1).var() / weeks[:, 0].var() == pytest.approx(2.0 * spread, rel=SAMPLING)
+
+
+def test_a_group_that_missed_more_than_all_did_has_a_shock_of_its_own():
+    # Two groups of two series, 5,000 steps expected of each: one sold half as much again, the other half as much.
+    sold = np.array([[7_500.0], [7_500.0], [2_500.0], [2_500.0]])
+    found = group_shocks((sold, np.full((4, 1), 5_000.0)), np.array([0, 0, 1, 1]), 3)
+    np.testing.assert_allclose(found[:, 0], [15_500.0 / 10_500.0, 5_500.0 / 10_500.0, 1.0], rtol=1e-3)
+
+
+def test_series_of_a_group_err_together_where_their_donors_did_not():
+    library, blocks = empty_library(2, 7), path_blocks(2, 400, 1, np.random.default_rng(1))
+    draw = draw_of(np.full((2, 2, 7), np.nan), np.full((2, 7), 50.0), own_share=0.0)
+    apart, together = (
+        draw_paths(draw._replace(shock=np.tile(shock, (2, 1))), library, blocks).sum(axis=2)
+        for shock in (np.ones(2), np.array([0.5, 1.5]))
+    )
+    assert abs(np.corrcoef(apart)[0, 1]) < 0.3
+    assert np.corrcoef(together)[0, 1] > 0.5
