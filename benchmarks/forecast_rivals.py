@@ -32,16 +32,16 @@ def weekday_bootstrap(panel: Panel) -> np.ndarray:
     return np.stack([np.quantile(last, level, axis=1) for level in M5_LEVELS], axis=2)
 
 
-def block_bootstrap(panel: Panel, horizon: int, paths: int, rng: np.random.Generator) -> np.ndarray:
-    """Return paths of whole past weeks, the same for all series, half-life eight weeks, shape (series, path, day)."""
-    age = np.arange(min(52, panel.units.shape[1] // 7), 0, -1)
+def block_bootstrap(panel: Panel, horizon: int, paths: int, rng: np.random.Generator, stride: int = 7) -> np.ndarray:
+    """Return paths of whole past weeks, the same for all series, half-life eight, shape (series, path, period)."""
+    age = np.arange(min(52, panel.units.shape[1] // stride), 0, -1)
     weight = 0.5 ** (age / 8.0)
-    week = rng.choice(panel.units.shape[1] - 7 * age, size=(paths, horizon // 7), p=weight / weight.sum())
-    days = (week[:, :, None] + np.arange(7)).reshape(paths, horizon)
+    week = rng.choice(panel.units.shape[1] - stride * age, size=(paths, -(-horizon // stride)), p=weight / weight.sum())
+    days = (week[:, :, None] + np.arange(stride)).reshape(paths, -1)[:, :horizon]
     return np.nan_to_num(panel.units)[:, days]
 
 
-def statsforecast_quantiles(name: str, units: np.ndarray, horizon: int) -> Quantiles | None:
+def statsforecast_quantiles(name: str, units: np.ndarray, horizon: int, season: int = 7) -> Quantiles | None:
     """Return a rival's quantiles of the next periods, negative ones raised to 0; None where it is not installed."""
     try:
         from statsforecast import StatsForecast, models
@@ -57,7 +57,7 @@ def statsforecast_quantiles(name: str, units: np.ndarray, horizon: int) -> Quant
         }
     )
     kind: Any = getattr(models, name)
-    model = kind(alias=name) if name == "CrostonSBA" else kind(season_length=7, alias=name)
+    model = kind(alias=name) if name == "CrostonSBA" else kind(season_length=season, alias=name)
     # Croston has no intervals of its own.
     intervals = ConformalIntervals(n_windows=4, h=horizon) if name == "CrostonSBA" else None
     start = time.process_time()

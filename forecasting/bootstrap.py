@@ -6,7 +6,13 @@ At origin o of the past (whole weeks before the plan date) with level l_io, the 
     e_iok = y_i,o+k / (l_io f_i,o+k),   k = 0 .. block - 1
 
 so a block carries what the days of one week share: the level's own error, the weather, a holiday. A path draws the same
-origins for every series, one after the other until the horizon is filled. Series i takes the ratios of its own history
+origins for every series, one after the other until the horizon is filled. What a level missed in one block it mostly
+misses in the next: with probability r_c, the correlation of successive blocks' errors e, f under one level at past
+origins of class c,
+
+    r_c = sum e f / sqrt(sum e^2 sum f^2)      e, f mean ratio - 1 of the first and second block from an origin
+
+a path stays with its origin and donor for a further block. Series i takes the ratios of its own history
 with probability n_i / (n_i + n_0), n_i its usable blocks, else those of a donor of the same volume class at the same
 origin, stretched by the series' spread c_i; this widens what a short history has not yet shown. Then, with m_ih the
 mean of period h,
@@ -36,26 +42,35 @@ Ratios = npt.NDArray[np.float32]
 # No period is drawn above this many times its mean plus this many steps.
 CAP_RATIO = 30.0
 CAP_STEPS = 30.0
-INT16_MOST = 32_767
+INT16_MOST, INT32_MOST = 32_767, 2_147_483_647
 WIDEST_RATIO = 25.0
 SMALLEST_LEVEL = 1e-6
 FEWEST_DONORS = 4
 HALF_LIFE_WEEKS = 8.0
+LASTING_CELLS = 500.0
+SHOCK_STEPS = 500.0
 RECENT_WEEKS = 52
 GAMMA_VARIATION = 0.4
 SPREAD_RANGE = (0.4, 2.5)
 # Counters of one path's uniforms lie this far apart; no horizon is longer.
 SPACING = 4_096
+# Whose uniforms say which paths stay with their origin.
+STAYING = np.uint64(0x9E3779B97F4A7C15)
 # Counters of the turns lie beyond those of the paths.
 TURN = 1 << 50
 
 
 class Library(NamedTuple):
-    """Donors' ratios (class, block, donor, period), their number (class, block), mean square of ratio - 1 (class,)."""
+    """
+    Donors' ratios (class, block, donor, period), their number (class, block), mean square of ratio - 1 (class,).
+
+    ``lasting`` (class,) is the probability that a path stays with its origin for another block [r].
+    """
 
     ratios: Ratios
     donors: Integers
     square: Floats
+    lasting: Floats
 
 
 class Draw(NamedTuple):
@@ -63,7 +78,8 @@ class Draw(NamedTuple):
     What the paths of one chunk are drawn from.
 
     ``own`` (series, block, period) ratios, NaN in the first period where a block cannot be used; ``mean`` (series,
-    horizon) in steps; ``volume`` (series,) class of the level; ``own_share``, ``spread``, ``keys`` (series,);
+    horizon) in steps; ``volume`` (series,) class of the level; ``own_share``, ``spread``, ``keys`` (series,); ``shock``
+    (series, block) what the series' group missed beyond all at each origin, see ``group_shocks``;
     ``together`` whether a path takes the same origins for all series.
     """
 
@@ -73,6 +89,7 @@ class Draw(NamedTuple):
     own_share: Floats
     spread: Floats
     keys: Keys
+    shock: Floats
     together: bool = True
 
 
@@ -88,13 +105,38 @@ def own_ratios(expected: Floats, completed: Floats, missing: npt.NDArray[np.bool
     A missing period takes the ratio of the period before it in its block, in a circle. A block is unusable (NaN in
     its first period) if half of it is missing or nothing was expected.
     """
-    ratio = np.minimum(completed / np.maximum(expected, SMALLEST_LEVEL), WIDEST_RATIO)
+    # Returns booked as sales may outweigh them; no error takes demand below nothing.
+    ratio = np.clip(completed / np.maximum(expected, SMALLEST_LEVEL), 0.0, WIDEST_RATIO)
     ratio = np.where(missing, np.nan, ratio)
     for _ in range(ratio.shape[-1] // 2):
         ratio = np.where(np.isnan(ratio), np.roll(ratio, 1, axis=-1), ratio)
     unusable = (2 * missing.sum(axis=-1) >= ratio.shape[-1]) | (expected[..., 0] <= SMALLEST_LEVEL)
     ratio[..., 0] = np.where(unusable, np.nan, ratio[..., 0])
     return ratio.astype(np.float32)
+
+
+def group_shocks(sums: tuple[Floats, Floats], groups: Integers, size: int) -> Floats:
+    """
+    Return what each group missed at each origin beyond what all series missed there, shape (group, block).
+
+    With Y, M the group's sales and what was expected of it, E_o the ratio of all and n_0 ``SHOCK_STEPS``,
+
+        S_go = (Y_go + n_0 E_o) / (M_go + n_0) / E_o
+
+    Donors come from all groups: their errors are divided by their own group's S, and multiplied by that of the series
+    they serve, so the series of a group err together as they did.
+
+    Parameters
+    ----------
+    sums : two arrays, shape (series, block)
+        Units sold and expected, in steps.
+    groups : array, shape (series,)
+    """
+    sold, expected = (np.zeros((size, column.shape[1])) for column in sums)
+    np.add.at(sold, groups, sums[0])
+    np.add.at(expected, groups, sums[1])
+    everyone = (sold.sum(axis=0) + 1.0) / (expected.sum(axis=0) + 1.0)
+    return np.asarray((sold + SHOCK_STEPS * everyone) / (expected + SHOCK_STEPS) / everyone)
 
 
 def build_library(own: Ratios, volume: Integers, donors: int, rng: np.random.Generator) -> Library:
@@ -121,7 +163,7 @@ def build_library(own: Ratios, volume: Integers, donors: int, rng: np.random.Gen
             chosen = np.flatnonzero(usable & (volume[:, block] == c))[:donors]
             count[c, block] = len(chosen)
             ratios[c, block, : len(chosen)] = own[chosen, block]
-    return _complete(Library(ratios, count, np.zeros(CLASSES)), rng)
+    return _complete(Library(ratios, count, np.zeros(CLASSES), np.zeros(CLASSES)), rng)
 
 
 def _complete(library: Library, rng: np.random.Generator) -> Library:
@@ -137,7 +179,7 @@ def _complete(library: Library, rng: np.random.Generator) -> Library:
             count[c, block] = FEWEST_DONORS
         used = np.arange(library.ratios.shape[2])[None, :] < count[c][:, None]
         square[c] = float(((library.ratios[c][used].astype(np.float64) - 1.0) ** 2).mean())
-    return Library(library.ratios, count, square)
+    return library._replace(donors=count, square=square)
 
 
 def spreads(own: Ratios, volume: Integers, class_square: Floats, prior_blocks: float) -> Floats:
@@ -167,7 +209,32 @@ def joined(plain: Library, boosted: Library) -> Library:
         np.concatenate([plain.ratios, boosted.ratios]),
         np.concatenate([plain.donors, boosted.donors]),
         np.concatenate([plain.square, boosted.square]),
+        np.concatenate([plain.lasting, boosted.lasting]),
     )
+
+
+def lasting_errors(own: Ratios, volume: Integers) -> Floats:
+    """
+    Return the correlation [r] of the errors of two successive blocks under one level, shape (class,), 0 at least.
+
+    Parameters
+    ----------
+    own : array, shape (series, origin, two blocks' periods)
+        See ``own_ratios``.
+    volume : array, shape (series, origin)
+        Class of the level; each class leans on all with the weight of ``LASTING_CELLS``.
+    """
+    half = own.shape[2] // 2
+    usable = np.isfinite(own[:, :, 0])
+    first, second = (np.where(usable, part.mean(axis=2) - 1.0, 0.0) for part in (own[:, :, :half], own[:, :, half:]))
+    rows = [np.bincount(volume.ravel(), (a * b).ravel(), CLASSES) for a, b in _pairs(first, second)]
+    count = np.bincount(volume.ravel(), usable.ravel(), CLASSES)
+    sums = np.stack(rows) + LASTING_CELLS * np.stack(rows).sum(axis=1, keepdims=True) / max(float(count.sum()), 1.0)
+    return np.asarray(np.clip(sums[0] / np.sqrt(np.maximum(sums[1] * sums[2], SMALLEST_LEVEL)), 0.0, 1.0))
+
+
+def _pairs(first: Floats, second: Floats) -> tuple[tuple[Floats, Floats], ...]:
+    return (first, second), (first, first), (second, second)
 
 
 def thinned(starts: Integers, most: int) -> Integers:
@@ -195,7 +262,7 @@ def weekly_paths(units: Floats, weeks: Integers, stride: int, horizon: int) -> n
         See ``recent_weeks``.
     """
     period = (weeks[:, :, None] + np.arange(stride)).reshape(len(weeks), -1)[:, :horizon]
-    known = np.rint(np.maximum(np.nan_to_num(units), 0.0)).astype(np.int32)
+    known = np.rint(np.clip(np.nan_to_num(units), 0.0, INT32_MOST)).astype(np.int32)
     return known[:, np.minimum(period, units.shape[1] - 1)]
 
 
@@ -227,7 +294,8 @@ def _fill(i: int, draw: Draw, library: Library, blocks: Integers, values: Floats
     for s in range(paths):
         for h in range(horizon):
             k = h % length
-            if k == 0:
+            # Whether a path stays is one draw for all series: those that stay, stay together.
+            if k == 0 and (h == 0 or uniform(STAYING, s * SPACING + h) >= library.lasting[c]):
                 # Apart, every series goes round the same origins from a place of its own.
                 turn = 0 if draw.together else int(uniform(draw.keys[i], TURN + h) * paths)
                 b = blocks[(s + turn) % paths, h // length]
@@ -237,7 +305,8 @@ def _fill(i: int, draw: Draw, library: Library, blocks: Integers, values: Floats
             if own:
                 values[s, h] = draw.own[i, b, k]
             else:
-                values[s, h] = max(0.0, 1.0 + draw.spread[i] * (library.ratios[c, b, donor, k] - 1.0))
+                error = 1.0 + draw.spread[i] * (library.ratios[c, b, donor, k] - 1.0)
+                values[s, h] = max(0.0, error) * draw.shock[i, b]
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -251,7 +320,7 @@ def _draw(draw: Draw, library: Library, blocks: Integers, steps: npt.NDArray[np.
             for s in range(paths):
                 total += values[s, h]
             mean = draw.mean[i, h]
-            most = CAP_RATIO * mean + CAP_STEPS
+            most = min(CAP_RATIO * mean + CAP_STEPS, INT32_MOST)
             for s in range(paths):
                 value = values[s, h] * mean * paths / total if total > 0.0 else mean
                 u = uniform(draw.keys[i], 3 * s * SPACING + h)

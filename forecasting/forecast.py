@@ -237,9 +237,8 @@ def _draw_of(spec: ChunkSpec, past: tuple[FilterInput, FilterOutput], future: tu
     own = alike(own, classes, volume_class(level))
     usable = np.isfinite(own[:, :, 0]).sum(axis=1)
     spread = spreads(own, classes, pool.square, settings.spread_blocks)
-    return Draw(
-        own, mean, volume, usable / (usable + settings.own_blocks), spread, spec.keys, settings.dependence == "shock"
-    )
+    share, shock = usable / (usable + settings.own_blocks), pool.shock[spec.part.codes[1]]
+    return Draw(own, mean, volume, share, spread, spec.keys, shock, settings.dependence == "shock")
 
 
 def _methods(pool: Pool, level: Floats, asleep: npt.NDArray[np.bool_], usable: Integers) -> npt.NDArray[np.object_]:

@@ -27,7 +27,7 @@ from forecasting.selection import Choice
 from forecasting.smoothing import LevelRule
 
 # Raised whenever what is kept, or what it means, changes.
-FORMAT = 1
+FORMAT = 2
 _TEXT = "text"
 _TYPES = {"<f8", "<f4", "<i8", "<u8", "|u1"}
 _SCHEMA = pa.schema(
@@ -85,6 +85,7 @@ def _arrays(kept: Kept) -> Arrays:
         "weights": rule.weights,
         "score": pool.choice.score,
         "square": pool.square,
+        "shock": pool.shock,
         "starts": pool.starts,
         "blocks": pool.blocks,
         "align": pool.align,
@@ -144,6 +145,7 @@ def _pool(arrays: Arrays, texts: Mapping[str, list[str]]) -> Pool:
         choice=Choice(arrays["method"], arrays["score"], arrays["tried"], texts["note"][0]),
         library=Library(*(arrays[f"library {name}"] for name in Library._fields)),
         square=arrays["square"],
+        shock=arrays["shock"],
         starts=arrays["starts"],
         block=int(arrays["times"][3]),
         blocks=arrays["blocks"],

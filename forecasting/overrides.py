@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 from numba import njit
 
-from forecasting.bootstrap import INT16_MOST
+from forecasting.bootstrap import INT16_MOST, INT32_MOST
 from forecasting.keys import Keys, series_keys, uniform
-from forecasting.panel import Floats, SalesWorld
+from forecasting.panel import Dates, Floats, SalesWorld
 from forecasting.paths import DemandPaths, Steps
 
 TARGET, FIELD = "forecast", "units"
@@ -35,6 +35,7 @@ class Overridden:
 
     ``item_id`` and ``location_id`` are empty where the override covers all; ``forecast`` is the mean it replaced and
     ``wanted`` the planner's total, both in units; ``series`` are covered, ``applied`` says whether it could be spread.
+    ``before`` and ``after`` (period,) are the means of all series in the periods covered, ``dates``.
     """
 
     item_id: str
@@ -45,6 +46,9 @@ class Overridden:
     wanted: float
     series: int
     applied: bool
+    dates: Dates
+    before: Floats
+    after: Floats
 
 
 def override_paths(world: SalesWorld, paths: DemandPaths) -> tuple[DemandPaths, list[Overridden]]:
@@ -78,10 +82,21 @@ def _applied(paths: DemandPaths, row: dict[str, Any], number: int) -> tuple[Dema
     days = _days(paths, row)
     width = int((paths.dates[1] - paths.dates[0]).astype(np.int64)) if len(paths.dates) > 1 else 1
     chosen, wanted = np.flatnonzero(series), _number(row["value"]) * _share(row, days, width)
-    expected = float(paths.mean()[np.ix_(chosen, np.flatnonzero(days))].sum()) if len(chosen) else 0.0
+    before = _mean(paths.steps[chosen], paths.unit_step[chosen])
+    expected = float(before[days].sum())
     applied = expected > 0.0
     told = Overridden(
-        item, place, str(row["author"] or ""), str(row["reason"] or ""), expected, wanted, len(chosen), applied
+        item,
+        place,
+        str(row["author"] or ""),
+        str(row["reason"] or ""),
+        expected,
+        wanted,
+        len(chosen),
+        applied,
+        paths.dates[days],
+        before[days],
+        before[days],
     )
     if not applied:
         return paths, told
@@ -89,7 +104,13 @@ def _applied(paths: DemandPaths, row: dict[str, Any], number: int) -> tuple[Dema
     factor = np.where(days, wanted / expected, 1.0)
     factors = np.broadcast_to(factor, (len(chosen), len(factor)))
     moved = scaled(paths.steps[chosen].astype(np.int32), factors, keys, FIRST_COUNTER * (number + 1))
-    return with_steps(paths, chosen, moved), told
+    after = _mean(moved, paths.unit_step[chosen])[days]
+    return with_steps(paths, chosen, moved), replace(told, after=after)
+
+
+def _mean(steps: Steps, unit_step: Floats) -> Floats:
+    """Return the mean units of all series together, shape (period,); paths are equally likely."""
+    return np.asarray((steps.mean(axis=1) * unit_step[:, None]).sum(axis=0))
 
 
 def with_steps(paths: DemandPaths, chosen: npt.NDArray[np.int64], moved: npt.NDArray[np.int32]) -> DemandPaths:
@@ -139,7 +160,7 @@ def scaled(steps: npt.NDArray[np.int32], factor: Floats, keys: Keys, counter: in
     for i in range(series):
         for s in range(paths):
             for h in range(periods):
-                value = steps[i, s, h] * factor[i, h]
+                value = min(steps[i, s, h] * factor[i, h], INT32_MOST)
                 whole = np.floor(value)
                 up = uniform(keys[i], counter + s * periods + h) < value - whole
                 moved[i, s, h] = int(whole) + (1 if up else 0)

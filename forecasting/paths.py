@@ -177,7 +177,8 @@ def quantile_table(paths: DemandPaths, levels: Sequence[float]) -> pa.Table:
 
 def path_quantiles(steps: Steps, weights: Floats, levels: Sequence[float]) -> Floats:
     """Return quantiles over the paths in steps, shape (series, period, level)."""
-    across = np.ascontiguousarray(steps.transpose(0, 2, 1))
+    # A copy even where one period or path would need none: the order of the paths is not to be lost.
+    across = steps.transpose(0, 2, 1).copy()
     if np.all(weights == weights[0]):
         across.sort(axis=2)
         return across[:, :, _ranks(np.full(len(weights), 1.0 / len(weights)), levels)].astype(np.float64)

@@ -12,7 +12,9 @@ from forecasting.bootstrap import (
     Library,
     block_starts,
     build_library,
+    group_shocks,
     joined,
+    lasting_errors,
     path_blocks,
     recent_weeks,
     thinned,
@@ -34,7 +36,7 @@ from forecasting.keys import series_keys
 from forecasting.panel import Floats, Integers
 from forecasting.profiles import Profile, fit_profile, positions
 from forecasting.selection import Choice
-from forecasting.smoothing import LevelRule, fit_rule, hastened, smooth
+from forecasting.smoothing import CLASSES, LevelRule, fit_rule, hastened, smooth
 from forecasting.trials import Models, Sample, boosted_errors, fit_models, sample_of, series_means, trial_origins
 from forecasting.upper import Company, alignment, extended
 
@@ -46,8 +48,8 @@ class Pool:
 
     Profile, drifts of products and groups, level rule; boosted mean and the calendar it reads, the choice of methods;
     the library of past errors (classes of the plain mean, then of the boosted), the classes' mean square of plain
-    errors, origins and block; blocks of the paths, and whole past weeks for the fallback; the factor of every group in
-    every future period, shape (group, horizon).
+    errors, what every group missed at every origin, origins and block; blocks of the paths, and whole past weeks for
+    the fallback; the factor of every group in every future period, shape (group, horizon).
     """
 
     profile: Profile
@@ -58,6 +60,7 @@ class Pool:
     choice: Choice
     library: Library
     square: Floats
+    shock: Floats
     starts: Integers
     block: int
     blocks: Integers
@@ -95,19 +98,50 @@ def fit_pool(whole: Part, task: ForecastTask, run_all: RunAll) -> Learned:
     rng = np.random.default_rng([task.seed, 1])
     if boost is not None and settings.boost is not None:
         starts = thinned(starts, settings.boost.origins)
-    plain = build_library(*own_errors(history, sample.result, (starts, block)), settings.donors, rng)
-    library = plain
-    if boost is not None and settings.boost is not None:
-        errors = boosted_errors(sample.rows(settings.boost.errors), boost, (starts, block))
-        library = joined(plain, build_library(*errors, settings.donors, rng))
+    size = int(whole.codes[1].max(initial=0)) + 1
+    library, square, shock = _errors(sample, boost, (starts, block), (task, size), rng)
     length = -(-task.horizon // block)
     blocks = path_blocks(len(starts), task.paths, length, rng)
     weeks = _weeks(panel.units.shape[1], task, clock)
     align = _aligned(whole, (sample, models, part.panel.unit_step), block, task, run_all)
     pool = Pool(
-        profile, drift, rule, boost, calendar, choice, library, plain.square, starts, block, blocks, weeks, align
+        profile, drift, rule, boost, calendar, choice, library, square, shock, starts, block, blocks, weeks, align
     )
     return Learned(pool, terms, states)
+
+
+def _errors(
+    sample: Sample,
+    boost: Boost | None,
+    times: tuple[Integers, int],
+    wanted: tuple[ForecastTask, int],
+    rng: np.random.Generator,
+) -> tuple[Library, Floats, Floats]:
+    """Return the library of past errors, the classes' mean square of plain ones, and the shocks of every group."""
+    (starts, block), (task, size), donors = times, wanted, wanted[0].settings.donors
+    own, volume = own_errors(sample.history, sample.result, times)
+    usable = np.isfinite(own[:, :, 0])
+    expected = np.where(usable, np.maximum(sample.result.level[:, starts], 0.0) * block, 0.0)
+    group = sample.state.group
+    shock = group_shocks((np.where(usable, own.mean(axis=2), 0.0) * expected, expected), group, size)
+    apart = shock[group][:, :, None]
+    lasting = _lasting(sample, starts, block, task)
+    plain = build_library((own / apart).astype(np.float32), volume, donors, rng)._replace(lasting=lasting)
+    if boost is None or task.settings.boost is None:
+        return plain, plain.square, shock
+    few = sample.rows(task.settings.boost.errors)
+    own, volume = boosted_errors(few, boost, times)
+    boosted = build_library((own / apart[: len(own)]).astype(np.float32), volume, donors, rng)
+    return joined(plain, boosted._replace(lasting=lasting)), plain.square, shock
+
+
+def _lasting(sample: Sample, starts: Integers, block: int, task: ForecastTask) -> Floats:
+    """Return how likely a path stays with its origin for another block; 0 where one block fills the horizon."""
+    history = sample.history
+    known = starts[starts + 2 * block <= history.units.shape[1]]
+    if task.horizon <= block or not len(known):
+        return np.zeros(CLASSES)
+    return lasting_errors(*own_errors(history, sample.result, (known, 2 * block)))
 
 
 def moved_on(pool: Pool, drift: tuple[Floats, ...], whole: Part, days: int, task: ForecastTask) -> Pool:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from numba import njit
 from scipy.special import ndtr, ndtri
 
+from forecasting.bootstrap import INT32_MOST
 from forecasting.keys import Keys, series_keys, uniform
 from forecasting.panel import Floats, Integers, Names
 
@@ -28,7 +29,6 @@ from forecasting.panel import Floats, Integers, Names
 MOST_MULTIPLIER = 30.0
 # Price over reference is taken inside this range; a gift has no elasticity.
 RATIO_RANGE = (0.01, 100.0)
-MOST_STEPS = 2.0**31 - 1.0
 # Uniforms of the mapping are multiples of this, so that steps + uniform is exact in a double.
 GRAIN = 2.0**-20
 # What sets the seeds of response and mapping apart from the seed the paths were drawn from.
@@ -162,4 +162,4 @@ def _map_steps(
                 multiplier = min(np.exp(draws[i, s] * ratio[i, t]), MOST_MULTIPLIER)
                 w = np.floor(uniform(keys[i], s * _SPACING + t) / GRAIN) * GRAIN
                 scaled = np.floor(steps[i, s, t] * multiplier + min(w, 1.0 - GRAIN))
-                moved[i, s, t] = np.int32(min(scaled, MOST_STEPS))
+                moved[i, s, t] = np.int32(min(scaled, INT32_MOST))

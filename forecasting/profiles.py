@@ -130,7 +130,7 @@ def _local_mean(units: Floats, seen: npt.NDArray[np.bool_], width: int) -> Float
 def _weekday_sums(panel: Panel) -> tuple[Floats, Floats, Floats]:
     """Return sums of units and of the local mean, shape (series, week, weekday), and each series' mean."""
     seen = in_stock(panel)
-    units = np.where(seen, panel.units, 0.0)
+    units = np.where(seen, np.maximum(panel.units, 0.0), 0.0)
     level = np.where(seen, _local_mean(units, seen, WEEKDAYS), 0.0)
     mean = units.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     lead = int(positions(panel.dates[:1], "day")[0])
@@ -201,7 +201,7 @@ def _year_factors(panel: Panel, groups: Integers) -> Floats:
 def _weighted_weeks(panel: Panel) -> tuple[Floats, Floats]:
     """Return units and slow level of the weeks in stock, each series over the root of its mean."""
     seen = in_stock(panel)
-    units = np.where(seen, panel.units, 0.0)
+    units = np.where(seen, np.maximum(panel.units, 0.0), 0.0)
     mean = units.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     # Between "every unit counts" and "every series counts": what a Poisson count deserves.
     weight = np.where(mean > 0.0, 1.0 / np.sqrt(np.where(mean > 0.0, mean, 1.0)), 0.0)[:, None]

@@ -95,14 +95,12 @@ def coverage(actual: Floats, samples: Floats, level: float) -> float:
     return float(np.mean(actual <= quantile))
 
 
-def coverage_at_random(
-    actual: Floats, samples: Floats, levels: Sequence[float], rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def transforms(actual: Floats, samples: Floats, rng: np.random.Generator) -> Floats:
     """
-    Return the share of series whose randomised probability transform lies below each level, shape (level,).
+    Return the randomised probability transform of every actual, uniform where a forecast is right, shape (series,).
 
-    Counts make P(Y <= q) exceed its level even for a perfect forecast; the transform u, uniform between the samples'
-    shares below and up to the actual, does not (Czado, Gneiting and Held 2009).
+    Counts make P(Y <= q) exceed its level even for a perfect forecast; u, uniform between the samples' shares below and
+    up to the actual, does not (Czado, Gneiting and Held 2009).
 
     Parameters
     ----------
@@ -111,5 +109,79 @@ def coverage_at_random(
     """
     below = (samples < actual[:, None]).mean(axis=1)
     up_to = (samples <= actual[:, None]).mean(axis=1)
-    u = below + (up_to - below) * rng.random(len(actual))
+    return np.asarray(below + (up_to - below) * rng.random(len(actual)))
+
+
+def coverage_at_random(
+    actual: Floats, samples: Floats, levels: Sequence[float], rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Return the share of series whose randomised transform lies below each level, shape (level,)."""
+    u = transforms(actual, samples, rng)
     return np.array([float(np.mean(u <= level)) for level in levels])
+
+
+def deciles(transform: Floats) -> npt.NDArray[np.float64]:
+    """Return the share of transforms in each tenth of (0, 1), shape (10,): .1 each where a forecast is right."""
+    place = np.minimum((transform * 10.0).astype(np.int64), 9)
+    return np.bincount(place, minlength=10) / max(len(transform), 1)
+
+
+def weighted_scaled_pinball(
+    actual: Floats, quantiles: Floats, levels: Sequence[float], scale: Floats, weight: Floats
+) -> float:
+    """
+    Return WSPL, the loss of the M5 uncertainty competition: scaled pinball of every series, weighted.
+
+    Parameters
+    ----------
+    actual : array, shape (series, period)
+    quantiles : array, shape (series, period, level)
+    levels : sequence of float
+    scale : array, shape (series,)
+        See ``mean_change``, from the first sale on; series of scale 0 are left out.
+    weight : array, shape (series,)
+        For instance sales in money of the last 28 days; scaled to sum to 1 over the series that count.
+
+    Raises
+    ------
+    ValueError
+        If no series counts.
+    """
+    counted = (scale > 0.0) & (weight > 0.0)
+    if not counted.any():
+        raise ValueError("no series is left to score")
+    loss = np.mean([pinball(actual, quantiles[:, :, j], level) for j, level in enumerate(levels)], axis=0).mean(axis=1)
+    return float(np.average(loss[counted] / scale[counted], weights=weight[counted]))
+
+
+def mean_square_change(history: Floats) -> Floats:
+    """Return each series' mean squared first difference from its first sale on, the scale of RMSSE, shape (series,)."""
+    begun = np.cumsum(np.nan_to_num(history) > 0.0, axis=1) > 0
+    pairs = begun[:, :-1] & np.isfinite(history[:, 1:])
+    change = np.where(pairs, np.diff(np.nan_to_num(history), axis=1) ** 2, 0.0)
+    return np.asarray(change.sum(axis=1) / np.maximum(pairs.sum(axis=1), 1))
+
+
+def weighted_rmsse(actual: Floats, mean: Floats, scale: Floats, weight: Floats) -> float:
+    """
+    Return WRMSSE, the loss of the M5 accuracy competition (Makridakis et al. 2022).
+
+    sum_i w_i sqrt(mean_t (y_it - m_it)^2 / scale_i), the weights summing to 1.
+
+    Parameters
+    ----------
+    actual, mean : array, shape (series, period)
+    scale : array, shape (series,)
+        See ``mean_square_change``; series of scale 0 are left out.
+    weight : array, shape (series,)
+
+    Raises
+    ------
+    ValueError
+        If no series counts.
+    """
+    counted = (scale > 0.0) & (weight > 0.0)
+    if not counted.any():
+        raise ValueError("no series is left to score")
+    square = ((actual - mean)[counted] ** 2).mean(axis=1)
+    return float(np.average(np.sqrt(square / scale[counted]), weights=weight[counted]))

@@ -216,5 +216,5 @@ def _drawn(sample: Sample, trial: _Trial, j: int, picks: Integers) -> npt.NDArra
     series, _, block = trial.mean.shape
     nothing = np.full((series, trial.library.ratios.shape[1], block), np.nan, dtype=np.float32)
     mean, volume = np.ascontiguousarray(trial.mean[:, j]), np.ascontiguousarray(trial.volume[:, j])
-    draw = Draw(nothing, mean, volume, np.zeros(series), np.ones(series), sample.keys)
+    draw = Draw(nothing, mean, volume, np.zeros(series), np.ones(series), sample.keys, np.ones(nothing.shape[:2]))
     return draw_paths(draw, trial.library, picks)

@@ -12,9 +12,10 @@ periods ahead stands beside the sum B_joh of the series' own means. The means of
 
     (U_joh / B_joh)^w,   w in {0, 1/2, 1}
 
-w is one number for all groups, then one for the total, 0 unless another has the smaller absolute error, of periods and
-of their sum, at every trial origin. Further ahead than a block, the factor of the block's last week stays. Weeks are
-left alone: their profile knows the season already, and nothing was gained.
+w is one number for all groups, then one for the total, the one with the least absolute error, of periods and of their
+sum, over all trial origins; 0 unless that is lower by a hundredth over all and higher by a hundredth at none. Further
+ahead than a block, the factor of the block's last week stays. Weeks are left alone: their profile knows the season
+already, and nothing was gained.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ YEAR_DAYS = 365.25
 WAVES = 3
 WEEK = 7
 SMALLEST = 0.5
+# Losses that differ by less than this share are the same.
+TIE = 0.01
 # No node is moved beyond this factor either way.
 WIDEST = np.log(2.0)
 
@@ -212,6 +215,8 @@ def _filtered(log: Floats, known: Floats, node: Node) -> tuple[Floats, float, Fl
 def _scaled(company: Company, members: Floats, forecasts: Floats, means: Floats) -> Floats:
     """Return the log factor of every node at every origin, shape (node, origin, lead), by the share chosen."""
     below = np.einsum("ni,iol->nol", members, means)
+    # Sales that never vary leave the likelihood nothing to find; such a node keeps its sum.
+    forecasts = np.where(np.isfinite(forecasts), forecasts, below)
     log = np.log(np.maximum(forecasts, SMALLEST)) - np.log(np.maximum(below, SMALLEST))
     trials = len(company.origins) - 1
     at = company.origins[:trials, None] + np.arange(means.shape[2])
@@ -233,5 +238,7 @@ def chosen_share(actual: Floats, below: Floats, log: Floats) -> float:
         error = actual - below * np.exp(share * log)
         losses[k] = np.abs(error).sum(axis=(0, 2)) + np.abs(error.sum(axis=2)).sum(axis=0)
     losses /= np.maximum(actual.sum(axis=(0, 2)), SMALLEST)
-    better = np.all(losses < losses[0], axis=1)
-    return SHARES[int(np.argmin(np.where(better, losses.sum(axis=1), np.inf)))] if better.any() else SHARES[0]
+    allowed = np.all(losses <= losses[0] * (1.0 + TIE), axis=1)
+    total = losses.sum(axis=1)
+    allowed &= total < total[0] * (1.0 - TIE)
+    return SHARES[int(np.argmin(np.where(allowed, total, np.inf)))] if allowed.any() else SHARES[0]

@@ -15,6 +15,7 @@ from forecasting.explain import drivers
 from forecasting.factors import factor_paths
 from forecasting.forecast import Forecast, forecast_task
 from forecasting.history import ForecastSettings, ForecastTask
+from forecasting.judged import Judged
 from forecasting.kept_files import kept_table
 from forecasting.mechanisms import mechanism_table, mechanisms
 from forecasting.newitems import likely_means
@@ -33,7 +34,7 @@ log = logging.getLogger("dayplan")
 _KEYS = ["item_id", "location_id"]
 _USUAL_PERIODS = {"day": 28, "week": 4}
 _EXPLAINED = 60
-_MOST_CHANGED = 3
+_MOST_CHANGED, _MOST_JUDGED = 3, 20
 
 
 # Tables and keys of the policy that no forecast reads; worlds that differ in nothing else share one.
@@ -171,6 +172,21 @@ def override_rows(demand: Demand) -> list[ExceptionRow]:
         numbers = {"forecast": round(line.forecast, 6), "set": round(line.wanted, 6), "series": line.series}
         reason = f": {line.reason}" if line.reason else ""
         rows.append(ExceptionRow(f"override {number + 1}", "overridden", text + reason, numbers))
+    return rows
+
+
+def judged_rows(found: list[Judged]) -> list[ExceptionRow]:
+    """Return how planners' figures did beside the forecasts they replaced, as far as sales are known."""
+    rows = []
+    for number, line in enumerate(found[:_MOST_JUDGED]):
+        nearer = "the planner" if line.wanted_error < line.forecast_error else "the forecast"
+        text = (
+            f"{line.item_id or 'all items'} at {line.location_id or 'all places'}, {line.periods} periods known: set to"
+            f" {line.wanted:,.1f} by {line.author or 'unknown'}, forecast {line.forecast:,.1f}, sold {line.sold:,.1f};"
+            f" {nearer} was nearer, errors of the periods {line.wanted_error:,.1f} and {line.forecast_error:,.1f}"
+        )
+        numbers = {name: round(value, 6) for name, value in line._asdict().items() if isinstance(value, float)}
+        rows.append(ExceptionRow(f"override scored {number + 1}", "override scored", text, numbers))
     return rows
 
 

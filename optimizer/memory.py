@@ -19,7 +19,7 @@ from scenarios.plans import read_plan
 from scenarios.schema import declared
 from scenarios.world import World, plain_frame
 
-STATE, LEARNED = "state", "learned"
+STATE, LEARNED, OVERRIDDEN = "state", "learned", "overridden"
 NO_PREVIOUS = "none"
 # A level that moved by more than this share, and by this many units a period, is said.
 _MOVED_SHARE, _MOVED_UNITS, _MOST_MOVES = 0.3, 1.0, 20
@@ -63,16 +63,23 @@ def recall(world: World, choice: str | None, plans: Path) -> Memory:
 
     choice: a plan folder, "none", or None for the latest plan of the same company in `plans` before the plan date
 
-    Raises NoPlanFolderError when a given folder is no plan.
+    Raises NoPlanFolderError when a given folder is no plan, or what the plan keeps cannot be read.
     """
     folder = _chosen(world, choice, plans)
     if folder is None:
         return Memory()
     digest = digest_of(folder)
     tables = {name: plain_frame(data) for name, data in read_plan(folder).tables.items() if name in _REMEMBERED}
-    state = {path.stem: pq.read_table(path) for path in sorted((folder / STATE).glob("*.parquet"))}
+    state = {path.stem: _state_of(path) for path in sorted((folder / STATE).glob("*.parquet"))}
     learned = state.pop(LEARNED, None)
     return Memory(digest, tables, {name: plain_frame(data) for name, data in state.items()}, learned)
+
+
+def _state_of(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except pa.ArrowInvalid:
+        raise NoPlanFolderError(f'{path} is damaged; give another plan as the one before, or "none"') from None
 
 
 _REMEMBERED = frozenset({"segments", "price_changes", "forecast", "purchase_orders", "transfers"})

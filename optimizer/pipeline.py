@@ -14,13 +14,15 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from forecasting.judged import SCHEMA, judged, remembered
 from forecasting.paths import DemandPaths, quantile_table
-from optimizer.demand import Expected, demand_of, expected_demand, forecast_key, override_rows
+from optimizer.demand import Demand, Expected, demand_of, expected_demand, forecast_key, judged_rows, override_rows
 from optimizer.executor import RunAll, run_all_on
 from optimizer.filters.stage import Filter, Screened, screen_world
 from optimizer.markdown.stage import clearance_horizon
 from optimizer.memory import (
     LEARNED,
+    OVERRIDDEN,
     Memory,
     company_of,
     digest_of,
@@ -30,6 +32,7 @@ from optimizer.memory import (
     transfers_of,
 )
 from optimizer.passes import orders_and_routes
+from optimizer.plan.exceptions import ExceptionRow
 from optimizer.plan.figures import key_figures, kpi_table
 from optimizer.plan.parts import Parts
 from optimizer.plan.publish import plan_folder
@@ -234,11 +237,20 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     paths = paths.first(horizon)
     log.info("forecast: %d pairs, %d paths, %d periods", len(pairs), world.policy.paths, horizon)
     moved = moved_levels(memory, parts.state["forecast"])
-    said = [*override_rows(demand), *expected.watch.told, *expected.course, *moved]
+    said = [*override_rows(demand), *_judged(parts, world, memory, demand), *expected.watch.told]
+    said += [*expected.course, *moved]
     parts.add({"forecast": quantile_table(paths, order.levels)}, said)
     if order.wanted in (Wanted.REORDER, Wanted.PLAN):
         _add_orders(parts, screened, (order, memory), (pairs, paths, expected.usual), tools)
         _hold(parts, expected.watch.holds)
+
+
+def _judged(parts: Parts, world: World, memory: Memory, demand: Demand) -> list[ExceptionRow]:
+    """Keep planners' figures until sales are known, and return how those did that are."""
+    before = (memory.state or {}).get(OVERRIDDEN)
+    kept = remembered(before, world, demand.overridden)
+    parts.state[OVERRIDDEN] = pa.Table.from_pandas(kept, SCHEMA, preserve_index=False)
+    return judged_rows(judged(before, kept))
 
 
 def _add_orders(

@@ -7,10 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.inputs import Drifted, drifted_inputs
+from forecasting.judged import as_forecast
 from forecasting.monitor import Alarm, GroupAlarm, alarms, group_alarms, held, watched
 from forecasting.panel import Panel
 from forecasting.signals import Signals
-from optimizer.memory import Memory
+from optimizer.memory import OVERRIDDEN, Memory
 from optimizer.plan.exceptions import ExceptionRow
 from scenarios.money import minor_digits
 from scenarios.world import World
@@ -43,9 +44,11 @@ def watch(world: World, memory: Memory, panel: Panel, signals: Signals, groups: 
 
     groups: category of each series of the panel, numbered from 0
     """
+    known = memory.state or {}
     written = memory.table("forecast")
     empty = pd.DataFrame(columns=[*_KEYS, "date", "level", "units"])
-    state = watched((memory.state or {}).get("monitor"), empty if written is None else written, panel)
+    own = empty if written is None else as_forecast(written, known.get(OVERRIDDEN))
+    state = watched(known.get("monitor"), own, panel)
     items = world.frame("items").set_index("item_id")
     cost = items["unit_cost"].astype(float).fillna(0.0)
     found = alarms(state, cost, items["unit_step"].astype(float))

@@ -18,6 +18,7 @@ from scenarios.schema import Table
 
 # Past this many, further bad rows of a table are counted in one fault instead of listed one by one.
 MOST_FAULTS = 100_000
+MOST_MONEY = 1e15
 
 _SYNTAX = {
     "MISSING COLUMNS": ("as many cells as the header", "add the missing cells"),
@@ -212,7 +213,9 @@ class Intake:
             " LEFT JOIN in_items item ON item.item_id = given.item_id"
         )
         values = self.connection.execute(query).fetchall()
-        return {row: to_minor(value, self.policy.currency) for row, value in values if value is not None}
+        # An amount nobody can mean says nothing of what is at stake.
+        known = [(row, value) for row, value in values if value is not None and abs(value) <= MOST_MONEY]
+        return {row: to_minor(value, self.policy.currency) for row, value in known}
 
     def has(self, name: str) -> bool:
         """Return whether the table was read."""

@@ -20,7 +20,7 @@ def line_amount(quantity: float, rate: float, currency: str) -> int:
     Both factors are taken as the decimals they print as, so that 2.675 × 100 is the same on every machine.
     """
     exact = Decimal(repr(round(float(quantity), _RATE_PLACES))) * Decimal(repr(round(float(rate), _RATE_PLACES)))
-    return int(exact.scaleb(minor_digits(currency)).quantize(Decimal(1), ROUND_HALF_EVEN))
+    return int(exact.scaleb(minor_digits(currency)).to_integral_value(ROUND_HALF_EVEN))
 
 
 def to_minor(value: float, currency: str) -> int:

@@ -10,6 +10,8 @@ from forecasting.bootstrap import (
     block_starts,
     build_library,
     draw_paths,
+    group_shocks,
+    lasting_errors,
     own_ratios,
     path_blocks,
     spreads,
@@ -30,6 +32,7 @@ def draw_of(own, mean, own_share=1.0, volume=5):
         np.full(series, float(own_share)),
         np.ones(series),
         keys,
+        np.ones(own.shape[:2]),
     )
 
 
@@ -131,3 +134,44 @@ def test_blocks_of_another_volume_are_not_a_series_own_any_more():
     # Classes 4 and 6 are next to 5, class 2 is not.
     assert np.isfinite(kept[0, :, 0]).tolist() == [False, True, True]
     assert np.isfinite(own).all()
+
+
+def test_what_two_blocks_miss_alike_is_what_their_level_missed():
+    # Errors of two weeks from 400 origins: a common part of variance 1, and one of 1 of each week's own: r = 1 / 2.
+    rng = np.random.default_rng(4)
+    common, apart = rng.normal(0.0, 0.1, (40, 400, 1)), rng.normal(0.0, 0.1, (40, 400, 2))
+    own = np.repeat(1.0 + common + apart, 7, axis=2).astype(np.float32)
+    volume, common = np.full((40, 400), 5), np.repeat(common, 14, axis=2)
+    np.testing.assert_allclose(lasting_errors(own, volume), 0.5, atol=SAMPLING)
+    np.testing.assert_allclose(lasting_errors((own - common).astype(np.float32), volume), 0.0, atol=SAMPLING)
+    own[:, :, 0] = np.nan
+    assert not lasting_errors(own, volume).any()
+
+
+@pytest.mark.parametrize(("lasting", "spread"), [(0.0, 1.0), (1.0, 2.0)])
+def test_a_path_that_stays_with_its_origin_misses_on_one_side_for_long(lasting, spread):
+    # Weeks at half and at one and a half of the level: two drawn apart vary by 1 + 1, the same one twice by 2 squared.
+    own = np.repeat(np.array([0.5, 1.5])[None, :, None], 7, axis=2)
+    draw = draw_of(own, np.full((1, 14), 1_000.0))
+    library = empty_library(2, 7)._replace(lasting=np.full(CLASSES, lasting))
+    blocks = path_blocks(2, 2_000, 2, np.random.default_rng(1))
+    weeks = draw_paths(draw, library, blocks)[0].reshape(2_000, 2, 7).sum(axis=2)
+    assert weeks.sum(axis=1).var() / weeks[:, 0].var() == pytest.approx(2.0 * spread, rel=SAMPLING)
+
+
+def test_a_group_that_missed_more_than_all_did_has_a_shock_of_its_own():
+    # Two groups of two series, 5,000 steps expected of each: one sold half as much again, the other half as much.
+    sold = np.array([[7_500.0], [7_500.0], [2_500.0], [2_500.0]])
+    found = group_shocks((sold, np.full((4, 1), 5_000.0)), np.array([0, 0, 1, 1]), 3)
+    np.testing.assert_allclose(found[:, 0], [15_500.0 / 10_500.0, 5_500.0 / 10_500.0, 1.0], rtol=1e-3)
+
+
+def test_series_of_a_group_err_together_where_their_donors_did_not():
+    library, blocks = empty_library(2, 7), path_blocks(2, 400, 1, np.random.default_rng(1))
+    draw = draw_of(np.full((2, 2, 7), np.nan), np.full((2, 7), 50.0), own_share=0.0)
+    apart, together = (
+        draw_paths(draw._replace(shock=np.tile(shock, (2, 1))), library, blocks).sum(axis=2)
+        for shock in (np.ones(2), np.array([0.5, 1.5]))
+    )
+    assert abs(np.corrcoef(apart)[0, 1]) < 0.3
+    assert np.corrcoef(together)[0, 1] > 0.5

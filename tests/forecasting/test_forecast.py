@@ -244,3 +244,29 @@ def test_calm_and_wild_weeks_of_the_past_return_in_the_paths():
     assert 0.15 < low.mean() < 0.35
     # The same weeks for all series.
     assert np.corrcoef(sums).min() > 0.5
+
+
+@pytest.mark.parametrize(("value", "step"), [(1e8, 1.0), (5e6, 1e-3)])
+def test_what_no_integer_holds_is_cut_off_and_never_turns_negative(value, step):
+    units = np.random.default_rng(1).poisson(3.0, (6, 40)).astype(float)
+    units[0], units[1, 20] = value, value
+    steps = forecast(make_panel(units, step=step), 7, 50, 1).paths.steps
+    assert steps.min() >= 0
+    assert steps[0].max() > 1e8
+
+
+def test_days_with_more_returns_than_sales_never_make_a_path_negative():
+    units = np.random.default_rng(2).poisson(4.0, (8, 60)).astype(float)
+    units[np.random.default_rng(3).random(units.shape) < 0.2] *= -1.0
+    units[0] = -3.0
+    assert forecast(make_panel(units), 14, 50, 1).paths.steps.min() >= 0
+
+
+def test_a_company_whose_sales_never_vary_is_forecast_at_them():
+    result = forecast(make_panel(np.full((60, 799), 7.0)), 7, 50, 1)
+    np.testing.assert_allclose(result.paths.mean(), 7.0, rtol=SAMPLING)
+
+
+def test_a_series_never_fully_in_stock_is_expected_to_sell_what_it_sold_at_least():
+    result = forecast(make_panel(np.full((1, 40), 2.0), share=np.zeros((1, 40))), 7, 50, 1)
+    assert result.summary["level"][0].as_py() >= 2.0

@@ -117,3 +117,12 @@ def test_a_launch_is_forecast_to_settle_as_those_before_it_did():
     held = np.array([np.nanmean(row[-14:]) for row in panel.units[young]])[:, None]
     assert np.abs(with_curve - truth).mean() < 0.7 * np.abs(held - truth).mean()
     assert abs(with_curve.sum() / truth.sum() - 1.0) < 1.5 * SAMPLING
+
+
+def test_two_days_without_a_sale_elsewhere_are_no_proof_that_nothing_sells():
+    units = np.full((2, 14), 5.0)
+    units[0, :12], units[0, 12:] = np.nan, 0.0
+    panel = replace(make_panel(units), item_id=np.array(["a", "a"], dtype=object))
+    # Nothing in two periods: as one sale in two, phi 1 and tau 1 make it count for two periods of the other place.
+    assert fit_priors(panel, np.zeros((2, 2), dtype=np.int64)).weight[1] == pytest.approx(2.0)
+    assert forecast_task(panel, TASK).summary["level"][1].as_py() > 3.0

@@ -92,3 +92,29 @@ def test_a_corrected_sale_of_the_past_is_told(before, tmp_path):
     row = exceptions(plan).loc["changed past"]
     assert "rice_1kg at S2" in row["text"]
     assert json.loads(row["numbers"]) == {"changed": 1, "rebuilt": 2}
+
+
+def test_a_planners_figure_is_scored_when_sales_are_known_and_never_taken_for_the_forecasts(tmp_path):
+    overrides = (
+        "target,item_id,location_id,field,value,from,to,author,reason\n"
+        "forecast,tea_250,S2,units,{},2024-05-13,2024-05-28,ann,fair\n"
+    )
+    first = shop(tmp_path / "first", DAYS)
+    (first / "overrides.csv").write_text(overrides.format(16 * 20), encoding="utf-8")
+    before = planned(tmp_path / "plan", first, "none")
+    after = planned(tmp_path / "after", shop(tmp_path / "second", DAYS + AHEAD), before)
+    row = exceptions(after).loc["override scored 1"]
+    assert "16 periods known: set to 32" in row["text"] and "the forecast was nearer" in row["text"]
+    numbers = json.loads(row["numbers"])
+    assert numbers["sold"] == sum(3 + (n % 7 >= 4) * 2 + n % 3 for n in range(DAYS, DAYS + AHEAD))
+    assert numbers["wanted_error"] > 5 * numbers["forecast_error"]
+    # Twenty a day written and five sold is no fault of the forecast.
+    assert "forecast tea_250 S2" not in exceptions(after).index
+
+
+def test_a_damaged_memory_is_named_and_not_our_fault(before, tmp_path, capsys):
+    shutil.copytree(before, tmp_path / "plan")
+    (tmp_path / "plan" / "state" / "learned.parquet").write_bytes(b"PAR1")
+    command = ["forecast", str(shop(tmp_path / "shop", DAYS + 1)), "--out", str(tmp_path / "next")]
+    assert run_plan.run([*command, "--previous", str(tmp_path / "plan")]) == 64
+    assert "is damaged; give another plan" in " ".join(capsys.readouterr().err.split())

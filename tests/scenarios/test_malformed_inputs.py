@@ -25,6 +25,7 @@ BAD_SALES = {
     "not a number": (HEADER + GOOD + "2024-03-20,tea_250,S2,NaN\n", 5, "units", "NaN", "leave the cell empty"),
     "infinite": (HEADER + GOOD + "2024-03-20,tea_250,S2,inf\n", 5, "units", "inf", "leave the cell empty"),
     "past the largest number": (HEADER + GOOD + "2024-03-20,tea_250,S2,1e309\n", 5, "units", "1e309", "leave the cell"),
+    "more than anybody sells": (HEADER + GOOD + "2024-03-20,tea_250,S2,1e300\n", 5, "units", "1e300", ""),
     "negative units": (HEADER + GOOD + "2024-03-20,tea_250,S2,-2\n", 5, "units", "-2", "returns"),
     "empty units": (HEADER + GOOD + "2024-03-20,tea_250,S2,\n", 5, "units", "", "fill the cell"),
     "serial date": (HEADER + GOOD + "45371,tea_250,S2,2\n", 5, "date", "45371", "2024-03-20"),

@@ -26,3 +26,7 @@ def test_currencies_have_their_own_minor_unit():
 @given(st.integers(-(10**12), 10**12), st.sampled_from(["EUR", "JPY", "KWD"]))
 def test_an_amount_survives_the_way_to_a_file_and_back(minor, currency):
     assert to_minor(float(as_decimal(minor, currency)), currency) == minor
+
+
+def test_an_amount_beyond_all_reason_is_still_a_whole_number():
+    assert line_amount(1e30, 2.0, "EUR") == 2 * 10**32
