@@ -214,6 +214,7 @@ def _shape_faults(problem: ReorderProblem) -> list[str]:
         return [f"demand: shape {problem.demand.shape}, expected at least one path and one period"]
     expected: dict[str, tuple[int, ...]] = dict.fromkeys(("on_hand", *_STEPS, *_MONEY), (lines,))
     expected |= {"arrivals": (lines, periods), "can_order": (lines, periods), "weight": (paths,)}
+    expected |= {} if problem.tilt is None else {"tilt": (paths,)}
     return _misshapen(problem, expected)
 
 
@@ -245,8 +246,9 @@ def _value_faults(problem: ReorderProblem) -> list[str]:
         faults.append("on_hand: not a finite number")
     if problem.pack.size and problem.pack.min() < 1:
         faults.append(f"pack: smallest is {problem.pack.min()}, expected at least 1")
-    if abs(float(problem.weight.sum()) - 1.0) > _WEIGHT_TOLERANCE:
-        faults.append(f"weight: sums to {problem.weight.sum()}, expected 1")
+    for name, weight in (("weight", problem.weight), ("tilt", problem.cost_weight)):
+        if abs(float(weight.sum()) - 1.0) > _WEIGHT_TOLERANCE:
+            faults.append(f"{name}: sums to {weight.sum()}, expected 1")
     if problem.unmet not in ("lost_sales", "backorders"):
         faults.append(f'unmet: {problem.unmet!r}, expected "lost_sales" or "backorders"')
     if problem.unmet == "lost_sales" and problem.on_hand.size and problem.on_hand.min() < 0:

@@ -210,7 +210,7 @@ def test_more_budget_never_raises_the_cost(seed, share):
 def test_other_orders_of_the_lines_give_the_same_answer(seed, order):
     problem = with_rules(seed, ("budget", "rows"))
     order = np.array(order)
-    shared = ("weight", "unmet", "joint", "supply", "changes")
+    shared = ("weight", "unmet", "joint", "supply", "changes", "tilt")
     moved = {name: value[order] for name, value in vars(problem).items() if name not in shared}
     first = decide(problem)
     second = decide(replace(problem, **moved, joint=problem.joint.of(order)))
