@@ -12,10 +12,9 @@ periods ahead stands beside the sum B_joh of the series' own means. The means of
 
     (U_joh / B_joh)^w,   w in {0, 1/2, 1}
 
-w is one number for all groups, then one for the total, the one with the least absolute error, of periods and of their
-sum, over all trial origins; 0 unless that is lower by a hundredth over all and higher by a hundredth at none. Further
-ahead than a block, the factor of the block's last week stays. Weeks are left alone: their profile knows the season
-already, and nothing was gained.
+w is one number for all groups, then one for the total, 0 unless another has the smaller absolute error, of periods and
+of their sum, at every trial origin. Further ahead than a block, the factor of the block's last week stays. Weeks are
+left alone: their profile knows the season already, and nothing was gained.
 """
 
 from __future__ import annotations
@@ -40,8 +39,6 @@ YEAR_DAYS = 365.25
 WAVES = 3
 WEEK = 7
 SMALLEST = 0.5
-# Losses that differ by less than this share are the same.
-TIE = 0.01
 # No node is moved beyond this factor either way.
 WIDEST = np.log(2.0)
 
@@ -238,7 +235,5 @@ def chosen_share(actual: Floats, below: Floats, log: Floats) -> float:
         error = actual - below * np.exp(share * log)
         losses[k] = np.abs(error).sum(axis=(0, 2)) + np.abs(error.sum(axis=2)).sum(axis=0)
     losses /= np.maximum(actual.sum(axis=(0, 2)), SMALLEST)
-    allowed = np.all(losses <= losses[0] * (1.0 + TIE), axis=1)
-    total = losses.sum(axis=1)
-    allowed &= total < total[0] * (1.0 - TIE)
-    return SHARES[int(np.argmin(np.where(allowed, total, np.inf)))] if allowed.any() else SHARES[0]
+    better = np.all(losses < losses[0], axis=1)
+    return SHARES[int(np.argmin(np.where(better, losses.sum(axis=1), np.inf)))] if better.any() else SHARES[0]

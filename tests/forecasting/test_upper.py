@@ -33,14 +33,6 @@ def test_a_factor_that_helps_at_one_origin_only_moves_nothing():
     assert chosen_share(actual, below, np.full((1, 2, 1), np.log(2.0))) == 0.0
 
 
-def test_a_tie_at_one_origin_does_not_stand_in_the_way_of_a_gain_at_the_other():
-    # Factor 2 on 10: where 20 were sold nothing is missed any more; where 15 were, 5 as before, on the other side.
-    actual, below = np.array([[[20.0], [15.0]]]), np.full((1, 2, 1), 10.0)
-    assert chosen_share(actual, below, np.full((1, 2, 1), np.log(2.0))) == 1.0
-    # A thousandth more misses a thousandth less, which is nothing to go by.
-    assert chosen_share(actual, below, np.full((1, 2, 1), np.log(1.001))) == 0.0
-
-
 def test_beyond_the_block_the_mean_factor_of_its_last_week_stays():
     factor = np.array([[2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 3.0]])
     longer = extended(factor, 12)
