@@ -163,7 +163,7 @@ def test_a_group_that_missed_more_than_all_did_has_a_shock_of_its_own():
     # Two groups of two series, 5,000 steps expected of each: one sold half as much again, the other half as much.
     sold = np.array([[7_500.0], [7_500.0], [2_500.0], [2_500.0]])
     found = group_shocks((sold, np.full((4, 1), 5_000.0)), np.array([0, 0, 1, 1]), 3)
-    np.testing.assert_allclose(found[:, 0], [15_500.0 / 10_500.0, 5_500.0 / 10_500.0, 1.0], rtol=1e-3)
+    np.testing.assert_allclose(found[:, 0], [15_050.0 / 10_050.0, 5_050.0 / 10_050.0, 1.0], rtol=1e-3)
 
 
 def test_series_of_a_group_err_together_where_their_donors_did_not():
