@@ -35,6 +35,7 @@ class Filter(StrEnum):
     FRAUD = "fraud"
     BULK = "bulk"
     SEGMENTS = "segments"
+    STOCK_OUTS = "stock_outs"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def screen_world(
 
     previous_segments: the table `segments` of the plan before, None without one
     state: state tables of the plan before, None without one
-    without: filters left out: their rows stay in the history, their orders are shipped, nobody is grouped
+    without: filters left out: their rows stay in the history, their orders are shipped, nobody is grouped, days
+        short of stock count as if all that was wanted had been sold
 
     Sales lose what was cancelled, false, doubled or bulk; suspicious orders whose delivery is still ahead are held as
     far as there is time to review them. Without transactions only items and pairs are grouped.
@@ -92,9 +94,16 @@ def screen_world(
     if len(words := _explained(tables)):
         tables["explanations"] = words
     exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
-    return Screened(
-        clean.world, tables, frozenset(holds["order_id"]), exceptions, verdict.state | frozen, decided.proof
-    )
+    kept = _as_if_in_stock(clean.world) if Filter.STOCK_OUTS in without else clean.world
+    return Screened(kept, tables, frozenset(holds["order_id"]), exceptions, verdict.state | frozen, decided.proof)
+
+
+def _as_if_in_stock(world: World) -> World:
+    """Return the world whose sales were never short of stock."""
+    sales = world.table("sales")
+    at = sales.column_names.index("in_stock_share")
+    never = pa.nulls(len(sales), sales.schema.field(at).type)
+    return world.replace(sales=sales.set_column(at, sales.schema.field(at), never))
 
 
 def _judged(world: World, lines: pd.DataFrame, trusting: bool, state: Mapping[str, pd.DataFrame] | None) -> Verdict:
