@@ -28,4 +28,4 @@ def test_without_stock_outs_the_days_that_ran_out_count_as_all_that_was_wanted(t
     # What was never short changes only as far as both learn from each other.
     assert abs(recovered["rice_1kg"] - recorded["rice_1kg"]) <= 1
     assert any("stock_outs was left out of this plan" in text for text in told["text"])
-    assert json.loads((tmp_path / "plan" / "run.json").read_text())["settings"]["without"] == ["stock_outs"]
+    assert json.loads((tmp_path / "plan" / "run.json").read_text())["without"] == ["stock_outs"]
