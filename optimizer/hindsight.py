@@ -21,9 +21,8 @@ import pandas as pd
 from optimizer.memory import company_of
 from optimizer.plan.ledger import Event, Ledger, ledger_in, standing
 from optimizer.reorder.position import position, shelf_periods
-from scenarios.load import load_world
 from scenarios.money import to_minor
-from scenarios.plans import INPUTS, PlanTables, read_plan
+from scenarios.plans import PlanTables, read_plan, world_of
 from scenarios.simulate import Stock, simulate
 from scenarios.tariff import tariff
 from scenarios.world import World, rows_of
@@ -91,7 +90,7 @@ def _scored(world: World, folder: Path, event: Event) -> dict[str, Any]:
 
 def _case(folder: Path, event: Event) -> _Case | None:
     """Return the override with its day; None where the plan has no such line."""
-    plan, then = read_plan(folder), load_world(folder / INPUTS)
+    plan, then = read_plan(folder), world_of(folder)
     lines = plan.frame(event.target)
     lines = lines[(lines["item_id"] == event.item_id) & (lines[_PLACE[event.target]] == event.location_id)]
     mine = lines[lines["line_id"] == event.line_id]

@@ -23,7 +23,7 @@ from optimizer.reorder.horizon import planning_horizon
 from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
 from scenarios.money import minor_digits
-from scenarios.plans import INPUTS, read_plan
+from scenarios.plans import read_plan, world_of
 from scenarios.policy import read_policy
 from scenarios.tariff import tariff
 from scenarios.whatif import Scenario, ScenarioError, Told, under
@@ -161,7 +161,7 @@ def cost_of(folder: Path) -> int:
     Goods count at cost as they are wanted, not as they are ordered: what is bought for later would else be a loss,
     and a budget cut a gain. To them come orders, transport, holding, waste, the margin of what is lost, and penalties.
     """
-    plan, world = read_plan(folder), load_world(folder / INPUTS)
+    plan, world = read_plan(folder), world_of(folder)
     costs, projection = plan.frame("costs"), plan.frame("projection")
     wanted = projection.groupby(["item_id", "location_id"])["demand_mean"].sum().reset_index()
     unit_cost = tariff(world, wanted, wanted["demand_mean"].to_numpy(float)).unit_cost

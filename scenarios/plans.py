@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 
 from scenarios.faults import Fault
 from scenarios.intake import Intake
+from scenarios.load import load_world
 from scenarios.money import as_decimal, minor_digits
 from scenarios.policy import read_policy
 from scenarios.schema import NUMBER_TYPES, TEXT_TYPES, Column, Table, declared, output_tables
+from scenarios.segment_policies import with_segment_policies
 from scenarios.world import World, canonical, plain_frame
 
 INPUTS = "inputs"
@@ -118,6 +120,11 @@ class PlanTables:
     def frame(self, name: str) -> pd.DataFrame:
         """Return a table with text as plain objects and amounts in minor units; an absent one without rows."""
         return plain_frame(self.tables.get(name, declared()[name].empty()))
+
+
+def world_of(folder: Path) -> World:
+    """Return the inputs kept beside a plan as it saw them: with what segments were promised."""
+    return with_segment_policies(load_world(folder / INPUTS), read_plan(folder).frame("segments"))
 
 
 def read_plan(folder: Path) -> PlanTables:

@@ -22,6 +22,7 @@ from optimizer.filters.segments import item_segments, moves
 from optimizer.filters.verdict import Verdict, final_verdict
 from optimizer.plan.exceptions import ExceptionRow
 from scenarios.schema import declared
+from scenarios.segment_policies import with_segment_policies
 from scenarios.world import World, rows_of
 
 _PLACES = 6
@@ -95,7 +96,17 @@ def screen_world(
         tables["explanations"] = words
     exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
     kept = _as_if_in_stock(clean.world) if Filter.STOCK_OUTS in without else clean.world
+    exceptions += _unpromised(kept)
+    kept = with_segment_policies(kept, groups)
     return Screened(kept, tables, frozenset(holds["order_id"]), exceptions, verdict.state | frozen, decided.proof)
+
+
+def _unpromised(world: World) -> list[ExceptionRow]:
+    """Return that promises to segments of pairs reach no order, where that is so."""
+    if world.frame("segment_policies").empty or world.has("assortment"):
+        return []
+    text = "segment_policies reach no order line: they need the pairs in assortment"
+    return [ExceptionRow("segment_policies", "skipped", text, {})]
 
 
 def _as_if_in_stock(world: World) -> World:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from scenarios.load import load_world
-from scenarios.plans import INPUTS, PlanTables, read_plan
+from scenarios.plans import INPUTS, PlanTables, read_plan, world_of
 from scenarios.schema import declared
 from scenarios.world import World
 
@@ -56,7 +55,7 @@ def read_evidence(folder: Path) -> Evidence:
             raise FileNotFoundError(f"{folder} is no plan folder: {name} is missing")
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     certificate = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
-    return Evidence(folder, load_world(folder / INPUTS), read_plan(folder), run, certificate)
+    return Evidence(folder, world_of(folder), read_plan(folder), run, certificate)
 
 
 def check_plan(folder: Path, checks: tuple[Check, ...]) -> list[Violation]:
