@@ -41,12 +41,14 @@ from optimizer.plan.verify import FalsePlanError, verify_plan
 from optimizer.prices import decide_prices, prices_wanted
 from optimizer.reorder.changes import Before
 from optimizer.reorder.horizon import planning_horizon
+from optimizer.reorder.levels import chosen_levels
 from optimizer.reorder.stage import OrdersOfTheDay, Shipping, plan_orders
 from optimizer.reports.write import write_reports
 from optimizer.routing.stage import RoutesOfTheDay, no_routes, plan_routes
 from optimizer.watch import with_holds
 from scenarios.assortment import listed_pairs
 from scenarios.faults import UnusableInputError
+from scenarios.segment_policies import with_levels
 from scenarios.world import World
 
 log = logging.getLogger("dayplan")
@@ -262,6 +264,14 @@ def _add_orders(
 ) -> None:
     """Add orders and transfers; for the whole day the routes that carry them too, until both agree."""
     (order, memory), world = remembered, screened.world
+    segments = screened.tables["segments"]
+    levels = chosen_levels(world, *wanted[:2], segments)
+    parts.add({}, levels.exceptions)
+    if len(levels.table):
+        segments = pd.concat([segments, levels.members], ignore_index=True)
+        parts.tables |= {"segments": segments, "segment_levels": levels.table}
+        world = with_levels(world, segments, levels.table)
+    parts.prove("service_levels", levels.proof)
     routed, before = order.wanted is Wanted.PLAN, Before.of(memory.tables or {})
 
     def orders_of(shipping: Shipping) -> OrdersOfTheDay:

@@ -19,7 +19,7 @@ from scenarios.load import load_world
 from scenarios.money import as_decimal, minor_digits
 from scenarios.policy import read_policy
 from scenarios.schema import NUMBER_TYPES, TEXT_TYPES, Column, Table, declared, output_tables
-from scenarios.segment_policies import with_segment_policies
+from scenarios.segment_policies import with_levels, with_segment_policies
 from scenarios.world import World, canonical, plain_frame
 
 INPUTS = "inputs"
@@ -123,8 +123,11 @@ class PlanTables:
 
 
 def world_of(folder: Path) -> World:
-    """Return the inputs kept beside a plan as it saw them: with what segments were promised."""
-    return with_segment_policies(load_world(folder / INPUTS), read_plan(folder).frame("segments"))
+    """Return the inputs kept beside a plan as it saw them: with what segments were promised, and got chosen."""
+    plan = read_plan(folder)
+    segments = plan.frame("segments")
+    world = with_segment_policies(load_world(folder / INPUTS), segments)
+    return with_levels(world, segments, plan.frame("segment_levels"))
 
 
 def read_plan(folder: Path) -> PlanTables:

@@ -46,6 +46,7 @@ class Policy:
     change_cost: float = 0.0
     change_rate: float = 0.0
     risk_aversion: float = 0.0
+    stock_share: float = 1.0
     wrong_hold_rate: float = 0.025
     customer_segments: str = "k_means"
 

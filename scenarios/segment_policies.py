@@ -7,6 +7,8 @@ import pandas as pd
 from scenarios.schema import declared
 from scenarios.world import World, from_frame
 
+# Kind of the rows of `segments` that say in which group of a common service level a pair is.
+SERVICE = "service"
 _PROMISED = ["service_level", "shortage_cost"]
 
 
@@ -23,25 +25,40 @@ def with_segment_policies(world: World, segments: pd.DataFrame) -> World:
     if policies.empty or segments.empty:
         return world
     policies = policies.set_index("segment")
-    of = {kind: rows.set_index("member_id")["segment"] for kind, rows in segments.groupby("kind")}
-    none = pd.Series(dtype=object)
-    tables = {}
-    if world.has("assortment"):
-        pairs = world.frame("assortment")
-        names = pairs["item_id"] + "/" + pairs["location_id"]
-        known = [names.map(of.get("pair", none)), pairs["item_id"].map(of.get("item", none))]
-        free = pairs[_PROMISED].isna().all(axis=1)
-        for segment in known:
-            promised = policies[_PROMISED].reindex(segment).set_axis(pairs.index)
-            taken = free & promised.notna().any(axis=1)
-            pairs[_PROMISED] = pairs[_PROMISED].astype(float).where(~taken, promised.astype(float))
-            free &= ~taken
-        tables["assortment"] = from_frame(declared()["assortment"], pairs)
-    if world.has("deliveries"):
-        deliveries = world.frame("deliveries")
-        segment = deliveries["customer_id"].map(of.get("customer", none))
-        first = policies["delivery_priority"].reindex(segment).set_axis(deliveries.index)
-        plain = deliveries["priority"].fillna(0) == 0
-        deliveries["priority"] = deliveries["priority"].where(~plain | first.isna(), first)
-        tables["deliveries"] = from_frame(declared()["deliveries"], deliveries)
-    return world.replace(**tables)
+    for kind in ("pair", "item"):
+        world = _with_promises(world, segments, kind, policies[_PROMISED])
+    if not world.has("deliveries"):
+        return world
+    deliveries = world.frame("deliveries")
+    segment = deliveries["customer_id"].map(_members(segments, "customer"))
+    first = policies["delivery_priority"].reindex(segment).set_axis(deliveries.index)
+    plain = deliveries["priority"].fillna(0) == 0
+    deliveries["priority"] = deliveries["priority"].where(~plain | first.isna(), first)
+    return world.replace(deliveries=from_frame(declared()["deliveries"], deliveries))
+
+
+def with_levels(world: World, segments: pd.DataFrame, levels: pd.DataFrame) -> World:
+    """Return the world whose pairs without a promise of their own have the service level chosen for their group.
+
+    levels: the table ``segment_levels`` of a plan
+    """
+    if levels.empty or segments.empty:
+        return world
+    promised = levels.set_index("segment")[["service_level"]].assign(shortage_cost=float("nan"))
+    return _with_promises(world, segments, SERVICE, promised)
+
+
+def _members(segments: pd.DataFrame, kind: str) -> pd.Series:
+    return segments[segments["kind"] == kind].set_index("member_id")["segment"]
+
+
+def _with_promises(world: World, segments: pd.DataFrame, kind: str, promised: pd.DataFrame) -> World:
+    """Return the world whose free pairs have what is promised to their segment: service_level, shortage_cost."""
+    if not world.has("assortment"):
+        return world
+    pairs = world.frame("assortment")
+    member = pairs["item_id"] if kind == "item" else pairs["item_id"] + "/" + pairs["location_id"]
+    mine = promised.reindex(member.map(_members(segments, kind))).set_axis(pairs.index).astype(float)
+    free = pairs[_PROMISED].isna().all(axis=1) & mine.notna().any(axis=1)
+    pairs[_PROMISED] = pairs[_PROMISED].astype(float).where(~free, mine)
+    return world.replace(assortment=from_frame(declared()["assortment"], pairs))

@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
+from scenarios.money import minor_digits
+from scenarios.segment_policies import SERVICE
 from scenarios.world import rows_of
 
 # Totals are sums of figures that are each rounded to six places.
@@ -93,6 +95,26 @@ def _queues(holds: pd.DataFrame, queues: pd.DataFrame) -> Iterator[Violation]:
         each = float(queues["minutes_per_review"].get(name, float("nan")))
         if not count * each <= minutes + UNITS_TOLERANCE:
             yield Violation("order_holds", str(name), f"{count} reviews of {each:g} minutes do not fit {minutes:g}")
+
+
+def check_levels(evidence: Evidence) -> Iterator[Violation]:
+    """Check that levels were chosen for groups that have members, within the money that the certificate names."""
+    levels, groups = evidence.frame("segment_levels"), evidence.frame("segments")
+    if levels.empty:
+        return
+    count = groups.loc[groups["kind"] == SERVICE, "segment"].value_counts()
+    for row in rows_of(levels[levels["pairs"] != levels["segment"].map(count).fillna(0)]):
+        yield Violation("segment_levels", row.segment, f"has {count.get(row.segment, 0)} pairs, not {row.pairs}")
+    proof = evidence.certificate["decisions"].get("service_levels")
+    if proof is None:
+        yield Violation("segment_levels", "", "no certificate tells of them")
+        return
+    minor = 10 ** minor_digits(evidence.world.policy.currency)
+    # Each segment is rounded to a minor unit. Where no choice fits, the lowest levels stand and the proof says so.
+    if proof["fits"] and levels["stock"].sum() > proof["budget"] * minor + len(levels):
+        yield Violation("segment_levels", "", f"stock {levels['stock'].sum()} is above {proof['budget'] * minor:.0f}")
+    if abs(levels["lost_units"].sum() - proof["objective"]) > _TOTALS_TOLERANCE:
+        yield Violation("segment_levels", "", f"{levels['lost_units'].sum():g} lost, not {proof['objective']:g}")
 
 
 def check_segments(evidence: Evidence) -> Iterator[Violation]:

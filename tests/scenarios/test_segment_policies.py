@@ -18,7 +18,10 @@ SEGMENTS = pd.DataFrame(
     columns=["kind", "member_id", "segment"],
 )  # fmt: skip
 ASSORTMENT = "item_id,location_id,service_level,shortage_cost\ntea_250,S2,{},{}\nrice_1kg,S2,,\n"
-DELIVERIES = "delivery_id,depot_id,customer_id,lat,lon,service_date,priority\nd1,S2,anna,1,1,2024-04-08,\nd2,S2,ben,1,1,2024-04-08,\nd3,S2,anna,1,1,2024-04-08,2\n"
+DELIVERIES = (
+    "delivery_id,depot_id,customer_id,lat,lon,service_date,priority\n"
+    "d1,S2,anna,1,1,2024-04-08,\nd2,S2,ben,1,1,2024-04-08,\nd3,S2,anna,1,1,2024-04-08,2\n"
+)
 
 
 def promised(folder, policies, level="", cost="", **tables):
