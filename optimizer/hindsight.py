@@ -66,7 +66,8 @@ def scored_overrides(world: World, plans: Path) -> pd.DataFrame:
     for event in events:
         if event.action == "override":
             rows.append(_scored(world, plans / event.plan, event) | _replaced(event, events))
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"saved": object})
+    # Plain objects, so that what cannot be told stays None beside whole amounts.
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def _replaced(event: Event, events: list[Event]) -> dict[str, Any]:

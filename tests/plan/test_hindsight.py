@@ -117,6 +117,8 @@ def test_an_override_that_another_word_replaced_counts_for_nobody(lines, tmp_pat
     first, second = scored_overrides(world, tmp_path / "plans").to_dict("records")
     assert first["saved"] is None and "never came to pass: event 2 (override)" in first["says"]
     assert second["saved"] == cost_by_hand(lines.loc["tea_250", "quantity"]) - cost_by_hand(60)
+    # The command shows the one that cannot be told beside the one that can.
+    assert run_plan.run(["hindsight", str(tmp_path / "later"), "--plans", str(tmp_path / "plans")]) == 0
 
 
 def test_a_shelf_that_was_empty_is_told(lines, tmp_path):
