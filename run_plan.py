@@ -47,13 +47,14 @@ from optimizer.reports.console import (
 from optimizer.reports.write import write_reports
 from optimizer.routing.command import RouteRequest, route_file
 from optimizer.routing.file_problem import UnreadableRoutingFileError
+from optimizer.runs import check_sight
 from optimizer.scenario_commands import compare, scenarios_app
 from scenarios.compare import UnlikePlansError
 from scenarios.demo import Size, write_demo
 from scenarios.faults import UnusableInputError
 from scenarios.importers import KINDS
 from scenarios.load import load_world
-from scenarios.plans import read_plan
+from scenarios.plans import DamagedPlanError, read_plan
 from scenarios.whatif import ScenarioError, read_scenario, under
 from scenarios.world import World
 from solvers.outcome import NoPlanError
@@ -66,6 +67,9 @@ class UsageError(Exception):
     """The call cannot be carried out as it stands."""
 
 
+_MISUSES = (
+    UsageError, OccupiedError, NoPlanFolderError, ScenarioError, UnlikePlansError, DamagedPlanError, LedgerError
+)  # fmt: skip
 # The error of typer for a wrong call: its own copy of click in newer versions, click's in older ones.
 _CALL_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -325,6 +329,7 @@ def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
     date = options.get("date")
     world = load_world(data, date.date() if date else None, changes)
     world, told = under(world, [read_scenario(path) for path in options.get("scenario") or ()])
+    check_sight(world, told)
     target = options.get("out_folder")
     plans = target.absolute().parent if target else PLANS_FOLDER
     world = with_promises(world, plans)
@@ -365,7 +370,7 @@ def run(arguments: list[str] | None = None) -> int:
     except _CALL_ERROR as error:
         err.print(f"{error}\ntry: python run_plan.py --help", markup=False)
         return Exit.USAGE
-    except (UsageError, OccupiedError, NoPlanFolderError, ScenarioError, UnlikePlansError, LedgerError) as error:
+    except _MISUSES as error:
         err.print(str(error), markup=False)
         return Exit.USAGE
     except (UnreadableRoutingFileError, UnsupportedError, NoPlanError) as error:

@@ -2,8 +2,9 @@ r"""
 Demand that is known, or supposed, to be another: factors by item, category, place and day, laid over the paths.
 
 A row of ``demand_factors`` covers the cells that its filled fields name; the factors f of all rows that cover a cell
-are multiplied. Each path of the cell becomes D f, rounded to whole steps at random by the series' own uniforms, so that
-path 17 stays path 17, equal factors give equal numbers, and a larger one never gives fewer units on any path.
+are multiplied; where a row covers n of the seven days of a week, its factor there is 1 + (f - 1) n / 7. Each path of
+the cell becomes D f, rounded to whole steps at random by the series' own uniforms, so that path 17 stays path 17, equal
+factors give equal numbers, and a larger one never gives fewer units on any path.
 """
 
 from __future__ import annotations
@@ -47,10 +48,16 @@ def demand_factors(world: SalesWorld, paths: DemandPaths) -> Floats:
         for name in _FIELDS:
             if row[name]:
                 series &= own[name] == row[name]
-        days = np.ones(len(paths.dates), bool)
-        if not pd.isna(row["from"]):
-            days &= paths.dates >= np.datetime64(row["from"], "D")
-        if not pd.isna(row["to"]):
-            days &= paths.dates <= np.datetime64(row["to"], "D")
-        result[np.ix_(series, days)] *= row["factor"]
+        result[series] *= 1.0 + (row["factor"] - 1.0) * _covered(paths, row["from"], row["to"])
     return result
+
+
+def _covered(paths: DemandPaths, first: Any, last: Any) -> Floats:
+    """Return the share of each period's days from the first to the last day, shape (period,); NaT is an open side."""
+    width = paths.dates[1] - paths.dates[0] if len(paths.dates) > 1 else np.timedelta64(1, "D")
+    begin, end = paths.dates, paths.dates + width
+    if not pd.isna(first):
+        begin = np.maximum(begin, np.datetime64(first, "D"))
+    if not pd.isna(last):
+        end = np.minimum(end, np.datetime64(last, "D") + np.timedelta64(1, "D"))
+    return np.asarray(np.maximum((end - begin) / width, 0.0))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.compute as pc
 
 from optimizer.memory import company_of
 from optimizer.plan.ledger import Event, Ledger, ledger_in, standing
@@ -29,6 +30,8 @@ from scenarios.world import World, rows_of
 
 Floats = npt.NDArray[np.float64]
 COLUMNS = ("number", "author", "plan", "line", "suggested", "set_to", "until", "saved", "says")
+# What people may say of a line; the last word holds.
+_WORDS = frozenset({"lock", "override", "release"})
 _PLACE = {"purchase_orders": "location_id", "transfers": "to_location"}
 _SOURCE = {"purchase_orders": "source_id", "transfers": "from_location"}
 
@@ -57,11 +60,25 @@ def scored_overrides(world: World, plans: Path) -> pd.DataFrame:
 
     world: the company today, with the sales since; plans: folder of the plans and their ledger
     """
-    rows = []
-    for event in standing(Ledger(ledger_in(plans)).events()):
-        if event.action == "override" and event.company == company_of(world):
-            rows.append(_scored(world, plans / event.plan, event))
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"saved": object})
+    rows, company = [], company_of(world)
+    events = [event for event in standing(Ledger(ledger_in(plans)).events()) if event.company == company]
+    for event in events:
+        if event.action == "override":
+            rows.append(_scored(world, plans / event.plan, event) | _replaced(event, events))
+    # Plain objects, so that what cannot be told stays None beside whole amounts.
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+
+
+def _replaced(event: Event, events: list[Event]) -> dict[str, Any]:
+    """Return what is said of an override that a later word on the same line of its day took the place of."""
+    for later in events:
+        if later.number > event.number and later.action in _WORDS and _line(later) == _line(event):
+            return {"saved": None, "says": f"never came to pass: event {later.number} ({later.action}) took its place"}
+    return {}
+
+
+def _line(event: Event) -> tuple[str, str, str]:
+    return event.plan_date.isoformat(), event.line_id, event.field
 
 
 def _scored(world: World, folder: Path, event: Event) -> dict[str, Any]:
@@ -80,6 +97,8 @@ def _scored(world: World, folder: Path, event: Event) -> dict[str, Any]:
     row |= {"suggested": float(case.line.quantity), "until": case.end}
     if case.end > world.plan_date:
         return row | {"says": f"known once the sales until {case.end} are"}
+    if missing := _untold(world, case):
+        return row | {"says": missing}
     demand, empty = _wanted(world, case)
     costs = [_cost(case, units, demand) for units in (float(case.line.quantity), float(event.value))]
     saved = to_minor(costs[0] - costs[1], case.then.policy.currency)
@@ -104,6 +123,16 @@ def _case(folder: Path, event: Event) -> _Case | None:
     fed = fed[(fed["source_id"] == event.location_id) & (fed["item_id"] == event.item_id)]
     places = [event.location_id, *sorted(set(fed["location_id"]) - {event.location_id})]
     return _Case(then, plan, event, line, places, then.plan_date, end)
+
+
+def _untold(world: World, case: _Case) -> str:
+    """Return why the sales of the days cannot tell; "" where they can. No row of sales must not pass for no demand."""
+    if case.event.item_id not in set(world.frame("items")["item_id"]):
+        return f"the tables know no {case.event.item_id} any more, and under which name it sold they do not say"
+    oldest = pc.min(world.table("sales")["date"]).as_py()
+    if oldest is None or oldest > case.then.periods.add(case.begin, 1):
+        return f"the sales begin on {oldest}, after the day of the override" if oldest else "there are no sales"
+    return ""
 
 
 def _wanted(world: World, case: _Case) -> tuple[Floats, int]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,20 @@ from optimizer.plan.ledger import (
     standing,
     status_of,
 )
+from optimizer.plan.publish import unwritten
 from optimizer.plan.verify import verify_plan
-from scenarios.plans import INPUTS, PlanTables, read_plan
+from scenarios.faults import nearest
+from scenarios.plans import INPUTS, DamagedPlanError, PlanTables, read_plan, run_of
 from scenarios.policy import read_policy
 from scenarios.schema import declared
 from scenarios.world import World, from_frame, rows_of
 
 PUBLISHED = "published"
-# The line tables of a plan: the column that is promised, and the place that it is promised to.
+# The line tables of a plan: the column that is promised, the place that it is promised to, and who delivers.
 LINES = {
-    "purchase_orders": ("quantity", "location_id"),
-    "transfers": ("quantity", "to_location"),
-    "price_changes": ("new_price", "location_id"),
+    "purchase_orders": ("quantity", "location_id", "source_id"),
+    "transfers": ("quantity", "to_location", "from_location"),
+    "price_changes": ("new_price", "location_id", ""),
 }
 # Orders that wait for a review.
 HOLDS = "order_holds"
@@ -92,13 +95,24 @@ def _confirmed(events: list[Event], company: str, day: date, plans: Path) -> lis
     if not publications:
         return []
     last = publications[-1]
+    if not (plans / last.plan / "run.json").is_file():
+        raise LedgerError(
+            f"{plans / last.plan} is published for {day} and gone: its promises cannot be kept; put it back under that "
+            "name, or plan into another folder of plans"
+        )
     free, plan, rows = released_on(events, company, last), read_plan(plans / last.plan), []
-    for name, (field, place) in LINES.items():
+    for name, (field, place, source) in LINES.items():
         for row in rows_of(_today(plan, name)):
-            item, where = row.item_id, getattr(row, place)
-            if (name, item, where) not in free:
-                rows.append(_lock((name, item, where, field), getattr(row, field), last, f"published in {last.plan}"))
+            line = (name, row.item_id, getattr(row, place), _source(row, source))
+            if line not in free:
+                rows.append(_lock((*line, field), getattr(row, field), last, f"published in {last.plan}"))
     return rows
+
+
+def _source(row: Any, column: str) -> str:
+    """Return who delivers a line; "" where the tables name nobody."""
+    source = getattr(row, column) if column else ""
+    return source if isinstance(source, str) else ""
 
 
 def _today(plan: PlanTables, name: str) -> pd.DataFrame:
@@ -111,29 +125,34 @@ def _today(plan: PlanTables, name: str) -> pd.DataFrame:
 def _asked(events: list[Event], company: str, day: date) -> list[dict[str, Any]]:
     """Return the locks and overrides of people."""
     return [
-        _lock((e.target, e.item_id, e.location_id, e.field), e.value, e, e.reason)
+        _lock((e.target, e.item_id, e.location_id, e.source_id, e.field), e.value, e, e.reason)
         for e in promises_on(events, company, day)
     ]
 
 
-def _lock(line: tuple[str, str, str, str], value: object, event: Event, reason: str) -> dict[str, Any]:
-    target, item, place, field = line
+def _lock(line: tuple[str, str, str, str, str], value: object, event: Event, reason: str) -> dict[str, Any]:
+    target, item, place, source, field = line
     at = datetime.fromisoformat(event.moment).replace(tzinfo=None)
     return {
-        "target": target, "line_id": "", "item_id": item, "location_id": place, "field": field, "value": str(value),
-        "from": event.plan_date, "to": event.until or event.plan_date, "author": event.author, "reason": reason,
-        "at": at,
+        "target": target, "line_id": "", "item_id": item, "location_id": place, "source_id": source, "field": field,
+        "value": str(value), "from": event.plan_date, "to": event.until or event.plan_date,
+        "author": event.author, "reason": reason, "at": at,
     }  # fmt: skip
 
 
 def whole(folder: Path, action: str, author: str, reason: str) -> Event:
-    """Return an event about a whole plan. Raises LedgerError where the folder is no plan."""
-    path = folder / "run.json"
-    if not path.is_file():
-        raise LedgerError(f"{folder} is no plan folder: run.json is missing")
-    run = json.loads(path.read_text(encoding="utf-8"))
+    """Return an event about a whole plan. Raises DamagedPlanError where the folder is no plan."""
+    run = run_of(folder)
     day = date.fromisoformat(run["plan_date"])
     return Event(action, author, reason, run["company"], folder.absolute().name, day)
+
+
+def about_exception(folder: Path, event: Event, subject: str) -> Event:
+    """Return an event about an exception of a plan. Raises LedgerError where the plan has none with that subject."""
+    subjects = sorted(set(read_plan(folder).frame("exceptions")["subject"]))
+    if subject not in subjects:
+        raise LedgerError(f'{folder} has no exception "{subject}"{nearest(subject, subjects)}; exceptions lists them')
+    return replace(event, line_id=subject)
 
 
 def about_line(folder: Path, event: Event, line: str, value: str | None) -> Event:
@@ -149,34 +168,34 @@ def about_line(folder: Path, event: Event, line: str, value: str | None) -> Even
     plan, found = read_plan(folder), []
     if event.action == "release" and line in set(plan.frame(HOLDS)["order_id"]):
         return replace(event, target=HOLDS, line_id=line, field="is_fraud", value="false")
-    for name, (field, place) in LINES.items():
+    for name in LINES:
         rows = _today(plan, name)
-        found += [
-            (name, field, getattr(row, place), row) for row in rows_of(rows[rows["line_id"].str.startswith(line)])
-        ]
+        found += [(name, row) for row in rows_of(rows[rows["line_id"].str.startswith(line)])]
     if len(found) != 1:
         what = "no line of its day" if not found else f"{len(found)} lines"
         raise LedgerError(
             f"{folder}: {what} begins with {line}; orders, transfers and price_changes list them, order_holds too"
         )
-    name, field, place, row = found[0]
+    name, row = found[0]
+    field, place, source = LINES[name]
     kept = str(getattr(row, field)) if value is None else value
     try:
-        fits = float(kept) >= 0.0
+        fits = 0.0 <= float(kept) < inf
     except ValueError:
         fits = False
     if not fits:
         raise LedgerError(f'{field} "{kept}" is no number of at least 0')
     return replace(
-        event, target=name, line_id=row.line_id, item_id=row.item_id, location_id=place, field=field, value=kept
-    )
+        event, target=name, line_id=row.line_id, item_id=row.item_id, location_id=getattr(row, place),
+        source_id=_source(row, source), field=field, value=kept,
+    )  # fmt: skip
 
 
 def alarms_of(folder: Path) -> list[str]:
     """Return what holds the release of a plan back: a failed check, stale data, a wide gap."""
     policy = read_policy(folder / INPUTS)[0]
     found = [f"check failed: {violation}" for violation in verify_plan(folder)[:_ALARMS_SHOWN]]
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run = run_of(folder)
     if run.get("newest_sale"):
         age = (date.fromisoformat(run["plan_date"]) - date.fromisoformat(run["newest_sale"])).days
         if age > policy.release_stale_days:
@@ -195,14 +214,26 @@ def publish(folder: Path, event: Event, despite: bool) -> Event:
 
     Raises LedgerError where something holds it back, unless `despite`.
     """
-    alarms = alarms_of(folder)
-    if alarms and not despite:
-        raise LedgerError(f"{folder} is held back: {'; '.join(alarms[:_ALARMS_SHOWN])}; mend it, or say --despite")
-    if alarms:
-        event = replace(event, reason=f"{event.reason} (despite: {'; '.join(alarms[:_ALARMS_SHOWN])})")
-    done = Ledger(ledger_beside(folder)).append(event)
+    ledger = Ledger(ledger_beside(folder))
+    if (done := _published_last(ledger.events(), event)) is not None:
+        # Published, and perhaps cut off before readers were told.
+        point_to(folder)
+        return done
+    with unwritten(folder):
+        alarms = alarms_of(folder)
+        if alarms and not despite:
+            raise LedgerError(f"{folder} is held back: {'; '.join(alarms[:_ALARMS_SHOWN])}; mend it, or say --despite")
+        if alarms:
+            event = replace(event, reason=f"{event.reason} (despite: {'; '.join(alarms[:_ALARMS_SHOWN])})")
+        done = ledger.append(event)
     point_to(folder)
     return done
+
+
+def _published_last(events: list[Event], event: Event) -> Event | None:
+    """Return the publication of the same plan where it is the last of all."""
+    publications = [one for one in standing(events) if one.action == "publish"]
+    return publications[-1] if publications and publications[-1].plan == event.plan else None
 
 
 def point_to(folder: Path) -> None:
@@ -220,7 +251,10 @@ def plans_in(plans: Path) -> list[dict[str, Any]]:
     for path in sorted(plans.glob("*/run.json")) if plans.is_dir() else []:
         if path.parent.is_symlink():
             continue
-        run = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            run = run_of(path.parent)
+        except DamagedPlanError:
+            run = {"plan_date": "", "command": "damaged"}
         rows.append(
             {
                 "plan": path.parent.name,

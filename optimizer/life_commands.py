@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from optimizer.hindsight import scored_overrides
-from optimizer.life import about_line, alarms_of, plans_in, publish, shown_events, whole
+from optimizer.life import about_exception, about_line, alarms_of, plans_in, publish, shown_events, whole
 from optimizer.options import PLANS_FOLDER, Data, Date, Json
 from optimizer.plan.ledger import Event, Ledger, ledger_beside, ledger_in
+from optimizer.plan.publish import unwritten
 from scenarios.load import load_world
 from scenarios.money import shown
 from scenarios.world import rows_of
@@ -77,14 +78,16 @@ def snooze(
 ) -> None:
     """Set an exception aside for some days. Example: `snooze plans/2024-04-15-1a2b "late PO7 1" --reason known`."""
     event = replace(whole(plan, "snooze", author or _user(), reason), until=until.date() if until else None)
-    _said(Ledger(ledger_beside(plan)).append(replace(event, line_id=subject)))
+    _said(Ledger(ledger_beside(plan)).append(about_exception(plan, event, subject)))
 
 
 def approve(plan: Plan, reason: Reason = "checked", author: Author = "") -> None:
     """Approve a plan. Example: `python run_plan.py approve plans/2024-04-15-1a2b`."""
-    for alarm in alarms_of(plan):
-        out.print(f"alarm: {alarm}", markup=False)
-    _said(Ledger(ledger_beside(plan)).append(whole(plan, "approve", author or _user(), reason)))
+    event = whole(plan, "approve", author or _user(), reason)
+    with unwritten(plan):
+        for alarm in alarms_of(plan):
+            out.print(f"alarm: {alarm}", markup=False)
+        _said(Ledger(ledger_beside(plan)).append(event))
 
 
 def publish_plan(

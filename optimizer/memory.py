@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from forecasting.kept import Kept
 from forecasting.kept_files import kept_from
 from optimizer.plan.exceptions import ExceptionRow
-from scenarios.plans import read_plan
+from scenarios.plans import DamagedPlanError, read_plan, run_of
 from scenarios.schema import declared
 from scenarios.world import World, plain_frame
 
@@ -94,15 +93,18 @@ def _chosen(world: World, choice: str | None, plans: Path) -> Path | None:
         return Path(choice)
     company, found = company_of(world), []
     for path in sorted(plans.glob("*/run.json")) if plans.is_dir() else []:
-        run = _run_of(path.parent)
-        if run.get("company") == company and date.fromisoformat(run["plan_date"]) < world.plan_date:
+        try:
+            run = run_of(path.parent)
+        except DamagedPlanError:
+            continue
+        if run["company"] == company and date.fromisoformat(run["plan_date"]) < world.plan_date:
             found.append((run["plan_date"], path.parent.stat().st_mtime, path.parent))
     return max(found)[2] if found else None
 
 
 def digest_of(folder: Path) -> str:
     """Return a hash of all files of a plan, from the hashes its run.json lists."""
-    return hashlib.sha256(json.dumps(_run_of(folder).get("files", {}), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(run_of(folder).get("files", {}), sort_keys=True).encode()).hexdigest()
 
 
 def transfers_of(folder: Path | None, world: World) -> pd.DataFrame:
@@ -114,15 +116,10 @@ def transfers_of(folder: Path | None, world: World) -> pd.DataFrame:
         return pd.DataFrame(columns=list(declared()["transfers"].names))
     if not (folder / "run.json").is_file():
         raise NoPlanFolderError(f"{folder} is no plan folder")
-    day = _run_of(folder)["plan_date"]
+    day = run_of(folder)["plan_date"]
     if day != world.plan_date.isoformat():
         raise NoPlanFolderError(f"{folder} is the plan of {day}, routes are wanted for {world.plan_date}")
     return read_plan(folder).frame("transfers")
-
-
-def _run_of(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return content
 
 
 def forecast_state(summary: pa.Table) -> pa.Table:

@@ -220,7 +220,8 @@ def _add_decisions(parts: Parts, screened: Screened, order: Order, memory: Memor
     world, priced = screened.world, order.wanted in _PRICES
     pairs = listed_pairs(world)
     if pairs.empty:
-        raise UnusableInputError("no item is listed anywhere: sales, stock and sources are empty", world.quarantine)
+        why = "the assortment lists none" if world.has("assortment") else "sales, stock and sources are empty"
+        raise UnusableInputError(f"no item is listed anywhere: {why}", world.quarantine)
     horizon, exit_horizon = _horizons(world, pairs, order)
     with tools.stage("forecast"):
         expected = _expected(world, pairs, max(horizon, exit_horizon), memory, tools)

@@ -6,16 +6,18 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import combinations
 from math import factorial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from optimizer.demand import Expected
 from optimizer.executor import RunAll
+from optimizer.markdown.stage import clearance_horizon
 from optimizer.memory import recall
 from optimizer.pipeline import Order, carry_out, expected_alone
 from optimizer.plan.risk import LEVEL, tail_weights
@@ -27,14 +29,19 @@ from scenarios.plans import read_plan, world_of
 from scenarios.policy import read_policy
 from scenarios.tariff import tariff
 from scenarios.whatif import Scenario, ScenarioError, Told, under
-from scenarios.world import World
+from scenarios.world import World, rows_of
 
-BASE = "base"
+BASE, PARTS = "base", "parts"
+# Folders beside those of the scenarios.
+_TAKEN = frozenset({BASE, PARTS})
+# Keys of the policy without which costs over unlike spans, moneys or draws would be compared.
+_SAME_IN_ALL = frozenset({"currency", "decimal", "horizon", "paths", "period", "plan_date", "seed"})
 # Up to so many changes every subset of them is planned; beyond, one after the other.
 EXACT_CHANGES = 3
 # Expected losses that scenarios are compared by, beside goods, what is paid, and penalties of what is left undone.
 _EXPECTED = ("holding", "shortage", "waste")
 _CLOSE = 1e-9
+_MILLIONTHS = 10**6
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,14 @@ class _Spec:
     shared: Expected | None = None
 
 
+class _Figure(NamedTuple):
+    """A figure, its unit, and the parts of it that are counted."""
+
+    name: str
+    unit: str
+    scale: int
+
+
 def prepared(setting: Setting, scenarios: Sequence[Scenario]) -> tuple[Setting, list[Told]]:
     """Return the setting in which all look equally far ahead, and what each scenario changes in rows and money.
 
@@ -89,16 +104,39 @@ def prepared(setting: Setting, scenarios: Sequence[Scenario]) -> tuple[Setting, 
     Raises ScenarioError where one cannot be used, or two have the same name.
     """
     names = [slug(scenario.name) for scenario in scenarios]
-    twice = {name for name in names if names.count(name) > 1 or name == BASE}
+    twice = {name for name in names if names.count(name) > 1 or name in _TAKEN}
     if twice:
         raise ScenarioError(f"scenario {', '.join(sorted(twice))}: the name is taken; give each file its own name")
+    for scenario in scenarios:
+        if unlike := sorted(_SAME_IN_ALL & set(scenario.policy)):
+            raise ScenarioError(
+                f"{scenario.file} policy: {', '.join(unlike)} must be the same in all that is compared; set it for all "
+                "of them, in policy.toml or on the command line"
+            )
     world = load_world(setting.data, setting.date, setting.changes)
     changed = [under(world, [scenario]) for scenario in scenarios]
     told = [one for _, words in changed for one in words]
+    for other, words in changed:
+        check_sight(other, words)
     ahead = [_horizon(one) for one in (world, *(other for other, _ in changed))]
     if len(set(ahead)) > 1:
         setting = replace(setting, changes={**setting.changes, "horizon": max(ahead)})
     return setting, told
+
+
+def check_sight(world: World, told: Sequence[Told]) -> None:
+    """Raise ScenarioError where a change begins after the last day that the plan looks at: it would change nothing."""
+    if all(one.begins is None for one in told):
+        return
+    pairs = listed_pairs(world)
+    ahead = max(_horizon(world), clearance_horizon(world, pairs))
+    end = world.periods.add(world.plan_date, ahead)
+    for one in told:
+        if one.begins is not None and one.begins >= end:
+            raise ScenarioError(
+                f"{one.scenario} ({one.kind}): changes nothing, it begins on {one.begins} and the plan looks ahead "
+                f"until {end - timedelta(days=1)}; name earlier days, or a longer --horizon"
+            )
 
 
 def _horizon(world: World) -> int:
@@ -106,8 +144,8 @@ def _horizon(world: World) -> int:
 
 
 def slug(name: str) -> str:
-    """Return a name as that of a folder."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "scenario"
+    """Return a name as that of a folder, letters of all languages kept."""
+    return re.sub(r"[\W_]+", "-", name.lower()).strip("-") or "scenario"
 
 
 def run_scenarios(
@@ -201,24 +239,22 @@ def attribution(
     setting: Setting, scenario: Scenario, folder: Path, run_all: RunAll, done: Done | None = None
 ) -> pd.DataFrame:
     r"""
-    Return how much of a scenario's difference in cost each of its changes makes, in minor units that add up exactly.
+    Return how much of a scenario's difference in cost, and in every key figure, each of its changes makes.
 
     Up to three changes every subset is planned, and a change gets its mean effect over all orders (Shapley 1953),
 
-        phi_i = sum over subsets A without i of |A|! (n - |A| - 1)! / n! (cost(A + i) - cost(A))
+        phi_i = sum over subsets A without i of |A|! (n - |A| - 1)! / n! (figure(A + i) - figure(A))
 
     Beyond, the changes are planned one after the other in the order of the file, and each gets what it adds then.
-    done: what is planned already, so that only the subsets between base and whole scenario are left. Columns: change,
-    cost, how.
+    done: what is planned already, so that only the subsets between base and whole scenario are left. Columns: figure,
+    unit, change, value, how; a row for each figure and change, the cost first, money in major units. The values of a
+    figure add up to its difference: money in whole minor units, all else in millionths.
     """
     parts = _parts(scenario)
     count = len(parts)
     exact = count <= EXACT_CHANGES
-    every = [tuple(c) for size in range(count + 1) for c in combinations(range(count), size)]
-    subsets = every if exact else [tuple(range(n)) for n in range(count + 1)]
-    whole, known = tuple(range(count)), {}
-    if done is not None:
-        known = {(): cost_of(done.base), whole: cost_of(done.scenario)}
+    whole, subsets = tuple(range(count)), _subsets(count)
+    known = {} if done is None else {(): _figures_of(done.base), whole: _figures_of(done.scenario)}
     left = [chosen for chosen in subsets if chosen not in known]
     shared = forecast_once(setting, folder, run_all) if done is None else done.shared
     names = ["-".join(map(str, chosen)) or "none" for chosen in left]
@@ -226,14 +262,47 @@ def attribution(
         _Spec(setting, f"{scenario.name} {name}", tuple(parts[n][1] for n in chosen), folder / f"part-{name}", shared)
         for name, chosen in zip(names, left, strict=True)
     ]
-    cost = known | {chosen: cost_of(run.folder) for chosen, run in zip(left, run_all(_planned, specs), strict=True)}
+    planned = zip(left, run_all(_planned, specs), strict=True)
+    found = known | {chosen: _figures_of(run.folder) for chosen, run in planned}
+    how, rows = "mean over all orders" if exact else "one after the other", []
+    for figure in found[whole]:
+        value = {chosen: figures.get(figure, 0) for chosen, figures in found.items()}
+        for (words, _), share in zip(parts, _split(value, count, exact), strict=True):
+            rows.append([figure.name, figure.unit, words, share / figure.scale, how])
+    return pd.DataFrame(rows, columns=["figure", "unit", "change", "value", "how"])
+
+
+def _subsets(count: int) -> list[tuple[int, ...]]:
+    """Return the sets of changes to plan: all of them, or beyond EXACT_CHANGES those of the first so many."""
+    if count <= EXACT_CHANGES:
+        return [chosen for size in range(count + 1) for chosen in combinations(range(count), size)]
+    return [tuple(range(n)) for n in range(count + 1)]
+
+
+def plans_to_split(scenario: Scenario) -> int:
+    """Return how many plans `attribution` makes beside those of the base and the whole scenario."""
+    return len(_subsets(len(_parts(scenario)))) - 2
+
+
+def _figures_of(folder: Path) -> dict[_Figure, int]:
+    """Return the cost and the key figures of a plan as whole numbers of their smallest parts."""
+    currency = read_policy(folder / INPUTS)[0].currency
+    minor = 10 ** minor_digits(currency)
+    figures = {_Figure("cost", currency, minor): cost_of(folder)}
+    for row in rows_of(read_plan(folder).frame("kpis")):
+        scale = minor if row.unit == currency else _MILLIONTHS
+        figures[_Figure(row.name, row.unit, scale)] = round(row.value * scale)
+    return figures
+
+
+def _split(value: dict[tuple[int, ...], int], count: int, exact: bool) -> list[int]:
+    """Return what each change makes of the difference of one figure, whole numbers that add up to it."""
+    whole = tuple(range(count))
     if exact:
-        shares = [_mean_effect(cost, n, count) for n in range(count)]
+        shares = [_mean_effect(value, n, count) for n in range(count)]
     else:
-        shares = [float(cost[whole[: n + 1]] - cost[whole[:n]]) for n in range(count)]
-    how = "mean over all orders" if exact else "one after the other"
-    added_up = _whole(shares, cost[whole] - cost[()])
-    return pd.DataFrame({"change": [words for words, _ in parts], "cost": added_up, "how": how})
+        shares = [float(value[whole[: n + 1]] - value[whole[:n]]) for n in range(count)]
+    return _whole(shares, value[whole] - value[()])
 
 
 def _parts(scenario: Scenario) -> list[tuple[str, Scenario]]:
@@ -245,13 +314,13 @@ def _parts(scenario: Scenario) -> list[tuple[str, Scenario]]:
     return parts + ([("policy", replace(scenario, changes=()))] if scenario.policy else [])
 
 
-def _mean_effect(cost: dict[tuple[int, ...], int], n: int, count: int) -> float:
+def _mean_effect(value: dict[tuple[int, ...], int], n: int, count: int) -> float:
     """Return the mean effect of a change over all orders of the changes."""
     total = 0.0
-    for chosen in cost:
+    for chosen in value:
         if n not in chosen:
             weight = factorial(len(chosen)) * factorial(count - len(chosen) - 1) / factorial(count)
-            total += weight * (cost[tuple(sorted((*chosen, n)))] - cost[chosen])
+            total += weight * (value[tuple(sorted((*chosen, n)))] - value[chosen])
     return total
 
 

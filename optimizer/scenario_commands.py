@@ -21,7 +21,17 @@ from optimizer.reports.comparison import (
     write_runs,
 )
 from optimizer.reports.console import shown_progress
-from optimizer.runs import Done, Setting, attribution, forecast_once, prepared, run_scenarios, slug
+from optimizer.runs import (
+    PARTS,
+    Done,
+    Setting,
+    attribution,
+    forecast_once,
+    plans_to_split,
+    prepared,
+    run_scenarios,
+    slug,
+)
 from scenarios.compare import compare_plans
 from scenarios.whatif import ScenarioError, read_scenario
 
@@ -54,20 +64,24 @@ def scenarios_run(
     with shown_progress(err) as report, run_all_on(workers, partial(report, "scenarios")) as run_all:
         forecast = forecast_once(setting, folder, run_all)
         runs = run_scenarios(setting, scenarios, folder, run_all, forecast)
-        found = [(run.name, compare_plans(runs[0].folder, run.folder)) for run in runs[1:]]
+        found = [compare_plans(runs[0].folder, run.folder) for run in runs[1:]]
+        if attribute:
+            plans = sum(plans_to_split(scenario) for scenario in scenarios)
+            seconds = plans * sum(run.seconds for run in runs) / len(runs) / min(workers, max(plans, 1))
+            err.print(f"to split the differences {plans} more plans are made, in about {seconds:,.0f} s")
         done = [Done(forecast, runs[0].folder, run.folder) for run in runs[1:]]
         shares = [
-            attribution(setting, scenario, folder / "parts" / slug(scenario.name), run_all, known)
+            attribution(setting, scenario, folder / PARTS / slug(scenario.name), run_all, known)
             for scenario, known in zip(scenarios, done, strict=True)
             if attribute
         ]
-    write_runs(folder, runs, found, setting.currency())
+    write_runs(folder, runs, found, shares, setting.currency())
     if shared["as_json"]:
         print(json.dumps(runs_result(runs, scenarios, shares), ensure_ascii=False, indent=1))
         return
     print_runs(out, runs, setting.currency())
     for scenario, table in zip(scenarios, shares, strict=False):
-        print_attribution(out, scenario.name, table, setting.currency())
+        print_attribution(out, scenario.name, table)
     out.print(f"look into {folder}, best begin with {folder / 'comparison.html'}", markup=False)
 
 

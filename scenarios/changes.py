@@ -5,41 +5,55 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scenarios.assortment import listed_pairs
+from scenarios.change_fields import (
+    AMOUNTS,
+    GOODS,
+    PERIOD,
+    Change,
+    ChangeError,
+    Flags,
+    both_days,
+    day_of,
+    days_of,
+    goods,
+    known,
+    moved,
+    named,
+    rows_named,
+    whole_number,
+)
 from scenarios.schema import declared
 from scenarios.world import World, from_frame, plain_frame
 
-Flags = npt.NDArray[np.bool_]
-Change = Mapping[str, Any]
 # Past days whose sales say what a change of demand or cost is worth.
 _RECENT_DAYS = 28
+# A closure is written day by day; longer ones look like a slip in the year.
+_LONGEST_DAYS = 366
 _KEYS = ["item_id", "location_id"]
-# Sets a value, multiplies it, or adds to it.
-AMOUNTS = ("percent", "factor", "add", "to")
-PERIOD = ("from", "until")
-GOODS = ("item", "category")
-
-
-class ChangeError(ValueError):
-    """A change cannot be made; the message says what was found and what would help."""
 
 
 @dataclass(frozen=True)
 class Changed:
-    """A world after a change, the rows it touched, its money in major units (None where none can be said), in words."""
+    """
+    A world after a change, the rows it touched, its money in major units (None where none can be said), in words.
+
+    begins: the first day it bears on, None for the plan date
+    """
 
     world: World
     rows: int
     money: float | None
     words: str
+    begins: date | None = None
 
 
 @dataclass(frozen=True)
@@ -49,66 +63,6 @@ class Kind:
     needs: tuple[str, ...]
     may: tuple[str, ...]
     make: Callable[[World, Change], Changed]
-
-
-def moved(values: pd.Series, change: Change) -> pd.Series:
-    """Return values under the amount a change names; ChangeError unless it names one."""
-    given = [name for name in AMOUNTS if name in change]
-    if len(given) != 1:
-        raise ChangeError(f"names {' and '.join(given) or 'no amount'}; give one of {', '.join(AMOUNTS)}")
-    amount = change[given[0]]
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or not np.isfinite(amount):
-        raise ChangeError(f'{given[0]} is "{amount}"; give a number')
-    values = values.astype(float)
-    if given[0] == "to":
-        return values * 0.0 + amount
-    result = values + amount if given[0] == "add" else values * _times(change)
-    if (result < 0.0).any():
-        raise ChangeError(f"{given[0]} {amount:g} makes values negative")
-    return result
-
-
-def _times(change: Change) -> float:
-    return 1.0 + change["percent"] / 100.0 if "percent" in change else float(change["factor"])
-
-
-def _named(change: Change, name: str) -> list[str]:
-    """Return the names a field gives: one, or a list of them."""
-    given = change.get(name, [])
-    return [str(one) for one in (given if isinstance(given, list) else [given])]
-
-
-def _goods(world: World, change: Change) -> set[str]:
-    """Return the items that `item` and `category` name; all without them."""
-    items = world.frame("items")
-    chosen = pd.Series(True, index=items.index)
-    if "item" in change:
-        chosen &= items["item_id"].isin(_known(items["item_id"], _named(change, "item"), "item"))
-    if "category" in change:
-        chosen &= items["category"].isin(_known(items["category"].dropna(), _named(change, "category"), "category"))
-    return set(items.loc[chosen, "item_id"])
-
-
-def _known(values: pd.Series, wanted: list[str], what: str) -> list[str]:
-    known = sorted({str(value) for value in values})
-    missing = [name for name in wanted if name not in known]
-    if missing:
-        shown = ", ".join(known[:8]) + (" and others" if len(known) > 8 else "")
-        raise ChangeError(f"{what} {', '.join(missing)} is not known; known are {shown}")
-    return wanted
-
-
-def _rows(world: World, frame: pd.DataFrame, change: Change) -> Flags:
-    """Return the rows of a table that the change's item, category, place and source name."""
-    chosen = np.ones(len(frame), bool)
-    if "item" in change or "category" in change:
-        chosen &= frame["item_id"].isin(_goods(world, change)).to_numpy(bool)
-    if "place" in change:
-        places = _known(world.frame("locations")["location_id"], _named(change, "place"), "place")
-        chosen &= frame["location_id"].isin(places).to_numpy(bool)
-    if "source" in change:
-        chosen &= frame["source_id"].isin(_known(frame["source_id"], _named(change, "source"), "source")).to_numpy(bool)
-    return chosen
 
 
 def _put(world: World, **frames: pd.DataFrame) -> World:
@@ -126,25 +80,15 @@ def _recent(world: World) -> pd.DataFrame:
     return units.assign(cost=units["units"] * units["item_id"].map(cost).fillna(0.0))
 
 
-def _days(change: Change) -> tuple[date | None, date | None]:
-    first, last = change.get("from"), change.get("until")
-    for name, day in (("from", first), ("until", last)):
-        if day is not None and not isinstance(day, date):
-            raise ChangeError(f'{name} is "{day}"; write the day as 2024-12-31, without quotes')
-    if first is not None and last is not None and last < first:
-        raise ChangeError(f"until {last} is before from {first}")
-    return first, last
-
-
 def demand(world: World, change: Change) -> Changed:
     """Put factors on the forecast."""
     unit = pd.Series([1.0])
     if not {"percent", "factor"} & set(change):
         raise ChangeError("names no amount; give percent or factor")
-    factor, (first, last) = float(moved(unit, change).iloc[0]), _days(change)
-    places = _known(world.frame("locations")["location_id"], _named(change, "place"), "place") or [""]
-    items, categories = _named(change, "item") or [""], _named(change, "category") or [""]
-    _goods(world, change)
+    factor, (first, last) = float(moved(unit, change).iloc[0]), days_of(world, change)
+    places = known(world.frame("locations")["location_id"], named(change, "place"), "place") or [""]
+    items, categories = named(change, "item") or [""], named(change, "category") or [""]
+    goods(world, change)
     rows = [
         {"item_id": item, "category": category, "location_id": place, "factor": factor, "from": first, "to": last,
          "reason": str(change.get("reason", "scenario"))}
@@ -154,21 +98,21 @@ def demand(world: World, change: Change) -> Changed:
     added = pd.DataFrame(rows, columns=before.columns)
     both = _times_over(before, added)
     recent, lines = _recent(world), _listed(world)
-    cost = float(recent.loc[_rows(world, recent, change), "cost"].sum())
-    hit = int(_rows(world, lines, change).sum()) if factor != 1.0 else 0
+    cost = float(recent.loc[rows_named(world, recent, change), "cost"].sum())
+    hit = int(rows_named(world, lines, change).sum()) if factor != 1.0 else 0
     words = f"demand of {hit} item-places times {factor:g}; {_RECENT_DAYS} days of their sales cost {cost:,.0f}"
-    return Changed(_put(world, demand_factors=both), hit, (factor - 1.0) * cost, words)
+    return Changed(_put(world, demand_factors=both), hit, (factor - 1.0) * cost, words, first)
 
 
 def _times_over(before: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
-    """Return factors old and new; of one key and first day they are multiplied."""
+    """Return factors old and new; of the same goods, places and days they are multiplied."""
     if before.empty:
         return added
     both = pd.concat([before, added], ignore_index=True)
-    key = ["item_id", "category", "location_id", "from"]
-    return both.groupby(key, dropna=False, sort=False, as_index=False).agg(
-        {"factor": "prod", "to": "last", "reason": "last"}
-    )[before.columns]
+    key = ["item_id", "category", "location_id", "from", "to"]
+    return both.groupby(key, dropna=False, sort=False, as_index=False).agg({"factor": "prod", "reason": "last"})[
+        before.columns
+    ]
 
 
 def _column(table: str, column: str, weight: str = "") -> Callable[[World, Change], Changed]:
@@ -176,11 +120,14 @@ def _column(table: str, column: str, weight: str = "") -> Callable[[World, Chang
 
     def make(world: World, change: Change) -> Changed:
         frame = world.frame(table)
-        chosen = _rows(world, frame, change) & frame[column].notna().to_numpy(bool) & _matching(frame, change)
+        chosen = rows_named(world, frame, change) & frame[column].notna().to_numpy(bool) & _matching(frame, change)
         before, values = frame.loc[chosen, column].astype(float), frame[column].astype(object)
         after = moved(before, change)
-        kind = declared()[table].column(column).type
-        values[chosen] = after.round().astype(int).tolist() if kind in {"integer", "days"} else after.tolist()
+        declaration = declared()[table].column(column)
+        after = after.round().astype(int) if declaration.type in {"integer", "days"} else after
+        if declaration.maximum is not None and (after > declaration.maximum).any():
+            raise ChangeError(f"makes {column} more than {declaration.maximum:g}, the most that {table} may say")
+        values[chosen] = after.tolist()
         money = float((after - before).sum()) if weight == "money" else None
         if weight == "units":
             sold = _recent(world).set_index(_KEYS)["units"]
@@ -199,18 +146,19 @@ def _matching(frame: pd.DataFrame, change: Change) -> Flags:
     chosen = np.ones(len(frame), bool)
     for name in ("component", "scope", "scope_id", "vehicle_id", "competitor"):
         if name in change and name in frame:
-            chosen &= frame[name].isin(_named(change, name)).to_numpy(bool)
+            chosen &= frame[name].isin(named(change, name)).to_numpy(bool)
     return chosen
 
 
 def selling_price(world: World, change: Change) -> Changed:
     """Set new prices from a day on, the regular ones with them."""
-    first, _ = _days(change)
-    day = first or world.plan_date
+    day = day_of(change, "from") or world.plan_date
+    if day < world.plan_date:
+        raise ChangeError(f"from {day} is before the plan date {world.plan_date}: what was asked then is known")
     prices = world.frame("prices")
     begun = prices[(prices["valid_from"] <= day) & prices["price"].notna()]
     last = begun.sort_values("valid_from", kind="stable").drop_duplicates(_KEYS, keep="last")
-    last = last[_rows(world, last, change)]
+    last = last[rows_named(world, last, change)]
     fresh = last.assign(valid_from=day, price=moved(last["price"], change))
     fresh["regular_price"] = moved(last["regular_price"].fillna(last["price"]), change)
     kept = prices[~pd.MultiIndex.from_frame(prices[[*_KEYS, "valid_from"]]).isin(
@@ -219,16 +167,16 @@ def selling_price(world: World, change: Change) -> Changed:
     units = sold.reindex(pd.MultiIndex.from_frame(last[_KEYS])).fillna(0.0).to_numpy(float)
     money = float(((fresh["price"] - last["price"]).to_numpy(float) * units).sum())
     words = f"selling price of {len(fresh)} item-places changes on {day}"
-    return Changed(_put(world, prices=pd.concat([kept, fresh], ignore_index=True)), len(fresh), money, words)
+    return Changed(_put(world, prices=pd.concat([kept, fresh], ignore_index=True)), len(fresh), money, words, day)
 
 
 def closed(world: World, change: Change) -> Changed:
     """Let a source take no orders for some days."""
-    first, last = _days(change)
-    if first is None or last is None:
-        raise ChangeError("names no days; give from and until")
+    first, last = both_days(world, change)
     sources = world.frame("sources")
-    lines = sources[_rows(world, sources, change)]
+    lines = sources[rows_named(world, sources, change)]
+    if (last - first).days >= _LONGEST_DAYS:
+        raise ChangeError(f"closes from {first} to {last}; give at most {_LONGEST_DAYS} days, or remove the source")
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     pairs = lines[["source_id", "location_id"]].drop_duplicates()
     calendar = world.frame("supplier_calendar")
@@ -238,20 +186,18 @@ def closed(world: World, change: Change) -> Changed:
     kept = calendar[~pd.MultiIndex.from_frame(calendar[key]).isin(pd.MultiIndex.from_frame(rows[key]))]
     both = pd.concat([part for part in (kept, rows) if len(part)] or [calendar], ignore_index=True)
     words = f"{', '.join(sorted(set(pairs['source_id'])))} closed from {first} to {last}: {len(lines)} lines wait"
-    return Changed(_put(world, supplier_calendar=both), len(lines), None, words)
+    return Changed(_put(world, supplier_calendar=both), len(lines), None, words, first)
 
 
 def promotion(world: World, change: Change) -> Changed:
     """Add a promotion."""
-    first, last = _days(change)
-    if first is None or last is None:
-        raise ChangeError("names no days; give from and until")
+    first, last = both_days(world, change)
     discount = change["discount"]
     if isinstance(discount, bool) or not isinstance(discount, int | float) or not 0.0 <= discount < 1.0:
         raise ChangeError(f'discount is "{discount}"; give a share such as 0.2')
     table = world.frame("promotions")
     lines = _listed(world)
-    lines = lines[_rows(world, lines, change)]
+    lines = lines[rows_named(world, lines, change)]
     name = str(change.get("name", f"scenario {first}"))
     rows = lines.assign(
         promotion_id=name, from_date=first, to_date=last, kind=change.get("mechanism"), discount=float(discount),
@@ -262,7 +208,7 @@ def promotion(world: World, change: Change) -> Changed:
         raise ChangeError(f'a promotion "{name}" is there already; give the new one another name')
     both = pd.concat([part for part in (table, rows) if len(part)] or [table], ignore_index=True)
     words = f"promotion {name}, {discount:.0%} off, from {first} to {last} for {len(rows)} item-places"
-    return Changed(_put(world, promotions=both), len(rows), None, words)
+    return Changed(_put(world, promotions=both), len(rows), None, words, first)
 
 
 def _listed(world: World) -> pd.DataFrame:
@@ -276,53 +222,66 @@ def _listed(world: World) -> pd.DataFrame:
 def holiday(world: World, change: Change) -> Changed:
     """Move an event to another day, its next one from the plan date on."""
     table = world.frame("calendar")
-    day = change["on"]
-    if not isinstance(day, date):
-        raise ChangeError(f'on is "{day}"; write the day as 2024-12-31, without quotes')
-    _known(table["event"], _named(change, "event"), "event")
-    coming = table[table["event"].isin(_named(change, "event")) & (table["date"] >= world.plan_date)]
+    day = day_of(change, "on")
+    if day is None or day < world.plan_date:
+        raise ChangeError(f"on {day} is before the plan date {world.plan_date}; an event moves to a day to come")
+    known(table["event"], named(change, "event"), "event")
+    coming = table[table["event"].isin(named(change, "event")) & (table["date"] >= world.plan_date)]
     if coming.empty:
         raise ChangeError(f"no {change['event']} lies on or after {world.plan_date}")
     was = coming["date"].min()
     chosen = coming.index[coming["date"] == was]
     dates = table["date"].copy()
     dates.loc[chosen] = day
-    words = f"{change['event']} moves from {was} to {day}"
-    return Changed(_put(world, calendar=table.assign(date=dates)), len(chosen), None, words)
+    after = table.assign(date=dates)
+    if after.duplicated(["date", "event", "region"]).any():
+        raise ChangeError(f"{change['event']} lies on {day} already")
+    return Changed(_put(world, calendar=after), len(chosen), None, f"{change['event']} moves from {was} to {day}")
 
 
 def fleet(world: World, change: Change) -> Changed:
     """Take vehicles away, or add some like one there is."""
     table = world.frame("vehicles")
-    names = _known(table["vehicle_id"], _named(change, "remove") + _named(change, "like"), "vehicle")
-    kept = table[~table["vehicle_id"].isin(_named(change, "remove"))]
-    count = change.get("count", 1)
+    names = known(table["vehicle_id"], named(change, "remove") + named(change, "like"), "vehicle")
+    kept = table[~table["vehicle_id"].isin(named(change, "remove"))]
     more = []
-    if "like" in change:
+    if named(change, "like"):
         one = table[table["vehicle_id"] == names[-1]]
-        more = [one.assign(vehicle_id=f"{names[-1]}+{n + 1}") for n in range(int(count))]
+        more = [one.assign(vehicle_id=name) for name in _further(names[-1], whole_number(change, "count", 1), table)]
     elif "remove" not in change:
         raise ChangeError("takes nothing away and adds nothing; give remove, or like with count")
     money = sum(float(v["fixed_cost"].fillna(0.0).sum()) for v in more)
-    money -= float(table.loc[table["vehicle_id"].isin(_named(change, "remove")), "fixed_cost"].fillna(0.0).sum())
+    money -= float(table.loc[table["vehicle_id"].isin(named(change, "remove")), "fixed_cost"].fillna(0.0).sum())
     rows = len(table) - len(kept) + len(more)
     words = f"{len(table) - len(kept)} vehicles less, {len(more)} more"
     return Changed(_put(world, vehicles=pd.concat([kept, *more], ignore_index=True)), rows, money, words)
 
 
+def _further(name: str, count: int, table: pd.DataFrame) -> list[str]:
+    """Return names for more vehicles like one, none of them taken."""
+    taken = set(table["vehicle_id"])
+    free = (f"{name}+{n}" for n in range(1, len(taken) + count + 1) if f"{name}+{n}" not in taken)
+    return list(islice(free, count))
+
+
+# What a place has of its own, and a new one gets like it.
+_OF_A_PLACE = ("locations", "assortment", "sources", "supplier_calendar", "prices", "promotions", "sales", "stock")
+
+
 def new_store(world: World, change: Change) -> Changed:
-    """Open a place that sells like another one: its assortment, sources, prices and sales times `scale`, no stock."""
-    name, like = (
-        str(change["place"]),
-        _known(world.frame("locations")["location_id"], _named(change, "like"), "place")[0],
-    )
-    if name in set(world.frame("locations")["location_id"]):
-        raise ChangeError(f"place {name} is there already")
-    scale = float(change.get("scale", 1.0))
-    frames, rows = {}, 0
-    for table in ("locations", "assortment", "sources", "prices", "sales", "stock"):
+    """Open a place that sells like another one: all it has of its own, sales times `scale`, no stock."""
+    places, name, scale = world.frame("locations")["location_id"], str(change["place"]).strip(), change.get("scale", 1)
+    like = known(places, named(change, "like"), "place")
+    if name in set(places) or not name or len(like) != 1:
+        raise ChangeError(f"place {name} is there already" if name in set(places) else "give one place, like one other")
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0.0 < scale < np.inf:
+        raise ChangeError(f'scale is "{scale}"; give a number above 0')
+    frames, rows, money = {}, 0, 0.0
+    for table in _OF_A_PLACE:
         frame = world.frame(table)
-        own = frame[frame["location_id"] == like].assign(location_id=name)
+        own = frame[frame["location_id"] == like[0]].assign(location_id=name)
+        if own.empty:
+            continue
         if table == "sales":
             own = own.assign(units=(own["units"] * scale).round(6))
             money = float((own["units"] * own["item_id"].map(_cost(world))).sum())
@@ -332,7 +291,7 @@ def new_store(world: World, change: Change) -> Changed:
             )
         frames[table] = pd.concat([frame, own], ignore_index=True)
         rows += len(own)
-    words = f"{name} opens, {scale:g} times {like}: {rows} rows in {', '.join(frames)}; it begins without stock"
+    words = f"{name} opens, {scale:g} times {like[0]}: {rows} rows in {', '.join(frames)}; it begins without stock"
     return Changed(_put(world, **frames), rows, money, words)
 
 
@@ -345,14 +304,15 @@ def delisted(world: World, change: Change) -> Changed:
     if not {"item", "category"} & set(change):
         raise ChangeError("names nothing; give item or category")
     lines = _listed(world)
-    hit = lines[_rows(world, lines, change)]
+    hit = lines[rows_named(world, lines, change)]
     table = world.frame("assortment")
     if table.empty:
-        table = lines.reindex(columns=table.columns).assign(status="active")
+        # All that is planned now, at the dcs too, and not only what sold of late.
+        table = listed_pairs(world).reindex(columns=table.columns)
     where = pd.MultiIndex.from_frame(table[_KEYS]).isin(pd.MultiIndex.from_frame(hit[_KEYS]))
     status = table["status"].mask(where, "blocked")
     recent = _recent(world)
-    money = -float(recent.loc[_rows(world, recent, change), "cost"].sum())
+    money = -float(recent.loc[rows_named(world, recent, change), "cost"].sum())
     words = f"{int(where.sum())} item-places are no longer listed"
     return Changed(_put(world, assortment=table.assign(status=status)), int(where.sum()), money, words)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scenarios.plans import INPUTS, PlanTables, read_plan
+from scenarios.plans import INPUTS, DamagedPlanError, PlanTables, read_plan, run_of
 from scenarios.policy import Policy, policy_names, read_policy
 from scenarios.schema import declared
 from scenarios.world import plain_frame
@@ -63,18 +64,23 @@ class Comparison:
 
 
 def compare_plans(first: Path, second: Path) -> Comparison:
-    """Return what differs between two plan folders. Raises UnlikePlansError where they cannot be compared."""
-    for folder in (first, second):
-        if not (folder / "run.json").is_file():
-            raise UnlikePlansError(f"{folder} is no plan folder: run.json is missing")
-    before, after = read_plan(first), read_plan(second)
+    """
+    Return what differs between two plan folders; of decisions that one of them did not take, nothing.
+
+    Raises UnlikePlansError where they cannot be compared, DamagedPlanError where one of them is not whole.
+    """
+    runs = [run_of(folder) for folder in (first, second)]
+    before, after = (_whole(folder, run) for folder, run in zip((first, second), runs, strict=True))
+    if "kpis" not in before.tables or "kpis" not in after.tables:
+        commands = f"{first} was made by {runs[0]['command']}, {second} by {runs[1]['command']}"
+        raise UnlikePlansError(f"{commands}: only plans with orders can be compared")
     policies = [read_policy(folder / INPUTS)[0] for folder in (first, second)]
     if policies[0].currency != policies[1].currency:
         raise UnlikePlansError(f"{first} is in {policies[0].currency}, {second} in {policies[1].currency}")
     decisions, lines = _decisions(before, after)
     return Comparison(
         policies[0].currency,
-        _inputs((first, second), policies),
+        _inputs((first, second), policies, runs),
         decisions,
         _figures(before, after),
         _costs(before, after),
@@ -82,7 +88,18 @@ def compare_plans(first: Path, second: Path) -> Comparison:
     )
 
 
-def _inputs(folders: tuple[Path, Path], policies: list[Policy]) -> pd.DataFrame:
+def _whole(folder: Path, run: Mapping[str, Any]) -> PlanTables:
+    """Return the tables of a plan of which nothing is missing."""
+    missing = [name for name in run["files"] if not (folder / name).is_file()]
+    if missing:
+        raise DamagedPlanError(f"{folder / missing[0]} is missing; make the plan again, or put a copy of it back")
+    plan = read_plan(folder)
+    if plan.faults:
+        raise DamagedPlanError(f"{folder}: {plan.faults[0]}")
+    return plan
+
+
+def _inputs(folders: tuple[Path, Path], policies: list[Policy], runs: list[dict[str, Any]]) -> pd.DataFrame:
     """Return what differs in the inputs kept beside the plans, and what their runs say was changed."""
     rows = []
     names = sorted({path.stem for folder in folders for path in (folder / INPUTS).glob("*.parquet")})
@@ -93,7 +110,6 @@ def _inputs(folders: tuple[Path, Path], policies: list[Policy]) -> pd.DataFrame:
         was, now = (getattr(policy, key) for policy in policies)
         if was != now and key != "decimal":
             rows.append({"table": "policy", "change": "policy", "rows": 1, "words": f"{key} {was} becomes {now}"})
-    runs = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in folders]
     told = [run.get("scenario_changes", []) for run in runs]
     for change, which, other in (("removed", 0, 1), ("added", 1, 0)):
         for words in told[which]:
@@ -108,7 +124,10 @@ def _inputs(folders: tuple[Path, Path], policies: list[Policy]) -> pd.DataFrame:
 def _kept(folder: Path, name: str) -> pd.DataFrame:
     """Return an input table kept beside a plan, with the columns given."""
     path = folder / INPUTS / f"{name}.parquet"
-    return plain_frame(pq.read_table(path)) if path.exists() else plain_frame(declared()[name].empty())
+    try:
+        return plain_frame(pq.read_table(path) if path.exists() else declared()[name].empty())
+    except pa.ArrowInvalid:
+        raise DamagedPlanError(f"{path} is damaged; make the plan again, or put a copy of it back") from None
 
 
 def _input_changes(name: str, before: pd.DataFrame, after: pd.DataFrame) -> list[dict[str, Any]]:
@@ -165,6 +184,8 @@ def _decisions(before: PlanTables, after: PlanTables) -> tuple[pd.DataFrame, pd.
     """Return each line and field that differs, and the lines counted by table."""
     parts, counts = [], []
     for name, (fields, money) in _DECISIONS.items():
+        if name not in before.tables or name not in after.tables:
+            continue
         frames = [plan.frame(name).drop_duplicates("line_id") for plan in (before, after)]
         found, same = _line_changes(name, frames, fields, money)
         parts.append(found)

@@ -1,7 +1,7 @@
 """Quantities that a planner has locked, or set instead of the engine's, for the plan date."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,11 +34,16 @@ def locked_quantities(world: World, names: Mapping[str, Lock]) -> dict[Lock, flo
     for row in _rows(world).to_dict("records"):
         begun = row["from"] is None or row["from"] <= world.plan_date
         going = row["to"] is None or row["to"] >= world.plan_date
-        lock = names.get(row["line_id"]) if row["line_id"] else Lock(row["target"], row["item_id"], row["location_id"])
+        lock = names.get(row["line_id"]) if row["line_id"] else _named(row)
         if begun and going and lock is not None and lock.item_id and lock.location_id:
             step = float(steps.get(lock.item_id, 1.0))
             locked[lock] = float(np.round(np.rint(float(row["value"]) / step) * step, 6))
     return locked
+
+
+def _named(row: Mapping[Any, Any]) -> Lock:
+    source = row.get("source_id")
+    return Lock(row["target"], row["item_id"], row["location_id"], source if isinstance(source, str) else "")
 
 
 def _rows(world: World) -> pd.DataFrame:

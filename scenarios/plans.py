@@ -1,6 +1,7 @@
 """A plan folder on disk: its tables written and read in the declared form, without the optimizer."""
 
 import csv
+import json
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,7 @@ from scenarios.world import World, canonical, plain_frame
 INPUTS = "inputs"
 # Tables too large to travel with every plan, on which no check of a plan rests.
 _LEFT_OUT = frozenset({"sales", "transactions", "prices", "competitor_prices", "promotions", "weather", "receipts"})
+_SAID_OF_A_RUN = {"command", "plan_date", "company", "input_hash", "files"}
 _PLACES = 6
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -108,6 +110,24 @@ def write_inputs(folder: Path, world: World) -> None:
             continue
         given = [c for c in data.column_names if (name, c) in world.given or c in declared()[name].key]
         pq.write_table(data.select(given if name != "sales" else data.column_names), target / f"{name}.parquet")
+
+
+class DamagedPlanError(ValueError):
+    """A folder is no plan, or no longer whole; the message names the file."""
+
+
+def run_of(folder: Path) -> dict[str, Any]:
+    """Return what `folder`/run.json says of a plan. Raises DamagedPlanError where it is missing or cannot be read."""
+    path = folder / "run.json"
+    if not path.is_file():
+        raise DamagedPlanError(f"{folder} is no plan folder: run.json is missing")
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        run = None
+    if not isinstance(run, dict) or not set(run) >= _SAID_OF_A_RUN:
+        raise DamagedPlanError(f"{path} is damaged; make the plan again, or put a copy of it back")
+    return run
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,12 @@ import hashlib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from scenarios.changes import KINDS, Change, ChangeError
+from scenarios.change_fields import Change, ChangeError
+from scenarios.changes import KINDS
 from scenarios.faults import nearest
 from scenarios.money import shown_price
 from scenarios.policy import checked_policy
@@ -55,13 +57,17 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Told:
-    """What one change did: the scenario, its kind, rows touched, money in major units (None: none can be said)."""
+    """What one change did: the scenario, its kind, rows touched, money in major units (None: none can be said).
+
+    begins: the first day it bears on, None for the plan date
+    """
 
     scenario: str
     kind: str
     rows: int
     money: float | None
     words: str
+    begins: date | None = None
 
     def sentence(self, currency: str) -> str:
         """Return it as people read it."""
@@ -76,6 +82,8 @@ def read_scenario(path: Path) -> Scenario:
         given = tomllib.loads(text.decode("utf-8-sig"))
     except FileNotFoundError:
         raise ScenarioError(f"{path}: there is no such scenario file") from None
+    except IsADirectoryError:
+        raise ScenarioError(f"{path} is a folder; name a scenario file in it") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: {error}; correct the file, it is TOML") from None
     for key in given:
@@ -126,7 +134,7 @@ def under(world: World, scenarios: Sequence[Scenario]) -> tuple[World, list[Told
             if not done.rows or done.world.hash == world.hash:
                 raise ScenarioError(f"{where}: changes nothing, {done.words}; widen what it names, or remove it")
             world = done.world
-            told.append(Told(scenario.name, change["kind"], done.rows, done.money, done.words))
+            told.append(Told(scenario.name, change["kind"], done.rows, done.money, done.words, done.begins))
         if scenario.policy:
             world, words = _with_policy(world, scenario)
             told.append(Told(scenario.name, "policy", len(scenario.policy), None, words))

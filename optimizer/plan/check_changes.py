@@ -8,7 +8,7 @@ from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
 from optimizer.plan.settled import locked_today
 from scenarios.locks import Lock
 from scenarios.money import shown, to_minor
-from scenarios.sourcing import valid_sources
+from scenarios.sourcing import store_lanes, valid_sources
 from scenarios.tariff import currency_rates
 from scenarios.world import World, rows_of
 
@@ -49,6 +49,10 @@ def check_locks(evidence: Evidence) -> Iterator[Violation]:
 
 def can_stand(world: World, lock: Lock) -> bool:
     """Return whether anybody delivers what is locked."""
+    if lock.table == "transfers" and lock.source_id:
+        lanes = store_lanes(world)
+        if ((lanes["from_location"] == lock.source_id) & (lanes["to_location"] == lock.location_id)).any():
+            return True
     if not world.has("sources"):
         return lock.table == "purchase_orders"
     sources = valid_sources(world)

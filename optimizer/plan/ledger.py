@@ -8,13 +8,16 @@ one transaction to a journal that is on the disk before the call returns, so a c
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 _FILE = ".ledger.sqlite"
+# How long a process waits for another that writes.
+_WAIT_SECONDS = 30.0
 # Events that give a plan its status, in their order.
 STATUS = {"approve": "approved", "publish": "published", "finish": "done"}
 _ORDER = ("proposed", "approved", "published", "done")
@@ -31,8 +34,9 @@ class Event:
     """
     One decision of a person.
 
-    number: its place in the ledger, 0 before it is written; moment: when, UTC; plan: name of the plan's folder
-    target, item_id, location_id, field, value: the line it is about, as in the table ``locks``; empty for whole plans
+    number: its place in the ledger, 0 before it is written; moment: when, UTC, never before that of an earlier event
+    plan: name of the plan's folder
+    target, item_id, location_id, source_id, field, value: the line, as in the table ``locks``; empty for whole plans
     until: last day it holds, None for the plan date alone; undoes: number of the event it takes back
     """
 
@@ -46,6 +50,7 @@ class Event:
     line_id: str = ""
     item_id: str = ""
     location_id: str = ""
+    source_id: str = ""
     field: str = ""
     value: str = ""
     until: date | None = None
@@ -75,13 +80,12 @@ class Ledger:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=30.0)
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=_WAIT_SECONDS)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            columns = ", ".join(f"{name} TEXT NOT NULL" for name in _COLUMNS)
-            connection.execute(f"CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, {columns})")
+            _begun(connection)
             yield connection
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(f"{self._path} cannot be used: {error}; put a copy of it back") from None
         finally:
             connection.close()
 
@@ -98,8 +102,9 @@ class Ledger:
             # One writer at a time, so that no event is judged by a state that is gone.
             connection.execute("BEGIN IMMEDIATE")
             try:
-                _check(event, _read(connection))
-                moment = datetime.now(UTC).isoformat(timespec="microseconds")
+                before = _read(connection)
+                _check(event, before)
+                moment = _moment(before)
                 values = [moment if name == "moment" else _text(getattr(event, name)) for name in _COLUMNS]
                 marks = ", ".join("?" for _ in _COLUMNS)
                 done = connection.execute(f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES ({marks})", values)
@@ -109,6 +114,30 @@ class Ledger:
                 connection.execute("ROLLBACK")
                 raise
         return replace(event, number=number, moment=moment)
+
+
+def _begun(connection: sqlite3.Connection) -> None:
+    """Make a new file a ledger. Two processes may do so at once, and SQLite lets none wait for the journal's kind."""
+    patience = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > patience:
+                raise
+            time.sleep(0.01)
+    connection.execute("PRAGMA synchronous = FULL")
+    columns = ", ".join(f"{name} TEXT NOT NULL" for name in _COLUMNS)
+    connection.execute(f"CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, {columns})")
+
+
+def _moment(before: list[Event]) -> str:
+    """Return the time of a new event: now, or just after the last one where the clock went back since."""
+    now = datetime.now(UTC)
+    if before:
+        now = max(now, datetime.fromisoformat(before[-1].moment) + timedelta(microseconds=1))
+    return now.isoformat(timespec="microseconds")
 
 
 def _read(connection: sqlite3.Connection) -> list[Event]:
@@ -133,8 +162,10 @@ def _event(row: tuple[object, ...]) -> Event:
 
 def _check(event: Event, before: list[Event]) -> None:
     """Raise LedgerError where an event does not follow from those before it."""
-    if not event.author or not event.reason:
+    if not event.author.strip() or not event.reason.strip():
         raise LedgerError(f"{event.action} needs an author and a reason")
+    if event.until is not None and event.until < event.plan_date:
+        raise LedgerError(f"until {event.until} is before the plan date {event.plan_date}: it would never hold")
     status = status_of(before, event.plan)
     if event.action in STATUS:
         wanted = STATUS[event.action]
@@ -170,11 +201,11 @@ def published_on(events: list[Event], company: str, day: date) -> list[Event]:
 
 def promises_on(events: list[Event], company: str, day: date) -> list[Event]:
     """Return the locks and overrides that hold on a day: of each line the one set last, none where it was released."""
-    held: dict[tuple[str, str, str, str], Event | None] = {}
+    held: dict[tuple[str, ...], Event | None] = {}
     for event in standing(events):
         if event.company != company or event.action not in {"lock", "override", "release"}:
             continue
-        key = (event.target, event.item_id, event.location_id, event.field)
+        key = (event.target, event.item_id, event.location_id, event.source_id, event.field)
         if event.action == "release":
             held[key] = None
         elif event.plan_date <= day <= (event.until or event.plan_date):
@@ -182,10 +213,10 @@ def promises_on(events: list[Event], company: str, day: date) -> list[Event]:
     return [event for event in held.values() if event is not None]
 
 
-def released_on(events: list[Event], company: str, since: Event) -> set[tuple[str, str, str]]:
-    """Return the lines released after an event, as (target, item_id, location_id)."""
+def released_on(events: list[Event], company: str, since: Event) -> set[tuple[str, str, str, str]]:
+    """Return the lines released after an event, as (target, item_id, location_id, source_id)."""
     later = [e for e in standing(events) if e.action == "release" and e.company == company and e.number > since.number]
-    return {(e.target, e.item_id, e.location_id) for e in later}
+    return {(e.target, e.item_id, e.location_id, e.source_id) for e in later}
 
 
 def snoozed_on(events: list[Event], company: str, day: date) -> dict[str, Event]:

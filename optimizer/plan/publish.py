@@ -29,11 +29,11 @@ class OccupiedError(Exception):
 def plan_folder(target: Path) -> Iterator[Path]:
     """Yield an empty hidden folder that takes the place of `target` when the block ends without an error.
 
-    Raises LockedError while another run writes the same target, OccupiedError where `target` holds other files.
+    Raises LockedError while another run writes the same target, OccupiedError where `target` holds other files or
+    people have approved what is there; its name stays taken when a published folder is gone.
     """
     target = target.absolute()
-    if target.exists() and status_of(Ledger(ledger_beside(target)).events(), target.name) in ("published", "done"):
-        raise OccupiedError(f"{target} is published and never changes; name another folder")
+    _refuse_approved(target)
     if target.exists() and not _may_replace(target):
         raise OccupiedError(f"{target} holds files that are no plan; name another folder or empty it")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -43,9 +43,26 @@ def plan_folder(target: Path) -> Iterator[Path]:
         try:
             yield scratch
             _sync(scratch)
+            # It may have been approved since; under the lock nobody can do so now.
+            _refuse_approved(target)
             _put(scratch, target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _refuse_approved(target: Path) -> None:
+    status = status_of(Ledger(ledger_beside(target)).events(), target.name)
+    if status == "approved":
+        raise OccupiedError(f"{target} is approved as it is; take the approval back (undo), or name another folder")
+    if status != "proposed":
+        raise OccupiedError(f"{target} is {status} and never changes; name another folder")
+
+
+@contextmanager
+def unwritten(target: Path) -> Iterator[None]:
+    """Hold off whoever would write a plan folder. Raises LockedError while another run writes it."""
+    with _lock(target.absolute()):
+        yield
 
 
 def _may_replace(target: Path) -> bool:

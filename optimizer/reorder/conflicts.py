@@ -10,6 +10,7 @@ from optimizer.plan.exceptions import ExceptionRow
 from optimizer.plan.settled import locked_today
 from optimizer.reorder.inputs import Given, shelf_room
 from optimizer.reorder.rules import BUDGET
+from scenarios.locks import Lock
 from scenarios.money import shown
 from scenarios.world import rows_of
 
@@ -30,10 +31,11 @@ def conflicts(given: Given, orders: pd.DataFrame) -> list[ExceptionRow]:
 def _unheard(given: Given) -> Iterator[ExceptionRow]:
     """Yield the locks of lines that there are none of."""
     lines = given.terms.lines
-    kinds = lines["source_kind"].map({"dc": "transfers", "supplier": "purchase_orders"})
-    known = set(zip(kinds, lines["item_id"], lines["location_id"], strict=True))
+    kinds = np.where(lines["source_kind"] == "supplier", "purchase_orders", "transfers")
+    named = set(map(Lock, kinds, lines["item_id"], lines["location_id"], lines["source_id"].fillna("")))
+    known = named | {line._replace(source_id="") for line in named}
     for lock, units in locked_today(given.world).items():
-        if tuple(lock[:3]) not in known:
+        if lock not in known:
             text = f"{units:g} of {lock.item_id} at {lock.location_id} are locked in {lock.table}, where it is no line"
             yield ExceptionRow(f"lock {' '.join(lock[:3])}", "conflict", text, {"locked": units})
 

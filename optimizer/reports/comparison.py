@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from optimizer.reports.markup import Markup, element, join
 from optimizer.reports.page import document
@@ -23,6 +23,8 @@ from scenarios.world import rows_of
 
 _SHOWN = 12
 _ON_PAGE = 300
+# Letters that the lines of a table take beside a cell.
+_BETWEEN = 3
 _SIDES = ("before", "after", "difference")
 _FARES = (
     ("scenario", "name"),
@@ -152,17 +154,13 @@ def _section(title: str, content: Markup) -> Markup:
 
 def print_runs(console: Console, runs: Sequence[Run], currency: str) -> None:
     """Print the scenarios side by side, with the cheapest and the dearest."""
-    figures = side_by_side(runs)
-    shown = Table("figure", *(run.name for run in runs), title="Scenarios", title_justify="left")
-    for row in figures.itertuples(index=False):
-        shown.add_row(f"{row[0]} ({row[1]})", *(f"{value:,.2f}" for value in row[2:]))
-    console.print(shown)
+    names, figures = [run.name for run in runs], side_by_side(runs)
+    rows = [(f"{row[0]} ({row[1]})", [f"{value:,.2f}" for value in row[2:]]) for row in figures.itertuples(index=False)]
+    _print_numbered(console, "Scenarios", names, rows)
     fares = under_uncertainty(runs)
     if len(fares):
-        shown = Table(*(words for words, _ in _FARES), title=f"Over the demand paths, {currency}", title_justify="left")
-        for row in rows_of(fares):
-            shown.add_row(*(_fared(currency, name, row) for _, name in _FARES))
-        console.print(shown)
+        by_name = [(words, [_fared(currency, name, row) for row in rows_of(fares)]) for words, name in _FARES[1:]]
+        _print_numbered(console, f"Over the demand paths, {currency}", names, by_name)
     costs = {run.name: cost_of(run.folder) for run in runs}
     for name, cost in sorted(costs.items(), key=lambda pair: pair[1]):
         more = cost - costs[runs[0].name]
@@ -173,13 +171,33 @@ def print_runs(console: Console, runs: Sequence[Run], currency: str) -> None:
         )
 
 
+def _print_numbered(console: Console, title: str, names: Sequence[str], rows: Sequence[tuple[str, list[str]]]) -> None:
+    """Print a table whose columns are numbers with a legend; what is too wide goes on below, so that nothing is cut."""
+    console.print(f"{title}: " + ", ".join(f"{n} {name}" for n, name in enumerate(names, 1)), markup=False)
+    widest = max((len(cell) for _, cells in rows for cell in cells), default=1) + _BETWEEN
+    beside = console.width - max((len(words) for words, _ in rows), default=1) - _BETWEEN - 1
+    fit = max(beside // widest, 1)
+    for start in range(0, len(names), fit):
+        shown = Table(Column("figure", no_wrap=True))
+        for number in range(start, min(start + fit, len(names))):
+            shown.add_column(str(number + 1), justify="right", no_wrap=True)
+        for words, cells in rows:
+            shown.add_row(words, *cells[start : start + fit])
+        console.print(shown)
+
+
 def _fared(currency: str, name: str, row: Any) -> str:
     value = getattr(row, name)
     return str(value) if name == "name" else f"{value:.0%}" if name == "best" else money(value, currency)
 
 
-def write_runs(folder: Path, runs: Sequence[Run], comparisons: Sequence[tuple[str, Comparison]], currency: str) -> None:
-    """Write the page and the workbook of several scenarios against their base."""
+def write_runs(
+    folder: Path, runs: Sequence[Run], comparisons: Sequence[Comparison], shares: Sequence[pd.DataFrame], currency: str
+) -> None:
+    """Write the page and the workbook of several scenarios against their base.
+
+    comparisons: of each scenario with the base; shares: its `attribution`, none where it was not asked for
+    """
     figures = side_by_side(runs)
     fields = [
         Field("Figure", lambda row: str(row[1]).replace("_", " ")),
@@ -193,25 +211,53 @@ def write_runs(folder: Path, runs: Sequence[Run], comparisons: Sequence[tuple[st
         parts.append(
             _section("Over the demand paths", table(f"the same draws in all, {currency}", columns, rows_of(fares)))
         )
-    for run, (name, found) in zip(runs[1:], comparisons, strict=True):
+    for number, (run, found) in enumerate(zip(runs[1:], comparisons, strict=True)):
         words = element("ul", *(element("li", one) for one in run.told))
-        parts += [element("section", element("h2", name), words), *_parts(found)[1:]]
+        split = _attributed(shares[number]) if shares else Markup("")
+        parts += [element("section", element("h2", run.name), words, split), *_parts(found)[1:]]
     (folder / "comparison.html").write_text(_page("Scenarios beside their base", parts), encoding="utf-8")
     sheets = [Sheet("Figures", figures), Sheet("Demand paths", fares, tuple(name for _, name in _FARES[1:-1]))]
-    for number, (_, found) in enumerate(comparisons, 1):
+    if shares:
+        named = [one.assign(scenario=run.name) for run, one in zip(runs[1:], shares, strict=True)]
+        every = pd.concat(named, ignore_index=True)[["scenario", *shares[0].columns]]
+        sheets.append(Sheet("Attribution", every))
+    for number, found in enumerate(comparisons, 1):
         sheets.append(Sheet(f"Costs {number}", found.costs, ("before", "after", "difference")))
         sheets.append(Sheet(f"Decisions {number}", found.decisions, ("money",)))
     told = pd.DataFrame([(run.name, words) for run in runs for words in run.told], columns=["scenario", "change"])
     write_sheets(folder / "comparison.xlsx", "Scenarios", [Sheet("Changes", told), *sheets], currency)
 
 
-def print_attribution(console: Console, name: str, shares: pd.DataFrame, currency: str) -> None:
-    """Print how much each change of a scenario makes of its difference in cost."""
-    shown = Table("change", f"cost, {currency}", "how", title=f"{name}: cost by change", title_justify="left")
-    for row in rows_of(shares):
-        shown.add_row(row.change, money(row.cost, currency), row.how)
-    shown.add_row("in all", money(int(shares["cost"].sum()), currency), "")
-    console.print(shown)
+def print_attribution(console: Console, name: str, shares: pd.DataFrame) -> None:
+    """Print how much each change of a scenario makes of its difference in cost and in each figure."""
+    changes = shares["change"].unique().tolist()
+    rows = [
+        (f"{figure} ({unit})", [f"{value:,.2f}" for value in (*values, sum(values))])
+        for figure, unit, values in _by_change(shares)
+    ]
+    how = shares["how"].iloc[0]
+    _print_numbered(console, f"{name}, difference by change ({how})", [*changes, "in all"], rows)
+
+
+def _by_change(shares: pd.DataFrame) -> list[tuple[str, str, list[float]]]:
+    """Return each figure with its unit and what each change makes of its difference."""
+    groups = shares.groupby(["figure", "unit"], sort=False)["value"]
+    return [(str(figure), str(unit), values.tolist()) for (figure, unit), values in groups]
+
+
+def _made(place: int, row: Any) -> str:
+    return f"{row[2][place]:,.2f}"
+
+
+def _attributed(shares: pd.DataFrame) -> Markup:
+    """Return the table of what each change makes of each figure's difference."""
+    fields = [
+        Field("Figure", lambda row: row[0].replace("_", " ")),
+        Field("Unit", lambda row: row[1]),
+        *(Field(words, partial(_made, n), "n") for n, words in enumerate(shares["change"].unique())),
+        Field("In all", lambda row: f"{sum(row[2]):,.2f}", "n"),
+    ]
+    return table(f"difference by change, {shares['how'].iloc[0]}", fields, _by_change(shares))
 
 
 def comparison_result(found: Comparison) -> dict[str, Any]:

@@ -63,3 +63,15 @@ def test_without_rows_or_with_factor_one_the_paths_are_the_same_object():
     assert factor_paths(world_of([{"item_id": "tea", "factor": 1.0}]), paths) is paths
     wide = factor_paths(world_of([{"factor": 4000.0}]), paths)
     assert wide.steps.dtype == np.int32 and (wide.steps == 4000 * paths.steps.astype(np.int32)).all()
+
+
+def test_of_a_week_covered_in_part_as_many_days_are_moved():
+    weeks = DATES[0] + np.arange(3) * np.timedelta64(7, "D")
+    paths = DemandPaths(
+        np.full((1, 4, 3), 10, np.int16), np.array(["tea"], object), np.array(["A"], object), np.ones(1), weeks,
+        np.full(4, 0.25), 1,
+    )  # fmt: skip
+    first, last = (DATES[2] + np.timedelta64(n, "D") for n in (0, 7))
+    world = world_of([{"factor": 2.0, "from": first.astype(object), "to": last.astype(object)}])
+    # From Wednesday to the Wednesday after: five days of the first week, three of the second.
+    np.testing.assert_allclose(demand_factors(world, paths), [[1 + 5 / 7, 1 + 3 / 7, 1.0]])

@@ -94,6 +94,33 @@ def test_days_that_are_not_over_prices_and_plans_that_are_gone_are_told(lines, t
     assert row["says"] == "the plan is gone"
 
 
+def test_an_item_of_another_name_or_sales_cut_short_are_not_taken_for_no_demand(lines, tmp_path):
+    override(tmp_path, lines.loc["tea_250", "line_id"], 60)
+    later = shop(tmp_path / "later", later=SPAN)
+    cut = "".join(
+        row for row in (later / "sales.csv").read_text().splitlines(True) if row[:10] > str(day(2)) or row[0] == "d"
+    )
+    (later / "sales.csv").write_text(cut)
+    (row,) = scored_overrides(load_world(later), tmp_path / "plans").to_dict("records")
+    assert row["saved"] is None and row["says"] == f"the sales begin on {day(3)}, after the day of the override"
+    renamed = shop(tmp_path / "renamed", later=SPAN)
+    for path in renamed.glob("*.csv"):
+        path.write_text(path.read_text().replace("tea_250", "tea_240"))
+    (row,) = scored_overrides(load_world(renamed), tmp_path / "plans").to_dict("records")
+    assert row["saved"] is None and "the tables know no tea_250 any more" in row["says"]
+
+
+def test_an_override_that_another_word_replaced_counts_for_nobody(lines, tmp_path):
+    override(tmp_path, lines.loc["tea_250", "line_id"], 8)
+    override(tmp_path, lines.loc["tea_250", "line_id"], 60)
+    world = load_world(shop(tmp_path / "later", later=SPAN))
+    first, second = scored_overrides(world, tmp_path / "plans").to_dict("records")
+    assert first["saved"] is None and "never came to pass: event 2 (override)" in first["says"]
+    assert second["saved"] == cost_by_hand(lines.loc["tea_250", "quantity"]) - cost_by_hand(60)
+    # The command shows the one that cannot be told beside the one that can.
+    assert run_plan.run(["hindsight", str(tmp_path / "later"), "--plans", str(tmp_path / "plans")]) == 0
+
+
 def test_a_shelf_that_was_empty_is_told(lines, tmp_path):
     override(tmp_path, lines.loc["tea_250", "line_id"], 60)
     world = load_world(shop(tmp_path / "later", later=SPAN, sold_out=day(3)))

@@ -14,6 +14,7 @@ from optimizer.life import about_line, alarms_of, plans_in, point_to, publish, w
 from optimizer.plan.ledger import Event, Ledger, LedgerError, ledger_in, promises_on, published_on, status_of
 from run_plan import Exit
 from scenarios.load import load_world
+from scenarios.plans import DamagedPlanError
 from tests.folders import tea_shop
 
 DAY = datetime.date(2024, 4, 15)
@@ -217,7 +218,7 @@ def test_wrong_calls_say_what_would_help(shop, tmp_path):
     line = pd.read_csv(folder / "purchase_orders.csv").query("status == 'proposed'")["line_id"].iloc[0]
     with pytest.raises(LedgerError, match='quantity "many" is no number'):
         about_line(folder, blank, line, "many")
-    with pytest.raises(LedgerError, match="is no plan folder"):
+    with pytest.raises(DamagedPlanError, match="is no plan folder"):
         whole(tmp_path, "lock", "anna", "so")
     assert plans_in(tmp_path / "none") == []
 

@@ -1,18 +1,23 @@
 """Scenarios planned side by side, two plans compared, and differences split over the changes of a scenario."""
 
+import importlib.util
+import io
 import json
+import shutil
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 import optimizer.pipeline
 import run_plan
 from optimizer.executor import plain_loop
 from optimizer.pipeline import Order, Wanted
 from optimizer.plan.verify import verify_plan
-from optimizer.runs import Run, Setting, _whole, attribution, cost_of, prepared, run_scenarios, under_uncertainty
+from optimizer.reports.comparison import print_runs
+from optimizer.runs import Run, Setting, _whole, attribution, cost_of, prepared, run_scenarios, slug, under_uncertainty
 from scenarios.compare import UnlikePlansError, compare_plans
-from scenarios.plans import read_plan
+from scenarios.plans import DamagedPlanError, read_plan
 from scenarios.whatif import ScenarioError, read_scenario
 from tests.folders import tea_shop
 
@@ -141,8 +146,38 @@ def test_compare_on_the_command_line(runs, tmp_path, capsys):
     assert run_plan.run(["compare", *pair, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["currency"] == "EUR"
     assert run_plan.run(["compare", str(tmp_path), pair[1]]) == run_plan.Exit.USAGE
-    with pytest.raises(UnlikePlansError, match="no plan folder"):
+    with pytest.raises(DamagedPlanError, match="no plan folder"):
         compare_plans(tmp_path, runs / "base")
+
+
+def test_a_plan_that_is_not_whole_or_of_another_kind_is_not_compared_as_if_it_had_decided_nothing(
+    shop, runs, tmp_path, capsys
+):
+    def hurt(name, change):
+        folder = tmp_path / name
+        shutil.copytree(runs / "base", folder)
+        change(folder)
+        return folder
+
+    broken = [
+        (lambda f: (f / "run.json").write_text('{"a'), r"run\.json is damaged"),
+        (lambda f: (f / "run.json").write_text("{}"), r"run\.json is damaged"),
+        (lambda f: (f / "purchase_orders.csv").unlink(), r"purchase_orders\.csv is missing"),
+        (lambda f: (f / "purchase_orders.csv").write_text("x\n1\n"), "no such column"),
+        (lambda f: (f / "projection.parquet").write_bytes(b"PAR1"), "expected a readable file"),
+        (lambda f: (f / "inputs" / "items.parquet").write_bytes(b"PAR1"), r"items\.parquet is damaged"),
+    ]
+    for number, (change, words) in enumerate(broken):
+        folder = hurt(str(number), change)
+        with pytest.raises(DamagedPlanError, match=words):
+            compare_plans(runs / "base", folder)
+        assert run_plan.run(["compare", str(folder), str(runs / "base")]) == run_plan.Exit.USAGE
+    assert run_plan.run(["runs", str(tmp_path)]) == 0 and "damaged" in capsys.readouterr().out
+    forecast = tmp_path / "forecast"
+    call = ["forecast", str(shop / "shop"), "--out", str(forecast), "--paths", "20", "--previous", "none"]
+    assert run_plan.run([*call, "--workers", "1"]) == 0
+    with pytest.raises(UnlikePlansError, match=r"was made by plan, .* by forecast"):
+        compare_plans(runs / "base", forecast)
 
 
 def test_the_difference_is_split_over_the_changes_to_the_cent(shop, tmp_path):
@@ -150,13 +185,58 @@ def test_the_difference_is_split_over_the_changes_to_the_cent(shop, tmp_path):
     setting = Setting(shop / "shop", None, {"paths": 30}, order)
     scenario = read_scenario(shop / "less.toml")
     shares = attribution(setting, scenario, tmp_path, plain_loop)
-    assert shares["change"].tolist() == ["1. demand", "policy"]
+    cost = shares[shares["figure"] == "cost"]
+    assert cost["change"].tolist() == ["1. demand", "policy"] and set(cost["unit"]) == {"EUR"}
     costs = {name: _paid(tmp_path / f"part-{name}") for name in ("none", "0", "1", "0-1")}
-    assert shares["cost"].sum() == costs["0-1"] - costs["none"]
+    assert round(100 * cost["value"].sum()) == costs["0-1"] - costs["none"]
     # Shapley's value of two: half of what it adds alone and half of what it adds to the other.
     first = 0.5 * (costs["0"] - costs["none"]) + 0.5 * (costs["0-1"] - costs["1"])
-    assert shares["cost"].iloc[0] == pytest.approx(first, abs=1.0)
-    assert shares["cost"].iloc[0] != 0
+    assert 100 * cost["value"].iloc[0] == pytest.approx(first, abs=1.0)
+    assert cost["value"].iloc[0] != 0
+    # So is every key figure: money to the cent, all else to the millionth.
+    kpis = {name: read_plan(tmp_path / f"part-{name}").frame("kpis").set_index("name") for name in costs}
+    assert shares["figure"].unique().tolist() == ["cost", *kpis["none"].index]
+    for name, own in shares[shares["figure"] != "cost"].groupby("figure"):
+        value = {subset: table.loc[name, "value"] for subset, table in kpis.items()}
+        close = 0.01 if own["unit"].iloc[0] == "EUR" else 1e-6
+        assert own["value"].sum() == pytest.approx(value["0-1"] - value["none"], abs=1.01 * close)
+        first = 0.5 * (value["0"] - value["none"]) + 0.5 * (value["0-1"] - value["1"])
+        assert own["value"].iloc[0] == pytest.approx(first, abs=2 * close)
+    assert (shares.loc[shares["figure"] == "demand_units", "value"] != 0).any()
+
+
+def test_the_split_is_shown_in_terminal_page_workbook_and_for_machines(shop, tmp_path, capsys):
+    call = ["scenarios", "run", str(shop / "shop"), str(shop / "less.toml"), "--attribute", "--paths", "20"]
+    call += ["--workers", "1", "--out", str(tmp_path / "out")]
+    assert run_plan.run(call) == 0
+    told = capsys.readouterr()
+    assert "2 more plans are made" in told.err
+    assert "Two things, difference by change (mean over all orders): 1 1. demand, 2 policy" in told.out
+    assert "difference by change" in (tmp_path / "out" / "comparison.html").read_text()
+    sheet = pd.ExcelFile(tmp_path / "out" / "comparison.xlsx").parse("Attribution") if _has_openpyxl() else None
+    assert run_plan.run([*call, "--json"]) == 0
+    rows = pd.DataFrame(json.loads(capsys.readouterr().out)["attribution"]["Two things"])
+    assert {"cost", "fill_rate", "order_lines"} <= set(rows["figure"])
+    assert sheet is None or sheet["value"].sum() == pytest.approx(rows["value"].sum())
+
+
+def _has_openpyxl():
+    return importlib.util.find_spec("openpyxl") is not None
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_figure_is_cut_however_many_scenarios_there_are(runs, width):
+    names = ["base", "more-tea", "two-things"] * 2
+    kpis = [read_plan(runs / name).frame("kpis").to_dict("records") for name in names]
+    many = [Run(f"Scenario {n}", runs / name, (), {"kpis": kpi}, 0.0)
+            for n, (name, kpi) in enumerate(zip(names, kpis, strict=True))]  # fmt: skip
+    text = io.StringIO()
+    print_runs(Console(file=text, width=width), many, "EUR")
+    shown = text.getvalue()
+    assert "…" not in shown
+    assert all(f"{row['name']} ({row['unit']})" in shown for row in kpis[0])
+    assert all(f"{row['value']:,.2f}" in shown for own in kpis for row in own)
+    assert "largest regret" in shown and "5 Scenario 4" in " ".join(shown.split())
 
 
 def _paid(folder):
@@ -192,8 +272,30 @@ def test_two_scenarios_of_one_name_are_refused(shop, tmp_path):
     files = [read_scenario(shop / "more.toml"), read_scenario(tmp_path / "again.toml")]
     with pytest.raises(ScenarioError, match="the name is taken"):
         prepared(setting, files)
+    (tmp_path / "parts.toml").write_text(MORE.replace("More tea", "Parts"))
+    with pytest.raises(ScenarioError, match="the name is taken"):
+        prepared(setting, [read_scenario(tmp_path / "parts.toml")])
+    assert (slug("Öl & Reis"), slug("冷"), slug("../..")) == ("öl-reis", "冷", "scenario")
     call = ["scenarios", "run", str(shop / "shop"), str(tmp_path / "none.toml")]
     assert run_plan.run(call) == run_plan.Exit.USAGE
+
+
+@pytest.mark.parametrize("key", ['currency = "JPY"', 'period = "week"', "horizon = 3", "seed = 9", "paths = 7"])
+def test_what_would_make_costs_unlike_is_refused_before_anything_is_planned(shop, tmp_path, key):
+    (tmp_path / "unlike.toml").write_text(f"[policy]\n{key}\n")
+    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN))
+    with pytest.raises(ScenarioError, match=r"unlike\.toml policy: .* must be the same in all"):
+        prepared(setting, [read_scenario(tmp_path / "unlike.toml")])
+
+
+def test_a_change_beyond_what_the_plan_looks_at_hits_nothing(shop, tmp_path, capsys):
+    (tmp_path / "far.toml").write_text('[[change]]\nkind = "demand"\nfactor = 2\nfrom = 2030-01-01\n')
+    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN))
+    with pytest.raises(ScenarioError, match="changes nothing, it begins on 2030-01-01"):
+        prepared(setting, [read_scenario(tmp_path / "far.toml")])
+    call = ["plan", str(shop / "shop"), "--scenario", str(tmp_path / "far.toml"), "--out", str(tmp_path / "plan")]
+    assert run_plan.run(call) == run_plan.Exit.USAGE
+    assert "the plan looks ahead until" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_forecast_is_shared_where_it_rests_on_the_same(shop, monkeypatch, tmp_path):

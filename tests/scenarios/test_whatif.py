@@ -4,6 +4,7 @@ import datetime
 
 import pytest
 
+from scenarios.assortment import listed_pairs
 from scenarios.changes import KINDS
 from scenarios.load import load_world
 from scenarios.whatif import ScenarioError, read_scenario, under
@@ -171,9 +172,73 @@ def test_a_file_that_is_no_scenario_is_refused_in_words(tmp_path, text, words):
         ({"kind": '"holiday"', "event": '"Easter"', "on": '"soon"'}, "write the day as"),
         ({"kind": '"promotion"', "discount": 2, "from": "2024-04-16", "until": "2024-04-20"}, "give a share"),
         ({"kind": '"delisted"', "place": '"A"'}, "give item or category"),
+        ({"kind": '"lead_time"', "to": -3}, "makes values negative"),
+        ({"kind": '"labels"', "to": "1e30"}, "larger than 1e+12"),
+        ({"kind": '"budget"', "to": "nan"}, "give a number"),
+        ({"kind": '"demand"', "factor": -1}, "makes values negative"),
+        ({"kind": '"demand"', "factor": 2, "from": "2024-04-16T10:00:00"}, "without quotes or time"),
+        ({"kind": '"demand"', "factor": 2, "from": "2024-04-01", "until": "2024-04-09"}, "before the plan date"),
+        ({"kind": '"selling_price"', "to": 2, "from": "2024-04-01"}, "before the plan date"),
+        ({"kind": '"closed"', "from": "2024-04-16", "until": "3024-04-16"}, "at most 366 days"),
+        ({"kind": '"fleet"', "like": '"V1"', "count": '"two"'}, "give a whole number"),
+        ({"kind": '"fleet"', "like": '"V1"', "count": -1}, "give a whole number"),
+        ({"kind": '"fleet"', "like": "[]"}, "takes nothing away"),
+        ({"kind": '"new_store"', "place": '"C"', "like": '"A"', "scale": '"big"'}, "give a number above 0"),
+        ({"kind": '"new_store"', "place": '"C"', "like": '"A"', "scale": -1}, "give a number above 0"),
+        ({"kind": '"new_store"', "place": '""', "like": '"A"'}, "give one place"),
+        ({"kind": '"holiday"', "event": '"Easter"', "on": "2024-04-01"}, "an event moves to a day to come"),
     ],
 )
 def test_a_change_that_cannot_be_or_hits_nothing_is_an_error_that_names_it(world, tmp_path, fields, words):
     with pytest.raises(ScenarioError, match=r"what\.toml change 1") as error:
         changed(world, tmp_path, fields)
     assert words in str(error.value)
+
+
+def test_changes_of_unlike_spans_are_both_kept(world, tmp_path):
+    spans = [(2, 20), (3, 18)]
+    text = "".join(
+        f'[[change]]\nkind = "demand"\nfactor = {factor}\nfrom = 2024-04-16\nuntil = 2024-04-{last}\n'
+        for factor, last in spans
+    )
+    after, _ = under(world, [scenario(tmp_path, text)])
+    rows = after.frame("demand_factors")
+    assert {(f, day.day) for f, day in zip(rows["factor"], rows["to"], strict=True)} == set(spans)
+
+
+def test_vehicles_added_twice_have_names_of_their_own(world, tmp_path):
+    text = '[[change]]\nkind = "fleet"\nlike = "V1"\ncount = 2\n'
+    after, _ = under(world, [scenario(tmp_path, text * 2)])
+    names = after.frame("vehicles")["vehicle_id"].tolist()
+    assert sorted(names) == ["V1", "V1+1", "V1+2", "V1+3", "V1+4", "V2"]
+
+
+def test_an_event_does_not_move_onto_itself(world, tmp_path):
+    tables = dict(TABLES, calendar=TABLES["calendar"] + "2024-04-27,Easter\n")
+    there = load_world(write_tables(tmp_path / "twice", tables, f"plan_date = {DAY}\n"))
+    with pytest.raises(ScenarioError, match="Easter lies on 2024-04-27 already"):
+        changed(there, tmp_path, {"kind": '"holiday"', "event": '"Easter"', "on": "2024-04-27"})
+
+
+def test_delisting_without_an_assortment_leaves_all_else_as_it_was(tmp_path):
+    tables = {name: text for name, text in TABLES.items() if name != "assortment"}
+    tables["stock"] += "ice,DC,40\n"
+    plain = load_world(write_tables(tmp_path / "plain", tables, f"plan_date = {DAY}\n"))
+    after, _ = changed(plain, tmp_path, {"kind": '"delisted"', "item": '"ham"', "place": '"A"'})
+    pairs = [
+        set(listed_pairs(w)[["item_id", "location_id"]].itertuples(index=False, name=None)) for w in (plain, after)
+    ]
+    assert pairs[0] - pairs[1] == {("ham", "A")} and pairs[1] < pairs[0]
+    assert ("ice", "DC") in pairs[1]
+
+
+def test_a_new_store_has_the_closures_and_promotions_of_the_one_it_is_like(tmp_path):
+    tables = dict(
+        TABLES,
+        supplier_calendar="source_id,location_id,date,can_order\nS,A,2024-04-16,false\n",
+        promotions="promotion_id,item_id,location_id,from_date,to_date,discount\np,tea,A,2024-04-16,2024-04-18,.1\n",
+    )
+    there = load_world(write_tables(tmp_path / "rich", tables, f"plan_date = {DAY}\n"))
+    after, _ = changed(there, tmp_path, {"kind": '"new_store"', "place": '"C"', "like": '"A"'})
+    for name in ("supplier_calendar", "promotions"):
+        assert after.frame(name)["location_id"].tolist() == ["A", "C"]
