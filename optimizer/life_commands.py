@@ -153,7 +153,7 @@ def hindsight(
         out.print(f"nobody has set a line of the plans in {plans} otherwise", markup=False)
         return
     currency = world.policy.currency
-    table = Table("event", "who", "line", "suggested", "set to", f"saved, {currency}", "", title_justify="left")
+    table = Table("event", "who", "line", "suggested", "set to", "saved", "", title_justify="left")
     for row in rows_of(scored):
         saved = "" if row.saved is None else shown(row.saved, currency)
         suggested = "" if pd.isna(row.suggested) else f"{row.suggested:g}"
@@ -162,7 +162,7 @@ def hindsight(
     known = scored[scored["saved"].notna()]
     for author, money in known.groupby("author")["saved"].sum().items():
         count = int((known["author"] == author).sum())
-        out.print(f"{author}: {count} overrides saved {shown(int(money), currency)} {currency}", markup=False)
+        out.print(f"{author}: {count} overrides saved {shown(int(money), currency)}", markup=False)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -25,7 +25,7 @@ from optimizer.reorder.horizon import planning_horizon
 from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
 from scenarios.money import minor_digits
-from scenarios.plans import read_plan, world_of
+from scenarios.plans import INPUTS, read_plan, world_of
 from scenarios.policy import read_policy
 from scenarios.tariff import tariff
 from scenarios.whatif import Scenario, ScenarioError, Told, under
