@@ -249,7 +249,7 @@ def _told(
             "line_id": rows["line_id"],
             "item_id": rows[named[0]],
             "location_id": rows[named[1]],
-            "other": rows[named[2]],
+            "other": rows[named[2]].fillna(""),
             "field": field,
             "before": [_shown(value) if change != "added" else "" for value in rows[field]],
             "after": [_shown(value) if change != "removed" else "" for value in rows[f"{field}\x1f"]],
