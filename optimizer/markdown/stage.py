@@ -152,7 +152,7 @@ def _proof(given: Clearance, outcome: Outcome[MarkdownPlan]) -> dict[str, Any]:
         "unit": given.world.policy.currency,
         "covers": (
             "minus the expected revenue and salvage until the exits; the bound holds over every price path that keeps"
-            " the lines' rules, price groups, families, all labels and the markdown budget, for price paths fixed today"
+            " the lines' rules, price groups, families, all labels and markdown budgets, for price paths fixed today"
         ),
         "lines": problem.lines,
         "paths": len(problem.weight),

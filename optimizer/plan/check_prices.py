@@ -17,6 +17,7 @@ _TABLE = "price_changes"
 _KEYS = ["item_id", "location_id"]
 _PRICE_TOLERANCE = 1e-6
 _MONEY_TOLERANCE = 0.01
+_SPENDERS = {"all": ("", None), "location": (" of place ", "location_id"), "category": (" of category ", "category")}
 _SCOPES = (("item", "item_id"), ("group", "price_group"), ("category", "category"))
 
 
@@ -285,18 +286,33 @@ def check_price_labels(evidence: Evidence) -> Iterator[Violation]:
 
 
 def check_markdown_budget(evidence: Evidence) -> Iterator[Violation]:
-    """Today's changes keep the markdown budget of the week, as far as their explanations tell what they spend."""
-    world, changes = evidence.world, cleared_changes(evidence)
+    """Each markdown budget of the week is kept, as far as the explanations of the clearance tell what its lines spend.
+
+    Where today's prices alone spend more, an exception of that budget says so.
+    """
+    world = evidence.world
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
-    budgets = world.frame("budgets").query("component == 'markdown' and scope == 'all'")
-    amount = budgets.loc[budgets["period_start"] == monday, "amount"].dropna()
-    over = set(evidence.frame("exceptions")["subject"]) & {"markdown budget"}
-    if amount.empty or over or changes.empty:
-        return
-    numbers = evidence.frame("explanations").set_index("line_id")["numbers"]
-    spent = 0.0
-    for row in rows_of(changes[changes["line_id"].isin(numbers.index)]):
-        weeks = json.loads(numbers[row.line_id]).get("markdown_by_week", [0.0])
-        spent += float(weeks[0])
-    if spent > float(amount.sum()) + _MONEY_TOLERANCE * max(len(changes), 1):
-        yield Violation(_TABLE, "", f"is expected to spend {spent:,.2f} of a markdown budget of {amount.sum():,.2f}")
+    budgets = world.frame("budgets").dropna(subset=["amount"])
+    budgets = budgets[(budgets["component"] == "markdown") & (budgets["period_start"] == monday)]
+    told = set(evidence.frame("exceptions")["subject"])
+    spent = _spent_this_week(evidence)
+    for row in rows_of(budgets):
+        if row.scope not in _SPENDERS:
+            continue
+        whose, column = _SPENDERS[row.scope]
+        mine = spent if column is None else spent[spent[column] == row.scope_id]
+        total, name = float(mine["amount"].sum()), f"markdown budget{whose}{row.scope_id if column else ''}"
+        if name not in told and total > float(row.amount) + _MONEY_TOLERANCE * max(len(mine), 1):
+            yield Violation(_TABLE, "", f"is expected to spend {total:,.2f} of a {name} of {row.amount:,.2f}")
+
+
+def _spent_this_week(evidence: Evidence) -> pd.DataFrame:
+    """Return what the explained lines of the clearance spend until Sunday: item, place, category, amount."""
+    rows = []
+    for text in evidence.frame("explanations")["numbers"].dropna():
+        numbers = json.loads(text) if text else {}
+        if "markdown_by_week" in numbers:
+            rows.append((numbers["item_id"], numbers["location_id"], float(numbers["markdown_by_week"][0])))
+    category = evidence.world.frame("items").set_index("item_id")["category"]
+    spent = pd.DataFrame(rows, columns=[*_KEYS, "amount"])
+    return spent.assign(category=category.reindex(spent["item_id"]).to_numpy())
