@@ -48,8 +48,8 @@ def _left_alone(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[
     if rules.fixed[g] != FREE:
         why = "the planner locked it."
     elif given.problem.rungs[g] == 1:
-        tied = int((given.problem.group == g).sum()) > 1
-        why = f"its {'price group has no common' if tied else 'ladder has no'} price below it."
+        tied = _one_price(given, np.flatnonzero(given.problem.group == g))
+        why = f"{f'{tied} leaves no common' if tied else 'its ladder has no'} price below it."
     elif rules.most_changes[g] == 0:
         why = "it has had as many changes as its rule allows."
     elif lost > 0:
@@ -178,17 +178,27 @@ def _ties(given: Clearance, plan: MarkdownPlan, n: int) -> str:
     problem = given.problem
     mates = np.flatnonzero(problem.group == problem.group[n])
     found = {
-        "labels": np.isfinite(problem.labels[problem.place[n]]).any(),
+        "labels": np.isfinite(problem.labels[problem.place[mates]]).any(),
         "the other pack sizes": np.isin(problem.families, mates).any(),
-        "its price group": len(mates) > 1,
+        _one_price(given, mates): len(mates) > 1,
     }
-    priced = {"labels": plan.label_price[problem.place[n]].any()}
+    priced = {"labels": plan.label_price[problem.place[mates]].any()}
     for b in np.flatnonzero(problem.paid[:, mates].any(axis=1)):
         name = in_words(given.budgets[b])
         found[name], priced[name] = np.isfinite(problem.budget[b]).any(), plan.budget_price[b].any()
     # Rows with a price are the ones that bind; without any it is one of those that stand there.
     names = [name for name, there in found.items() if there and priced.get(name, True)]
     return " and ".join(names or [name for name, there in found.items() if there]) or "joint rules"
+
+
+def _one_price(given: Clearance, mates: npt.NDArray[np.int64]) -> str:
+    """Return what makes lines go down together, in words, nothing for a line alone."""
+    if len(mates) < 2:
+        return ""
+    if len(np.unique(given.problem.place[mates])) == 1:
+        return "its price group"
+    over = given.lines["one_price_over"].iloc[mates[0]]
+    return "its one price over all places" if over == "all" else f"the one price of its {over}"
 
 
 def _text(
@@ -213,6 +223,9 @@ def _text(
             f"The sell-through target of {numbers['sell_through_target']:,.0f} is missed by"
             f" {numbers['short_of_target']:,.1f}."
         )
+    mates = np.flatnonzero(given.problem.group == given.problem.group[n])
+    if len(mates) > 1:
+        parts.append(f"It has one price with {len(mates) - 1} more lines: {_one_price(given, mates)}.")
     later = ", ".join(f"{given.priced(price)} from {day}" for day, price in changes[1:])
     if later:
         parts.append(f"Planned to follow, decided anew by then: {later}.")

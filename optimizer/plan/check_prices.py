@@ -143,11 +143,28 @@ def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
 
 def by_hand(world: World, items: pd.DataFrame) -> set[tuple[str, str]]:
     """Return the pairs with a locked price, and those that one price ties to them."""
-    locked = locked_pairs(world)
-    groups = items["price_group"].fillna("")
-    tied = {(groups.get(item, ""), place) for item, place in locked} - {("", place) for _, place in locked}
-    members = {name: rows.index for name, rows in items.groupby(groups) if name}
-    return set(locked) | {(str(item), place) for name, place in tied for item in members[name]}
+    found = set(locked_pairs(world))
+    for item, place in list(found):
+        found |= one_price_pairs(world, items, item, place)
+    return found
+
+
+def one_price_pairs(world: World, items: pd.DataFrame, item: str, place: str) -> set[tuple[str, str]]:
+    """Return the pairs of one price with an item at a place: its price group, at the places of its rule's zone."""
+    places = world.frame("locations").set_index("location_id")
+    rule = rule_of(world.frame("markdown_rules"), items, item) if item in items.index else None
+    over = "place" if rule is None else rule.one_price_over
+    members, zone = pd.Index([item]), pd.Index([place])
+    name = items["price_group"].fillna("").get(item, "")
+    if name:
+        members = items.index[items["price_group"] == name]
+    if over == "all":
+        zone = places.index
+    elif over != "place":
+        named = places[over].fillna("")
+        if named.get(place, ""):
+            zone = places.index[named == named[place]]
+    return {(str(i), str(p)) for i in members for p in zone}
 
 
 def check_price_locks(evidence: Evidence) -> Iterator[Violation]:
