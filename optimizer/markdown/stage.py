@@ -13,6 +13,7 @@ from forecasting.paths import DemandPaths
 from forecasting.price_tables import reference_prices
 from forecasting.prices import PriceResponse
 from optimizer.executor import RunAll, plain_loop
+from optimizer.markdown.cannibals import cannibalised, exceptions, proven, told
 from optimizer.markdown.decide import Settings, decide
 from optimizer.markdown.inputs import Clearance, clearance
 from optimizer.markdown.joint import JointSettings
@@ -89,7 +90,9 @@ def plan_prices(
     settings = Settings(joint=JointSettings(nodes=world.policy.node_limit))
     outcome = decide(given.problem, settings, run_all)
     plan = outcome.required()
+    taken = cannibalised(given, plan, priced)
     lines, stays = explained_lines(given, plan)
+    lines = told(lines, taken)
     today = lines[lines["valid_from"] == world.plan_date]
     return PricesOfTheDay(
         _decided(given, plan, reference),
@@ -99,8 +102,8 @@ def plan_prices(
             "explanations": pd.concat([lines[_EXPLAINED], stays], ignore_index=True),
             "costs": _costs(given, plan, today),
         },
-        _proof(given, outcome),
-        [*said, *joint_exceptions(given, plan), *_unused_locks(world, pairs, _todays(given.lines))],
+        {**_proof(given, outcome), **proven(lines, taken)},
+        [*said, *exceptions(taken), *joint_exceptions(given, plan), *_unused_locks(world, pairs, _todays(given.lines))],
     )
 
 

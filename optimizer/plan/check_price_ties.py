@@ -1,5 +1,6 @@
 """Do price changes keep what ties prices to each other: price groups, pack sizes, competitors? No model."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -105,3 +106,22 @@ def check_competitor_band(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(
                 _TABLE, row.line_id, f"{row.new_price:g} is not within {band:.0%} of competitors' {price:g}"
             )
+
+
+def check_cannibalisation(evidence: Evidence) -> Iterator[Violation]:
+    """Explanations add up to what the certificate says that cleared items take from neighbours."""
+    total = evidence.certificate.get("decisions", {}).get("markdown", {}).get("cannibalisation")
+    if total is None:
+        return
+    told = [json.loads(text) for text in evidence.frame("explanations")["numbers"].dropna() if "cannibalised" in text]
+    for name, end in (("units", ""), ("low", "_low"), ("high", "_high")):
+        found = sum(float(numbers[f"cannibalised{end}"]) for numbers in told)
+        if abs(found - total[name]) > _TOLERANCE * max(len(told), 1):
+            yield Violation(
+                "certificate.json", "markdown", f"cannibalisation {name} {total[name]:g} should be {found:g}"
+            )
+    for numbers in told:
+        ends = sorted((numbers["cannibalised_low"], numbers["cannibalised_high"]))
+        if not ends[0] - _TOLERANCE <= numbers["cannibalised"] <= ends[1] + _TOLERANCE:
+            what = f"{numbers['item_id']} at {numbers['location_id']}"
+            yield Violation("explanations", what, "takes units from its neighbours outside its own interval")
