@@ -63,10 +63,10 @@ def told(lines: pd.DataFrame, found: Cannibalised | None) -> pd.DataFrame:
     texts, numbers = [], []
     for n, text, own in zip(lines["line"], lines["text"], lines["numbers"], strict=True):
         mean, low, high = found.units[int(n)]
-        unsure = ", which cannot be told from none" if low <= 0.0 <= high else ""
+        unsure = "; that cannot be told from none" if low <= 0.0 <= high else ""
         texts.append(
             f"{text} It is expected to take {mean:,.1f} ({low:,.1f} to {high:,.1f}) units from the rest of its category"
-            f" at the place, which stays at the prices before{unsure}."
+            f" at the place, at their prices before{unsure}."
         )
         figures = dict(zip(("cannibalised", "cannibalised_low", "cannibalised_high"), found.units[int(n)], strict=True))
         figures = {name: round(float(value), _DIGITS) for name, value in figures.items()}
