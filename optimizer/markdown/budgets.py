@@ -27,14 +27,12 @@ def markdown_budgets(
     """
     table = world.frame("budgets")
     table = table[table["component"] == "markdown"].dropna(subset=["amount"])
-    usable = table["scope"].isin(["all", *_COLUMNS])
-    said = []
-    if not usable.all():
-        text = (
-            f"{int((~usable).sum())} markdown budgets are for suppliers, who ask no price of a shelf: they are not used"
-        )
-        said.append(ExceptionRow("markdown budgets", "skipped", text, {"budgets": int((~usable).sum())}))
     names = table["scope_id"].fillna("").astype(str).mask(table["scope"] == "all", "")
+    usable = (table["scope"] == "all") | (table["scope"].isin(list(_COLUMNS)) & (names != ""))
+    said, unused = [], int((~usable).sum())
+    if unused:
+        text = f"{unused} markdown budgets are not used: they are for suppliers, who price no shelf, or name nobody"
+        said.append(ExceptionRow("markdown budgets", "skipped", text, {"budgets": unused}))
     number = {day: t for t, day in enumerate(weeks.astype(object))}
     inside = usable & table["period_start"].isin(list(number))
     found: dict[Budget, Floats] = {}

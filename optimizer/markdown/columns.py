@@ -167,7 +167,7 @@ def _walk(groups: _Groups, g: int, most: int, at: int, room: tuple[Rungs, Floats
     epochs, paths = len(groups.starts), len(groups.weight)
     members = groups.member[groups.member_start[g] : groups.member_start[g + 1]]
     left = np.zeros((epochs + 1, len(members), paths))
-    # By depth and member: money earned, steps sold, salvage of what is left; by depth and purse the epoch's markdown.
+    # By depth and member: money earned, steps sold, steps that came; by depth and purse the epoch's markdown.
     money = np.zeros((epochs + 1, len(members), 3))
     marked = np.zeros((epochs, room[2].shape[1]))
     # By depth: rung, changes before it, day of the last one.
@@ -175,6 +175,7 @@ def _walk(groups: _Groups, g: int, most: int, at: int, room: tuple[Rungs, Floats
     state[0, 0], state[0, 2] = -1, -groups.days_since[g]
     for m in range(len(members)):
         left[0, m, :] = groups.stock[members[m]]
+        money[0, m, 2] = groups.stock[members[m]]
     # Not a literal, which would be compiled a second time.
     count, t = 0, np.int64(0)
     while t >= 0:
@@ -219,8 +220,9 @@ def _write(
         for q in range(spend.shape[1]):
             spend[at, q, e] = marked[e, q]
     for m in range(len(members)):
-        short = max(groups.target[members[m]] - money[epochs, m, 1], 0.0)
-        value[at] += money[epochs, m, 0] + money[epochs, m, 2] - groups.short_cost[members[m]] * short
+        n, sold = members[m], money[epochs, m, 1]
+        salvage = groups.salvage[n] * (money[epochs, m, 2] - sold)
+        value[at] += money[epochs, m, 0] + salvage - groups.short_cost[n] * max(groups.target[n] - sold, 0.0)
 
 
 @njit(cache=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
@@ -232,17 +234,16 @@ def _sell(groups: _Groups, n: int, at: tuple[int, int], m: int, room: tuple[Floa
     t, k = at
     left, money = room
     arrivals = groups.arrivals[n, t]
-    units, rest = 0.0, 0.0
+    units = 0.0
     for s in range(len(groups.weight)):
         have = left[t, m, s] + arrivals
         out = min(have, float(groups.demand[n, k, t, s]))
         left[t + 1, m, s] = have - out
         units += groups.weight[s] * out
-        rest += groups.weight[s] * (have - out)
     price = groups.asked[n, k, t]
     money[t + 1, m, 0] = money[t, m, 0] + price * units
     money[t + 1, m, 1] = money[t, m, 1] + units
-    money[t + 1, m, 2] = groups.salvage[n] * rest
+    money[t + 1, m, 2] = money[t, m, 2] + arrivals
     return float(max(groups.counted_from[n, t] - price, 0.0) * units)
 
 

@@ -313,14 +313,15 @@ def check_markdown_budget(evidence: Evidence) -> Iterator[Violation]:
     budgets = budgets[(budgets["component"] == "markdown") & (budgets["period_start"] == monday)]
     told = set(evidence.frame("exceptions")["subject"])
     spent = _spent_this_week(evidence)
-    for row in rows_of(budgets):
-        if row.scope not in _SPENDERS:
+    names = budgets["scope_id"].fillna("").mask(budgets["scope"] == "all", "")
+    for (scope, name), amounts in budgets["amount"].groupby([budgets["scope"], names]):
+        if scope not in _SPENDERS:
             continue
-        whose, column = _SPENDERS[row.scope]
-        mine = spent if column is None else spent[spent[column] == row.scope_id]
-        total, name = float(mine["amount"].sum()), f"markdown budget{whose}{row.scope_id if column else ''}"
-        if name not in told and total > float(row.amount) + _MONEY_TOLERANCE * max(len(mine), 1):
-            yield Violation(_TABLE, "", f"is expected to spend {total:,.2f} of a {name} of {row.amount:,.2f}")
+        whose, column = _SPENDERS[scope]
+        mine = spent if column is None else spent[spent[column] == name]
+        total, most, what = float(mine["amount"].sum()), float(amounts.sum()), f"markdown budget{whose}{name}"
+        if what not in told and total > most + _MONEY_TOLERANCE * max(len(mine), 1):
+            yield Violation(_TABLE, "", f"is expected to spend {total:,.2f} of a {what} of {most:,.2f}")
 
 
 def _spent_this_week(evidence: Evidence) -> pd.DataFrame:

@@ -236,6 +236,20 @@ def test_budgets_of_a_place_and_of_a_category_bind_beside_that_of_the_company(tm
         assert any(what.removeprefix("the ") in text for text in violations(world, free))
 
 
+def test_budgets_of_one_week_add_up_and_one_that_names_nobody_is_told(tmp_path):
+    # 140 a week at 5: 100 and 60 allow it, 60 and 60 do not.
+    rows = "period_start,scope,scope_id,component,amount\n" + "".join(
+        f"{day},all,one,markdown,{{}}\n{day},all,two,markdown,60\n{day},location,,markdown,0\n"
+        for day in ("2024-04-15", "2024-04-22")
+    )
+    for first, price in ((100, 5.0), (60, 8.0)):
+        world = world_of(tmp_path / str(first), budgets=rows.format(first, first))
+        result = planned(world)
+        assert changes_of(result) == {("coat", "A"): (10.0, price)}
+        assert violations(world, result) == []
+        assert any("2 markdown budgets are not used" in row.text for row in result.exceptions)
+
+
 def test_a_category_budget_that_todays_prices_overspend_is_told_and_a_suppliers_is_not_used(tmp_path):
     rows = "period_start,scope,scope_id,component,amount\n2024-04-15,category,wear,markdown,1\n"
     rule = "scope,scope_id,ladder_id,exit_on\nitem,hat,low,2024-04-28\n"
@@ -245,7 +259,7 @@ def test_a_category_budget_that_todays_prices_overspend_is_told_and_a_suppliers_
     assert any(
         "the markdown budget of category wear" in row.text and "cannot be kept" in row.text for row in result.exceptions
     )
-    assert any("1 markdown budgets are for suppliers" in row.text for row in result.exceptions)
+    assert any("1 markdown budgets are not used" in row.text for row in result.exceptions)
     assert violations(world, result) == []
 
 
