@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import csr_array
 
 from forecasting.panel import Floats, Integers, Panel
 from forecasting.price_tables import Flags, PriceHistory
@@ -37,7 +38,7 @@ _WEEKS = 8
 _MOST_WEEKS = 56
 _PRIORS = Priors(prior=0.0, prior_deviation=0.3, item_deviation=0.1, series_deviation=0.05)
 _ROUNDS = 6
-_PROJECTIONS = 12
+_PROJECTIONS = 8
 _MOST_DISPERSION = 3.0
 _PRESENT = 3.0
 # Of a normal law: 90 % lie within so many deviations.
@@ -131,10 +132,8 @@ def _weeks(panel: Panel, history: PriceHistory, rest: Integers, weight: Floats) 
     logs = np.log(np.where(price > 0.0, price, 1.0)).mean(axis=2)
     blocks = logs.reshape(panel.series, -1, _WEEKS)
     logs = (blocks - np.median(blocks, axis=2, keepdims=True)).reshape(logs.shape)
-    count = int(rest.max(initial=0)) + 1
-    total = np.zeros((count, logs.shape[1]))
-    np.add.at(total, rest, weight[:, None] * logs)
-    others = np.bincount(rest, weight, count)[rest] - weight
+    total = _members(rest) @ (weight[:, None] * logs)
+    others = np.bincount(rest, weight)[rest] - weight
     known = others > 1e-6 * np.maximum(weight, _TINY)
     index = (total[rest] - weight[:, None] * logs) / np.where(known, others, 1.0)[:, None]
     seen = seen & known[:, None]
@@ -142,12 +141,17 @@ def _weeks(panel: Panel, history: PriceHistory, rest: Integers, weight: Floats) 
     return _Weeks(units, logs, promoted.mean(axis=2), np.where(seen, index, 0.0), seen)
 
 
+def _members(groups: Integers) -> csr_array:
+    """Return the matrix that sums the rows of each group, shape (group, row)."""
+    return csr_array((np.ones(len(groups)), (groups, np.arange(len(groups)))))
+
+
 class _Sums:
     """Sums of (series, week) arrays over the eight weeks of a series, and over a category's week."""
 
     def __init__(self, groups: Integers, shape: tuple[int, int]) -> None:
         self.groups, self.shape = groups, shape
-        self.count = int(groups.max(initial=0)) + 1
+        self.members = _members(groups)
 
     def level(self, values: Floats) -> Floats:
         """Return the sum over each block of eight weeks, at each of its weeks."""
@@ -156,9 +160,7 @@ class _Sums:
 
     def week(self, values: Floats) -> Floats:
         """Return the sum over each week of a category, at each of its series."""
-        total = np.zeros((self.count, self.shape[1]))
-        np.add.at(total, self.groups, values)
-        return np.asarray(total[self.groups])
+        return np.asarray((self.members @ values)[self.groups])
 
 
 def _fit(weeks: _Weeks, codes: Codes, rest: Integers, own: Own) -> tuple[Floats, Floats]:
@@ -191,9 +193,7 @@ def _inflation(score: Floats, information: float, shared: tuple[Integers, ...]) 
     """Return psi: how much more the score varies in sums over those that share a week's luck than one by one."""
     found = [1.0]
     for number in shared:
-        total = np.zeros((int(number.max()) + 1, score.shape[1]))
-        np.add.at(total, number, score)
-        found.append(float((total**2).sum()) / max(information, _TINY))
+        found.append(float(((_members(number) @ score) ** 2).sum()) / max(information, _TINY))
     return max(found)
 
 

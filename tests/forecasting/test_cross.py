@@ -16,10 +16,11 @@ SERIES = ITEMS * PLACES
 SEEDS = range(10)
 
 
-def simulated(seed, effect, everywhere=False, busy=0.0):
+def simulated(seed, effect, everywhere=False, busy=0.0, luck=0.0):
     """Six items at ten places: a fifth of the weeks 30 % off, at each place or everywhere at its own time.
 
-    effect: of the index of the rest; busy: weeks with many offers are busy ones, too
+    effect: of the index of the rest; busy: weeks with many offers are busy ones, too; luck: deviation of
+    what all items of a place share in a week
     """
     rng = np.random.default_rng(seed)
     item, place = np.repeat(np.arange(ITEMS), PLACES), np.tile(np.arange(PLACES), ITEMS)
@@ -28,7 +29,7 @@ def simulated(seed, effect, everywhere=False, busy=0.0):
     total = np.zeros((PLACES, WEEKS))
     np.add.at(total, place, logs)
     rest = (total[place] - logs) / (ITEMS - 1)
-    week = rng.normal(0.0, 0.15, WEEKS) - busy * logs.mean(axis=0)
+    week = rng.normal(0.0, 0.15, WEEKS) - busy * logs.mean(axis=0) + luck * rng.normal(size=(PLACES, WEEKS))[place]
     units = rng.poisson(np.repeat(6.0 * np.exp(-2.0 * logs + effect * rest + week), 7, axis=1)).astype(float)
     panel = replace(
         make_panel(units),
@@ -54,6 +55,13 @@ def test_a_known_cross_effect_is_recovered_within_its_interval_and_none_where_th
         assert abs(found.effect.mean() - effect) < 0.2
     assert inside >= 8
     assert sure >= 9 if effect else sure <= 2
+
+
+def test_luck_that_the_series_of_a_place_share_widens_the_interval():
+    # Taken one by one, the series of a place would give four false effects of twenty, and too few intervals that hold.
+    none, some = ([estimated(*simulated(seed, effect, luck=0.4)) for seed in range(20)] for effect in (0.0, 0.5))
+    assert sum(found.told().mean() > 0.5 for found in none) <= 2
+    assert sum((np.abs(found.effect - 0.5) <= NINETY * found.deviation).mean() > 0.5 for found in some) >= 17
 
 
 def test_prices_that_all_places_change_alike_say_nothing_and_the_interval_says_so():
