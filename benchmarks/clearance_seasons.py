@@ -133,7 +133,8 @@ def first_rungs(given: Season, state: tuple, elasticity: np.ndarray, rate: np.nd
         salvage=SALVAGE * given.price, stock=left, arrivals=np.zeros((lines, weeks)), target=np.zeros(lines),
         short_cost=np.zeros(lines), group=np.arange(lines), rungs=count - rung, rules=rules,
         families=np.zeros((0, 2), np.int64), content=np.ones(lines), starts=7 * np.arange(weeks),
-        place=np.zeros(lines, np.int64), labels=np.full((1, weeks), np.inf), budget=np.full(weeks, np.inf),
+        place=np.zeros(lines, np.int64), labels=np.full((1, weeks), np.inf), budget=np.full((1, weeks), np.inf),
+        paid=np.ones((1, lines), bool),
     )  # fmt: skip
     return rung + decide(problem).required().rung[:, 0]
 

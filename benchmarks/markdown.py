@@ -70,7 +70,8 @@ def season(lines: int, seed: int = SEED) -> MarkdownProblem:
         starts=7 * np.arange(EPOCHS),
         place=np.arange(lines) % places,
         labels=np.full((places, EPOCHS), np.inf),
-        budget=np.full(EPOCHS, np.inf),
+        budget=np.full((1, EPOCHS), np.inf),
+        paid=np.ones((1, lines), bool),
     )
 
 
@@ -79,7 +80,7 @@ def tied(problem: MarkdownProblem, run_all: RunAll = plain_loop) -> MarkdownProb
     free = decide(problem, run_all=run_all).required()
     wanted = np.zeros_like(problem.labels)
     np.add.at(wanted, problem.place, np.diff(free.rung, axis=1, prepend=0) != 0)
-    return replace(problem, labels=np.ceil(0.6 * wanted), budget=0.85 * free.spend.sum(axis=0))
+    return replace(problem, labels=np.ceil(0.6 * wanted), budget=0.85 * free.spend.sum(axis=0)[None])
 
 
 def violated(problem: MarkdownProblem, rung: np.ndarray, spend: np.ndarray) -> int:

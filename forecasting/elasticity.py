@@ -27,7 +27,7 @@ and -2.62 over 1,851 (Bijmolt, van Heerde and Pieters 2005, Journal of Marketing
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +36,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy.special import gammaincc
 
+from forecasting.cross import Own, cross_effects
 from forecasting.panel import Floats, Integers, Panel, SalesWorld, categories_of, panel_from_world
 from forecasting.price_tables import Flags, PriceHistory, price_history
 from forecasting.prices import PriceResponse
@@ -108,7 +109,7 @@ class Sums(NamedTuple):
 
 def price_response(world: SalesWorld, pairs: pa.Table) -> PriceResponse:
     """
-    Return the price response of the listed pairs, in the panel's order (by item, then location).
+    Return the price response of the listed pairs with its cross effects, in the panel's order (by item, then location).
 
     Parameters
     ----------
@@ -120,7 +121,10 @@ def price_response(world: SalesWorld, pairs: pa.Table) -> PriceResponse:
     panel = panel_from_world(world, pairs)
     category = categories_of(world, panel.item_id)
     history = price_history(world, panel.item_id, panel.location_id, panel.dates)
-    return estimate(panel, history, pd.factorize(category, sort=True)[0].astype(np.int64))
+    groups = pd.factorize(category, sort=True)[0].astype(np.int64)
+    response = estimate(panel, history, groups)
+    pull = np.zeros(panel.series) if response.pull is None else response.pull
+    return replace(response, cross=cross_effects(panel, history, groups, Own(response.elasticity, pull)))
 
 
 def estimate(

@@ -22,6 +22,7 @@ from numba import njit
 from scipy.special import ndtr, ndtri
 
 from forecasting.bootstrap import INT32_MOST
+from forecasting.cross import CrossEffects
 from forecasting.keys import Keys, series_keys, uniform
 from forecasting.panel import Floats, Integers, Names
 
@@ -57,6 +58,8 @@ class PriceResponse:
         How many of the series with an estimate of their own had it above zero, and how many still had after pooling.
     pull : array, shape (N,)
         What a promotion adds to log units beside its price; None where not estimated.
+    cross : CrossEffects
+        Answer to the prices of the rest of the category at the place; None where not estimated.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class PriceResponse:
     observations: Integers
     wrong_signs: tuple[int, int] = (0, 0)
     pull: Floats | None = None
+    cross: CrossEffects | None = None
 
     def __post_init__(self) -> None:
         parts = (self.location_id, self.elasticity, self.deviation, self.source, self.observations)
@@ -91,6 +95,7 @@ class PriceResponse:
             source=self.source[chosen],
             observations=self.observations[chosen],
             pull=None if self.pull is None else self.pull[chosen],
+            cross=None if self.cross is None else self.cross.rows(chosen),
         )
 
     def quantile(self, probability: float | Floats) -> Floats:

@@ -1,16 +1,17 @@
 r"""
-Many places at once: blocks of places, tied by the prices of the markdown budget alone (Dantzig and Wolfe 1960).
+Many places at once: blocks of places, tied by the prices of markdown budgets alone (Dantzig and Wolfe 1960).
 
-Labels and families lie inside a place, so only the budget couples places. Each block b gets a share of it: what today's
-prices spend there, and of the rest as much as the block would like to spend. With its share every block is a whole
-problem of its own, and as the shares add up to the budget, so do the plans. What that costs is told by a bound: with
-prices m_t >= 0 on the budget, each block without a budget row gives
+Labels, families and the budget of a place lie inside a block; only budgets of the company and of categories cross
+blocks. Each block b gets a share of them: what today's prices spend there, and of the rest as much as it would like
+to. With its shares every block is a whole problem of its own, and as the shares add up to the budgets, so do the
+plans. What that costs is told by a bound: with prices m_it >= 0 on those budgets i, each block without their rows gives
 
     v_b(m) = min over its columns of  cost + m spend        (linear model priced over all columns, a true bound)
     bound(m) = sum_b v_b(m) - m B
 
-The first m is the mean of the blocks' own prices at their shares; the next ones come from a master over the solutions
-so far, held in a box around the best m, which narrows (du Merle et al. 1999, Discrete Mathematics 194).
+The first m is the mean of the own prices, at their shares, of the blocks a budget pays; the next ones come from a
+master over the solutions so far, held in a box around the best m, which narrows (du Merle et al. 1999, Discrete
+Mathematics 194).
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import numpy as np
 from scipy.sparse import csgraph, csr_array
 
 from optimizer.executor import RunAll
-from optimizer.markdown.columns import all_columns, least
+from optimizer.markdown.columns import all_columns, charged, least
 from optimizer.markdown.joint import Choice, JointSettings, relaxed, solve_joint
-from optimizer.markdown.model import joint_rows
-from optimizer.markdown.problem import Floats, Integers, MarkdownProblem
+from optimizer.markdown.model import charges_of, joint_rows, spent
+from optimizer.markdown.problem import Flags, Floats, Integers, MarkdownProblem
 from solvers.engines import solve
 from solvers.model import Bounds, Model, Triplets
 
@@ -41,8 +42,8 @@ class Block:
     Parameters
     ----------
     problem : MarkdownProblem
-        Its ``budget`` is the block's share, UNLIMITED where the budget is priced.
-    price : array, shape (T,)
+        Its ``budget`` is the block's share, UNLIMITED where a budget is priced.
+    price : array, shape (B, T)
         What a minor unit of markdown is charged.
     pool : integer array
         Numbers of columns worth starting from.
@@ -59,7 +60,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Priced:
-    """A block's linear model: cost and spend (T,) without the charge, bound with it, budget prices (T,), its pool."""
+    """A block's linear model: cost and spend (B, T) without charge, bound with it, budget prices (B, T), its pool."""
 
     cost: float
     spend: Floats
@@ -94,22 +95,24 @@ def split(problem: MarkdownProblem, most_lines: int) -> list[Integers]:
 
 
 def wishes(block: Block) -> tuple[Floats, Floats]:
-    """Return the markdown (T,) at today's prices, and that of the best column of each group alone."""
+    """Return the markdown (B, T) at today's prices, and that of the best column of each group alone."""
     columns = all_columns(block.problem, block.most_columns)
     best, _ = least(columns, -columns.value)
-    return columns.spend[columns.start[:-1]].sum(axis=0), columns.spend[best].sum(axis=0)
+    return spent(block.problem, columns, columns.start[:-1]), spent(block.problem, columns, best)
 
 
 def priced(block: Block) -> Priced:
     """Return the block's linear model with its spend charged at the block's price."""
     columns = all_columns(block.problem, block.most_columns)
     rows = joint_rows(block.problem, columns)
-    charged = columns._replace(value=columns.value - columns.spend @ block.price)
-    found = relaxed(block.problem, charged, rows, block.settings, block.pool)
+    problem = block.problem
+    charges = charges_of(problem, replace(rows.zero(), budget=block.price))
+    taxed = columns._replace(value=-charged(columns, charges))
+    found = relaxed(problem, taxed, rows, block.settings, block.pool)
     used = found.share > 0.0
     return Priced(
         cost=-float(columns.value[found.pool] @ found.share),
-        spend=found.share @ columns.spend[found.pool],
+        spend=spent(problem, columns, found.pool, found.share),
         bound=found.bound,
         price=found.prices.budget,
         pool=found.pool[used],
@@ -129,20 +132,25 @@ def decided(block: Block) -> Decided:
 
 @dataclass(frozen=True)
 class Coordination:
-    """The blocks with their shares and pools, budget prices (T,), and the bound over all blocks."""
+    """The blocks with their shares and pools, prices (B, T) of the budgets that cross them, and the bound over all."""
 
     blocks: list[Block]
     price: Floats
     bound: float
 
 
+def crossing(blocks: list[Block]) -> Flags:
+    """Return which budgets pay lines of several blocks, shape (B,)."""
+    return np.asarray(np.sum([block.problem.paid.any(axis=1) for block in blocks], axis=0) > 1)
+
+
 def coordinate(blocks: list[Block], budget: Floats, gap: float, run_all: RunAll) -> Coordination:
     """
-    Return how the blocks share the budget, and a bound on all of them.
+    Return how the blocks share the budgets, and a bound on all of them.
 
     Parameters
     ----------
-    budget : array, shape (T,)
+    budget : array, shape (B, T)
         UNLIMITED where there is none.
     gap : float
         Relative distance of the shares' cost from the bound at which to stop.
@@ -150,13 +158,16 @@ def coordinate(blocks: list[Block], budget: Floats, gap: float, run_all: RunAll)
     wished = run_all(wishes, blocks)
     today, free = (np.array(part) for part in zip(*wished, strict=True))
     budget = np.maximum(budget, today.sum(axis=0))
-    shares = _shares(budget, free, today)
+    across = crossing(blocks)
+    shares = np.where(across[:, None], _shares(budget, free, today), budget)
     blocks = [_with(block, share=share) for block, share in zip(blocks, shares, strict=True)]
     shared = run_all(priced, blocks)
     history, cost = [shared], sum(part.cost for part in shared)
-    trial = np.mean([part.price for part in shared], axis=0)
+    payers = np.sum([block.problem.paid.any(axis=1) for block in blocks], axis=0)
+    trial = sum(part.price for part in shared) / np.maximum(payers, 1)[:, None] * across[:, None]
     price, bound = np.zeros_like(budget), -np.inf
-    unlimited = np.full_like(budget, np.inf)
+    unlimited = np.where(across[:, None], np.inf, budget)
+    budget = np.where(across[:, None], budget, np.inf)
     for turn in range(_ROUNDS):
         blocks = _grown(blocks, history[-1])
         history.append(run_all(priced, [_with(block, share=unlimited, price=trial) for block in blocks]))
@@ -189,7 +200,7 @@ def _grown(blocks: list[Block], turn: list[Priced]) -> list[Block]:
 
 
 def _shares(budget: Floats, free: Floats, today: Floats) -> Floats:
-    """Return shares (B, T): what today's prices spend, and of the rest as much as each would like to spend."""
+    """Return shares (block, B, T): what today's prices spend, and of the rest as much as each would like to spend."""
     wanted = np.maximum(free - today, 0.0)
     total = wanted.sum(axis=0)
     part = np.where(total > 0.0, wanted / np.where(total > 0.0, total, 1.0), 1.0 / len(free))
@@ -202,39 +213,41 @@ def _next_price(history: list[list[Priced]], budget: Floats, best: Floats, width
     Return the budget prices of the best mix of the blocks' solutions, where budget is bought and sold near ``best``.
 
     Variables
-        mix[r, b]  share of block b's solution of turn r;  buy[t] at (1 + width) m_t, sell[t] at (1 - width) m_t
+        mix[r, b]  share of block b's solution of turn r;  of each budget i and week t
+        buy[i, t] at (1 + width) m_it, sell[i, t] at (1 - width) m_it
     Model
-        min  sum cost_rb mix_rb + sum (1 + width) m_t buy_t - sum (1 - width) m_t sell_t
+        min  sum cost_rb mix_rb + sum (1 + width) m_it buy_it - sum (1 - width) m_it sell_it
         s.t. sum_r mix_rb = 1                                         (mix)
-             sum spend_rbt mix_rb - buy_t + sell_t <= B_t             (budget)
+             sum spend_rbit mix_rb - buy_it + sell_it <= B_it         (budget)
     """
     turns, blocks = len(history), len(history[0])
     turn, block = (part.ravel() for part in np.indices((turns, blocks)))
     parts = [history[r][b] for r, b in zip(turn, block, strict=True)]
-    weeks = np.flatnonzero(np.isfinite(budget))
+    rows = np.nonzero(np.isfinite(budget))
+    limited = np.arange(len(rows[0]))
     floor = max(float(best.max()), 1e-6) * 0.1
     model = Model()
     model.add_variables(
         "mix", {"turn": turn, "block": block}, np.array([part.cost for part in parts]), Bounds(0.0, 1.0, False)
     )
     model.add_variables(
-        "buy", {"epoch": weeks}, (1.0 + width) * np.maximum(best[weeks], floor), Bounds(0.0, np.inf, False)
+        "buy", {"row": limited}, (1.0 + width) * np.maximum(best[rows], floor), Bounds(0.0, np.inf, False)
     )
-    model.add_variables("sell", {"epoch": weeks}, -(1.0 - width) * best[weeks], Bounds(0.0, np.inf, False))
+    model.add_variables("sell", {"row": limited}, -(1.0 - width) * best[rows], Bounds(0.0, np.inf, False))
     count = np.arange(len(parts))
     model.add_rows("whole", {"block": np.arange(blocks)}, Triplets(block, count, np.ones(len(parts))), 1.0, 1.0)
-    spend = np.array([part.spend for part in parts])[:, weeks]
-    taken, week = np.nonzero(spend)
-    trade, number = np.tile(np.arange(len(weeks)), 2), len(parts) + np.arange(2 * len(weeks))
-    rows = Triplets(
-        np.concatenate([week, trade]),
+    spend = np.array([part.spend[rows] for part in parts])
+    taken, row = np.nonzero(spend)
+    trade, number = np.tile(limited, 2), len(parts) + np.arange(2 * len(limited))
+    entries = Triplets(
+        np.concatenate([row, trade]),
         np.concatenate([taken, number]),
-        np.concatenate([spend[taken, week], np.repeat([-1.0, 1.0], len(weeks))]),
+        np.concatenate([spend[taken, row], np.repeat([-1.0, 1.0], len(limited))]),
     )
-    model.add_rows("budget", {"epoch": weeks}, rows, -np.inf, budget[weeks])
+    model.add_rows("budget", {"row": limited}, entries, -np.inf, budget[rows])
     sealed = model.seal()
     plan = solve(sealed).required()
     assert plan.row_prices is not None
     price = np.zeros_like(budget)
-    price[weeks] = np.maximum(-plan.row_prices[sealed.family("budget").members], 0.0)
+    price[rows] = np.maximum(-plan.row_prices[sealed.family("budget").members], 0.0)
     return price

@@ -17,8 +17,8 @@ class Columns(NamedTuple):
     """
     Columns of all groups one after the other; those of group g stand at start[g]:start[g + 1], today's price first.
 
-    ``rung`` (C, T), ``value`` (C,) minor units, ``spend`` (C, T) minor units; see ``optimizer.markdown.problem`` for
-    their meaning. ``most_changes`` (G,) is what the groups were listed with.
+    ``rung`` (C, T), ``value`` (C,) minor units, ``spend`` (C, Q, T) minor units by purse; see
+    ``optimizer.markdown.problem`` for their meaning. ``most_changes`` (G,) is what the groups were listed with.
     """
 
     start: Integers
@@ -38,7 +38,7 @@ class Columns(NamedTuple):
 
 
 class Charges(NamedTuple):
-    """What a column is charged for: a change (G, T), a minor unit of markdown (T,), standing at a rung (G, T, K)."""
+    """What a column is charged for: a change (G, T), a minor unit of markdown (G, Q, T), a week at a rung (G, T, K)."""
 
     change: Floats
     spend: Floats
@@ -61,6 +61,7 @@ class _Groups(NamedTuple):
     short_cost: Floats
     member_start: Integers
     member: Integers
+    purse: Integers
     rungs: Integers
     allowed: Flags
     can_change: Flags
@@ -123,6 +124,7 @@ def _groups(problem: MarkdownProblem) -> _Groups:
         problem.short_cost,
         np.searchsorted(np.sort(problem.group), np.arange(problem.groups + 1)).astype(np.int64),
         np.argsort(problem.group, kind="stable").astype(np.int64),
+        problem.purses[0],
         problem.rungs,
         rules.allowed,
         rules.can_change,
@@ -139,7 +141,8 @@ def _room(columns: int, problem: MarkdownProblem) -> tuple[Rungs, Floats, Floats
     shape = columns, problem.epochs
     narrow = problem.price.shape[1] <= np.iinfo(np.int8).max
     rungs: Rungs = np.zeros(shape, np.int8) if narrow else np.zeros(shape, np.int16)
-    return rungs, np.zeros(columns), np.zeros(shape)
+    purses = problem.purses[1].shape[2]
+    return rungs, np.zeros(columns), np.zeros((columns, purses, problem.epochs))
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -168,14 +171,16 @@ def _walk(groups: _Groups, g: int, most: int, at: int, room: tuple[Rungs, Floats
     epochs, paths = len(groups.starts), len(groups.weight)
     members = groups.member[groups.member_start[g] : groups.member_start[g + 1]]
     left = np.zeros((epochs + 1, len(members), paths))
-    # By depth and member: money earned, steps sold, salvage of what is left; by depth alone the epoch's markdown.
+    # By depth and member: money earned, steps sold, steps left by the weights of the value; by depth and purse the
+    # epoch's markdown.
     money = np.zeros((epochs + 1, len(members), 3))
-    marked = np.zeros(epochs)
+    marked = np.zeros((epochs, room[2].shape[1]))
     # By depth: rung, changes before it, day of the last one.
     state = np.zeros((epochs + 1, 3), np.int64)
     state[0, 0], state[0, 2] = -1, -groups.days_since[g]
     for m in range(len(members)):
         left[0, m, :] = groups.stock[members[m]]
+        money[0, m, 2] = groups.stock[members[m]]
     # Not a literal, which would be compiled a second time.
     count, t = 0, np.int64(0)
     while t >= 0:
@@ -188,9 +193,9 @@ def _walk(groups: _Groups, g: int, most: int, at: int, room: tuple[Rungs, Floats
             t -= 1
             continue
         if fill:
-            marked[t] = 0.0
+            marked[t, :] = 0.0
             for m in range(len(members)):
-                marked[t] += _sell(groups, members[m], (t, k), m, (left, money))
+                marked[t, groups.purse[members[m]]] += _sell(groups, members[m], (t, k), m, (left, money))
         if t + 1 < epochs:
             state[t + 1, 0] = -1
             state[t + 1, 1] = state[t, 1] + (1 if k != before else 0)
@@ -217,10 +222,12 @@ def _write(
     epochs = len(marked)
     for e in range(epochs):
         rungs[at, e] = state[e, 0]
-        spend[at, e] = marked[e]
+        for q in range(spend.shape[1]):
+            spend[at, q, e] = marked[e, q]
     for m in range(len(members)):
-        short = max(groups.target[members[m]] - money[epochs, m, 1], 0.0)
-        value[at] += money[epochs, m, 0] + money[epochs, m, 2] - groups.short_cost[members[m]] * short
+        n, sold = members[m], money[epochs, m, 1]
+        salvage = groups.salvage[n] * money[epochs, m, 2]
+        value[at] += money[epochs, m, 0] + salvage - groups.short_cost[n] * max(groups.target[n] - sold, 0.0)
 
 
 @njit(cache=True, fastmath=True, inline="always")  # type: ignore[untyped-decorator]
@@ -232,22 +239,20 @@ def _sell(groups: _Groups, n: int, at: tuple[int, int], m: int, room: tuple[Floa
     t, k = at
     left, money = room
     arrivals = groups.arrivals[n, t]
-    units, rest = 0.0, 0.0
+    units = 0.0
     for s in range(len(groups.weight)):
         have = left[t, m, s] + arrivals
         out = min(have, float(groups.demand[n, k, t, s]))
         left[t + 1, m, s] = have - out
         units += groups.weight[s] * out
-        rest += groups.weight[s] * (have - out)
     price, worth = groups.asked[n, k, t], units
-    money[t + 1, m, 1] = money[t, m, 1] + units
     if groups.tilted:
-        worth, rest = 0.0, 0.0
+        worth = 0.0
         for s in range(len(groups.weight)):
             worth += groups.value_weight[s] * (left[t, m, s] + arrivals - left[t + 1, m, s])
-            rest += groups.value_weight[s] * left[t + 1, m, s]
     money[t + 1, m, 0] = money[t, m, 0] + price * worth
-    money[t + 1, m, 2] = groups.salvage[n] * rest
+    money[t + 1, m, 1] = money[t, m, 1] + units
+    money[t + 1, m, 2] = money[t, m, 2] + arrivals - worth
     return float(max(groups.counted_from[n, t] - price, 0.0) * units)
 
 
@@ -260,7 +265,9 @@ def _charge(start: Integers, rung: Rungs, value: Floats, spend: Floats, charges:
             total, before = -value[c], 0
             for t in range(epochs):
                 k = rung[c, t]
-                total += charges.spend[t] * spend[c, t] + charges.rung[g, t, k]
+                total += charges.rung[g, t, k]
+                for q in range(spend.shape[1]):
+                    total += charges.spend[g, q, t] * spend[c, q, t]
                 if k != before:
                     total += charges.change[g, t]
                 before = k

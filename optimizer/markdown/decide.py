@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.executor import RunAll, plain_loop
-from optimizer.markdown.blocks import Block, Coordination, Decided, coordinate, decided, split
+from optimizer.markdown.blocks import Block, Coordination, Decided, coordinate, crossing, decided, split
 from optimizer.markdown.evaluation import sales_at
 from optimizer.markdown.joint import JointSettings
 from optimizer.markdown.problem import Floats, Integers, MarkdownPlan, MarkdownProblem
@@ -44,20 +44,23 @@ def decide(
     """
     settings = settings or Settings()
     if not problem.lines:
-        return Outcome(_plan(problem, [], [], np.zeros(problem.epochs)), "optimal", 0.0, 0.0, 0.0)
+        return Outcome(_plan(problem, [], [], np.zeros_like(problem.budget)), "optimal", 0.0, 0.0, 0.0)
     places = split(problem, settings.block_lines)
     parts = [problem.of_places(chosen) for chosen in places]
     nothing = np.zeros(0, np.int64)
-    free = np.zeros(problem.epochs)
+    free = np.zeros_like(problem.budget)
     blocks = [Block(part, free, nothing, settings.most_columns, settings.joint) for part, _ in parts]
     shared: Coordination | None = None
-    if len(blocks) > 1 and np.isfinite(problem.budget).any():
+    across = crossing(blocks)
+    if np.isfinite(problem.budget[across]).any():
         shared = coordinate(blocks, problem.budget, 0.5 * settings.joint.gap, run_all)
         blocks = shared.blocks
     found = run_all(decided, blocks)
     cost = sum(part.choice.cost for part in found)
     bound = min(sum(part.choice.bound for part in found) if shared is None else shared.bound, cost)
-    price = found[0].choice.prices.budget if shared is None else shared.price
+    # A budget inside a block has its price there, one across blocks the price they share.
+    price = np.sum([part.choice.prices.budget for part in found], axis=0) * ~across[:, None]
+    price = price if shared is None else price + shared.price
     plan = _plan(problem, found, [(chosen, lines) for chosen, (_, lines) in zip(places, parts, strict=True)], price)
     gap = relative_gap(cost, bound)
     if gap <= settings.joint.gap:

@@ -25,16 +25,19 @@ _BETWEEN = "\x1f"
 
 
 def price_groups(lines: pd.DataFrame, locked: dict[tuple[str, str], float]) -> tuple[Integers, list[ExceptionRow]]:
-    """Return the number of each line's group: a place's lines of one ``price_group`` and ladder, else the line alone.
+    """Return the number of each line's group: a zone's lines of one ``price_group`` and ladder, else the line alone.
 
-    One locked price leads its whole group. Where locks clash, or a locked price is no fall for every line, locked lines
-    go their own way and the others stay together, and it is said.
+    Where a rule wants one price over several places, an item without a price group is one of its own. One locked price
+    leads its whole group. Where locks clash, or a locked price is no fall for every line, locked lines go their own way
+    and the others stay together, and it is said.
     """
+    zoned = ~lines["zone"].astype(str).str.startswith("place:") if len(lines) else pd.Series(False, index=lines.index)
     key = lines["price_group"].fillna("").astype(str)
+    key = key.mask((key == "") & zoned, lines["item_id"].astype(str))
     own = pd.Series([str(n) for n in range(len(lines))], index=lines.index)
     where = pd.Series("", index=lines.index)
     if len(lines):
-        where = lines["location_id"].astype(str) + _BETWEEN + lines["ladder_id"].astype(str) + _BETWEEN + key
+        where = lines["zone"].astype(str) + _BETWEEN + lines["ladder_id"].astype(str) + _BETWEEN + key
     asked = np.array([locked.get((row.item_id, row.location_id), np.nan) for row in rows_of(lines)], float)
     parted = {
         str(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ import pandas as pd
 from forecasting.paths import DemandPaths
 from forecasting.price_tables import regular_prices
 from forecasting.prices import log_ratio, mapping_keys, response_draws, steps_at
+from optimizer.markdown.budgets import Budget, markdown_budgets, paid_from
 from optimizer.markdown.groups import families, family_floors, in_band, price_groups
 from optimizer.markdown.problem import FREE, LONG_AGO, UNLIMITED, GroupRules, MarkdownProblem
 from optimizer.markdown.rules import KEYS, clearance_pairs, earlier_changes, ladder_prices, locked_prices, step_allowed
@@ -51,6 +53,7 @@ class Clearance:
 
     lines: the pairs cleared, with rule, ``until``, ``today`` and ``regular`` price, money per unit
     paths: the demand paths of the lines; clock: the periods planned
+    budgets: scope and name of each markdown budget of the problem
     """
 
     world: World
@@ -58,6 +61,7 @@ class Clearance:
     paths: DemandPaths
     clock: Clock
     problem: MarkdownProblem
+    budgets: tuple[Budget, ...]
 
     @property
     def minor(self) -> int:
@@ -98,12 +102,9 @@ def clearance(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> tuple[Cl
     own = paths.rows(lines["pair"].to_numpy(int))
     lines = _with_prices(world, lines, own)
     prices, more = _ladders(world, lines, standing)
-    scoped = world.frame("budgets").query("component == 'markdown' and scope != 'all'")
-    if len(scoped):
-        text = f"{len(scoped)} markdown budgets are for a part of the company: only those for all are kept"
-        more = [*more, ExceptionRow("scoped markdown budgets", "skipped", text, {"budgets": len(scoped)})]
-    problem = _problem(world, prices, own, clock, (stock, arrivals))
-    return Clearance(world, prices.lines, own, clock, problem), [*said, *more]
+    budgets, words = markdown_budgets(world, clock.weeks)
+    problem = _problem(world, prices, own, clock, (stock, arrivals, budgets))
+    return Clearance(world, prices.lines, own, clock, problem, tuple(budgets)), [*said, *more, *words]
 
 
 def _standing(pairs: pd.DataFrame, lines: pd.DataFrame, paths: DemandPaths) -> pd.DataFrame:
@@ -209,8 +210,13 @@ def _fitting(
 
 
 def _problem(
-    world: World, prices: _Prices, paths: DemandPaths, clock: Clock, stock: tuple[Floats, Floats]
+    world: World,
+    prices: _Prices,
+    paths: DemandPaths,
+    clock: Clock,
+    given: tuple[Floats, Floats, Mapping[Budget, Floats]],
 ) -> MarkdownProblem:
+    *stock, budgets = given
     lines, minor, step = prices.lines, 10 ** minor_digits(world.policy.currency), paths.unit_step
     price = np.full((len(lines), max(map(len, prices.ladders))), np.nan)
     for n, own in enumerate(prices.ladders):
@@ -246,7 +252,8 @@ def _problem(
         starts=clock.starts,
         place=place.astype(np.int64),
         labels=_labels(world, places, clock, lines),
-        budget=_budget(world, clock) * minor,
+        budget=np.array(list(budgets.values())).reshape(-1, len(clock.starts)) * minor,
+        paid=paid_from(lines, list(budgets)),
     )
 
 
@@ -352,15 +359,3 @@ def _labels(world: World, places: npt.NDArray[np.str_], clock: Clock, lines: pd.
     for place, used in done.groupby("location_id").size().items():
         labels[names[str(place)], 0] = max(labels[names[str(place)], 0] - int(used), 0.0)
     return labels
-
-
-def _budget(world: World, clock: Clock) -> Floats:
-    """Return the markdown budget of each week, in money."""
-    table = world.frame("budgets")
-    mine = table[(table["component"] == "markdown") & (table["scope"] == "all")].dropna(subset=["amount"])
-    budget = np.full(len(clock.weeks), UNLIMITED)
-    for n, week in enumerate(clock.weeks.astype(object)):
-        own = mine.loc[mine["period_start"] == week, "amount"]
-        if len(own):
-            budget[n] = float(own.sum())
-    return budget

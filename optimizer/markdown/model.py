@@ -19,7 +19,7 @@ class JointRows:
     Parameters
     ----------
     labels : array, shape (L, T)
-    budget : array, shape (T,)
+    budget : array, shape (B, T)
         Both infinite where there is no row.
     family : array, shape (F, T)
     """
@@ -35,7 +35,7 @@ class JointRows:
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices on the joint rows: ``labels`` (L, T), ``budget`` (T,), ``family`` (F, T), minor units, at least 0."""
+    """Prices on the joint rows: ``labels`` (L, T), ``budget`` (B, T), ``family`` (F, T), minor units, at least 0."""
 
     labels: Floats
     budget: Floats
@@ -60,12 +60,26 @@ def joint_rows(problem: MarkdownProblem, columns: Columns) -> JointRows:
 
 
 def usage(problem: MarkdownProblem, columns: Columns, chosen: Integers) -> tuple[Floats, Floats, Floats]:
-    """Return labels (L, T) and markdown (T,) a column per group takes, and (F, T) how much dearer larger packs are."""
+    """Return labels (L, T) and markdown (B, T) a column per group takes, (F, T) how much dearer larger packs are."""
     used = problem.labels_needed().T @ columns.changes(chosen)
     rung = columns.rung[chosen][problem.group].astype(np.int64)
     rate = np.take_along_axis(problem.price, rung, axis=1) / problem.content[:, None]
     smaller, larger = problem.families.T
-    return used, columns.spend[chosen].sum(axis=0), rate[larger] - rate[smaller]
+    return used, spent(problem, columns, chosen), rate[larger] - rate[smaller]
+
+
+def spent(problem: MarkdownProblem, columns: Columns, chosen: Integers, share: Floats | None = None) -> Floats:
+    """Return what columns, or a share of each, take of the budgets, shape (B, T), minor units."""
+    budgets = problem.purses[1]
+    taken = columns.spend[chosen] if share is None else share[:, None, None] * columns.spend[chosen]
+    by_group = np.zeros((*budgets.shape[1:], problem.epochs))
+    np.add.at(by_group, columns.group[chosen], taken)
+    return np.asarray(np.einsum("bgq,gqt->bt", budgets.astype(float), by_group))
+
+
+def spending_charge(problem: MarkdownProblem, price: Floats) -> Floats:
+    """Return what prices (B, T) on the budgets charge a minor unit of each group's purses, shape (G, Q, T)."""
+    return np.asarray(np.einsum("bgq,bt->gqt", problem.purses[1].astype(float), price))
 
 
 def charges_of(problem: MarkdownProblem, prices: Prices) -> Charges:
@@ -75,7 +89,7 @@ def charges_of(problem: MarkdownProblem, prices: Prices) -> Charges:
     for (smaller, larger), price in zip(problem.families, prices.family, strict=True):
         standing[problem.group[larger]] += price[:, None] * rate[larger]
         standing[problem.group[smaller]] -= price[:, None] * rate[smaller]
-    return Charges(problem.labels_needed() @ prices.labels, prices.budget, standing)
+    return Charges(problem.labels_needed() @ prices.labels, spending_charge(problem, prices.budget), standing)
 
 
 def markdown_model(
@@ -90,7 +104,7 @@ def markdown_model(
         min  - sum_c value_c x_c
         s.t. sum_{c of g} x_c = 1                              (choose)
              sum_g u_gl sum_{c of g} change_ct x_c <= L_lt     (labels)
-             sum_c spend_ct x_c <= B_t                         (budget)
+             sum_c spend_cbt x_c <= B_bt                       (budget)
              sum_{c of j} p_j,k_ct / v_j x_c - sum_{c of i} p_i,k_ct / v_i x_c <= R_ijt   (family)
 
     Parameters
@@ -111,11 +125,10 @@ def markdown_model(
     where, when = np.nonzero(limited)
     labels = _label_entries(problem, columns, chosen, rows)
     model.add_rows("labels", {"place": where, "epoch": when}, labels, -np.inf, rows.labels[limited])
-    weeks = np.flatnonzero(np.isfinite(rows.budget))
-    spend = columns.spend[chosen][:, weeks]
-    taken, week = np.nonzero(spend)
-    budget = Triplets(week, taken, spend[taken, week])
-    model.add_rows("budget", {"epoch": weeks}, budget, -np.inf, rows.budget[weeks])
+    limited = np.isfinite(rows.budget)
+    which, when = np.nonzero(limited)
+    budget = _budget_entries(problem, columns, chosen, rows)
+    model.add_rows("budget", {"budget": which, "epoch": when}, budget, -np.inf, rows.budget[limited])
     if len(problem.families):
         pair, when = (part.ravel() for part in np.indices(rows.family.shape))
         model.add_rows(
@@ -142,6 +155,23 @@ def _label_entries(problem: MarkdownProblem, columns: Columns, chosen: Integers,
     if not entries:
         return Triplets(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     return Triplets(*(np.concatenate(part) for part in zip(*entries, strict=True)))
+
+
+def _budget_entries(problem: MarkdownProblem, columns: Columns, chosen: Integers, rows: JointRows) -> Triplets:
+    """Return what the chosen columns take of the budgets, purse by purse."""
+    limited = np.isfinite(rows.budget)
+    number = np.cumsum(limited).reshape(limited.shape) - 1
+    row, taken, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
+    for b, own in enumerate(problem.purses[1]):
+        part, weeks = own[columns.group[chosen]], np.flatnonzero(limited[b])
+        if not len(weeks) or not part.any():
+            continue
+        spend = np.einsum("cq,cqt->ct", part.astype(float), columns.spend[chosen][:, :, weeks])
+        column, week = np.nonzero(spend)
+        row.append(number[b, weeks[week]])
+        taken.append(column)
+        values.append(spend[column, week])
+    return Triplets(np.concatenate(row), np.concatenate(taken), np.concatenate(values))
 
 
 def _family_entries(problem: MarkdownProblem, columns: Columns, chosen: Integers) -> Triplets:

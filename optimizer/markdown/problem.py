@@ -7,23 +7,24 @@ Sets
     c in columns of g: price paths k_0 <= k_1 <= ... that keep the group's rules
 Data
     a_nkt price asked at rung k in t (a planned promotion below the rung keeps its price), o_nt price from which
-    markdown is counted, b_n salvage, money per step;  D_nkts demand in steps at rung k;  w_s weight of path s
-    I_n0 stock, A_nt arrivals in steps;  L_lt labels place l can change in t;  B_t markdown budget of t
+    markdown is counted, h_n salvage, money per step;  D_nkts demand in steps at rung k;  w_s weight of path s
+    I_n0 stock, A_nt arrivals in steps;  L_lt labels place l can change in t
+    b in budgets: of the company, a place or a category;  B_bt markdown budget of t;  r_bn 1 if line n is paid from b
     G_n steps to be sold until the exit, f_n charge for each step short of them
     v_n content of a step;  (i, j) in F: line j is the larger pack of line i's product
 Column (exact on the paths)
     sold_nts = min(I_nts + A_nt, D_n,k_t,ts),   I_n,t+1,s = I_nts + A_nt - sold_nts
-    value_c  = sum_n [ sum_t a_n,k_t,t sum_s w_s sold_nts + b_n sum_s w_s I_nTs
+    value_c  = sum_n [ sum_t a_n,k_t,t sum_s w_s sold_nts + h_n sum_s w_s I_nTs
                        - f_n max(G_n - sum_ts w_s sold_nts, 0) ]
     change_ct = 1 if k_t differs from k_t-1 (k_-1 = 0), else 0;   u_gl lines of g at place l
-    spend_ct = sum_n max(o_nt - a_n,k_t,t, 0) sum_s w_s sold_nts                    expected markdown of the week
+    spend_cbt = sum_n r_bn max(o_nt - a_n,k_t,t, 0) sum_s w_s sold_nts      expected markdown of the week, by budget
 Variables
     take[c]  x_c in {0,1}
 Model
     min  - sum_c value_c x_c
     s.t. sum_{c of g} x_c = 1                                                       (choose)
          sum_g u_gl sum_{c of g} change_ct x_c <= max(L_lt, what locked prices need)  (labels)
-         sum_c spend_ct x_c <= max(B_t, what today's prices spend)                  (budget)
+         sum_c spend_cbt x_c <= max(B_bt, what today's prices spend)                (budget)
          sum_{c of j} p_j,k_ct / v_j x_c - sum_{c of i} p_i,k_ct / v_i x_c <= max(0, what today's prices need)  (family)
 Rules inside a column
     a change from j to k needs  min step <= 1 - p_k / p_j <= max step,  at most so many changes, so many days between
@@ -37,6 +38,7 @@ Wolfe (1960).
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +105,7 @@ class MarkdownProblem:
     counted_from : array, shape (N, T)
         Price from which markdown is counted [o].
     salvage, stock : array, shape (N,)
-        [b] and steps on hand [I_0].
+        [h] and steps on hand [I_0].
     arrivals : array, shape (N, T)
         Steps that can be sold from the beginning of the epoch [A].
     target, short_cost : array, shape (N,)
@@ -122,8 +124,10 @@ class MarkdownProblem:
     place : integer array, shape (N,)
     labels : array, shape (L, T)
         UNLIMITED where nothing limits them [L].
-    budget : array, shape (T,)
+    budget : array, shape (B, T)
         Minor units, UNLIMITED without one [B].
+    paid : array of bool, shape (B, N)
+        Which lines' markdown comes from each budget [r].
     tilt : array, shape (S,), or None
         Weight of each path in the value that is maximised, where it is not its probability; markdown and sales are
         counted by probability all the same.
@@ -153,6 +157,7 @@ class MarkdownProblem:
     place: Integers
     labels: Floats
     budget: Floats
+    paid: Flags
     tilt: Floats | None = None
 
     def __post_init__(self) -> None:
@@ -161,7 +166,8 @@ class MarkdownProblem:
         shapes = {
             "weight": (s,), "price": (n, k), "asked": (n, k, t), "counted_from": (n, t), "salvage": (n,),
             "stock": (n,), "arrivals": (n, t), "target": (n,), "short_cost": (n,), "group": (n,), "content": (n,),
-            "starts": (t,), "place": (n,), "budget": (t,), "families": (len(self.families), 2),
+            "starts": (t,), "place": (n,), "budget": (len(self.budget), t), "paid": (len(self.budget), n),
+            "families": (len(self.families), 2),
         }  # fmt: skip
         wrong = [name for name, shape in shapes.items() if getattr(self, name).shape != shape]
         per_group = [f.name for f in fields(GroupRules) if len(getattr(self.rules, f.name)) != g]
@@ -195,6 +201,22 @@ class MarkdownProblem:
         """Number of epochs T."""
         return len(self.starts)
 
+    @cached_property
+    def purses(self) -> tuple[Integers, Flags]:
+        """
+        Return the purse of each line (N,), counted within its group, and which budgets a purse is part of (B, G, Q).
+
+        Lines of a group that are paid from the same budgets share a purse; nearly all groups have one.
+        """
+        kind = np.unique(np.vstack([self.paid, np.ones(self.lines, bool)]), axis=1, return_inverse=True)[1]
+        first = np.unique(np.stack([self.group, kind.ravel()]), axis=1, return_inverse=True)
+        number = first[1].ravel()
+        begin = np.searchsorted(first[0][0], np.arange(self.groups))
+        purse = number - begin[self.group]
+        budgets = np.zeros((len(self.budget), self.groups, int(purse.max(initial=0)) + 1), bool)
+        budgets[:, self.group, purse] = self.paid
+        return purse.astype(np.int64), budgets
+
     def with_rules(self, **changed: npt.NDArray[np.generic]) -> MarkdownProblem:
         """Return the problem with some of its rules exchanged."""
         return replace(self, rules=replace(self.rules, **changed))  # type: ignore[arg-type]
@@ -223,6 +245,7 @@ class MarkdownProblem:
             families=families[(families >= 0).all(axis=1)],
             place=np.searchsorted(chosen, self.place[lines]),
             labels=self.labels[chosen],
+            paid=self.paid[:, lines],
         )
         return part, lines
 
@@ -246,7 +269,7 @@ class MarkdownPlan:
         Expected steps sold until the exit, and at today's price.
     label_price : array, shape (L, T)
         What one more label would bring, minor units.
-    budget_price : array, shape (T,)
+    budget_price : array, shape (B, T)
         What one more minor unit of budget would bring.
     columns : int
         Price paths there are over all groups; the bound covers every one of them.

@@ -22,6 +22,7 @@ _SCOPES = {"item": "item_id", "group": "price_group", "category": "category"}
 _RULES = [
     "ladder_id", "min_step", "max_step", "max_changes", "min_days_between", "no_touch_until", "exit_on",
     "salvage_value", "sell_through", "hardness", "competitor_band", "min_stock", "ending", "days_left",
+    "one_price_over",
 ]  # fmt: skip
 NEEDED = ("prices", "price_ladders", "markdown_rules")
 _STEP_TOLERANCE = 1e-9
@@ -35,9 +36,10 @@ def missing_tables(world: World) -> list[str]:
 
 
 def ruled_pairs(world: World, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs that have a rule, with its columns, the item's own, and ``pair``, their row in ``pairs``.
+    """Return the pairs that have a rule, with its columns, the item's own, ``zone``, and ``pair``, its place in them.
 
-    An item's own rule wins over its price group's, that over its category's, that over the rule for all.
+    An item's own rule wins over its price group's, that over its category's, that over the rule for all. The zone is
+    the place itself, or the name of the places over which the rule wants one price.
     """
     rules = world.frame("markdown_rules")
     items = world.frame("items")[
@@ -55,7 +57,20 @@ def ruled_pairs(world: World, pairs: pd.DataFrame) -> pd.DataFrame:
         chosen = chosen.where(chosen >= 0, int(everybody[0]))
     lines = lines[chosen >= 0]
     found = rules.loc[chosen[chosen >= 0], ["scope", *_RULES]].set_axis(lines.index)
-    return pd.concat([lines, found], axis=1).reset_index(drop=True)
+    lines = pd.concat([lines, found], axis=1).reset_index(drop=True)
+    return lines.assign(zone=_zones(world, lines))
+
+
+def _zones(world: World, lines: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Return the places over which each line has one price, as a name that no other zone has."""
+    own = lines["location_id"].astype(str).to_numpy(object)
+    zone = np.char.add("place:", own.astype(str)).astype(object)
+    places = world.frame("locations").set_index("location_id")
+    over = lines["one_price_over"].fillna("place").to_numpy(object)
+    for column in ("cluster", "region"):
+        name = places[column].reindex(own).fillna("").astype(str).to_numpy(object)
+        zone = np.where((over == column) & (name != ""), f"{column}:" + name, zone)
+    return np.where(over == "all", "all:", zone)
 
 
 def clearance_pairs(world: World, pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[ExceptionRow]]:

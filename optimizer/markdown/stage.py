@@ -14,6 +14,7 @@ from forecasting.price_tables import reference_prices
 from forecasting.prices import PriceResponse
 from optimizer.aversion import Averse, least_risk
 from optimizer.executor import RunAll, plain_loop
+from optimizer.markdown.cannibals import cannibalised, exceptions, proven, told
 from optimizer.markdown.decide import Settings, decide
 from optimizer.markdown.evaluation import sales_at
 from optimizer.markdown.inputs import Clearance, clearance
@@ -91,7 +92,9 @@ def plan_prices(
     settings = Settings(joint=JointSettings(nodes=world.policy.node_limit))
     averse = _averse(given, settings, run_all)
     plan = averse.outcome.required()
+    taken = cannibalised(given, plan, priced)
     lines, stays = explained_lines(given, plan)
+    lines = told(lines, taken)
     today = lines[lines["valid_from"] == world.plan_date]
     return PricesOfTheDay(
         _decided(given, plan, reference),
@@ -101,8 +104,8 @@ def plan_prices(
             "explanations": pd.concat([lines[_EXPLAINED], stays], ignore_index=True),
             "costs": _costs(given, plan, today),
         },
-        _proof(given, averse),
-        [*said, *joint_exceptions(given, plan), *_unused_locks(world, pairs, _todays(given.lines))],
+        {**_proof(given, averse), **proven(lines, taken)},
+        [*said, *exceptions(taken), *joint_exceptions(given, plan), *_unused_locks(world, pairs, _todays(given.lines))],
     )
 
 
@@ -169,7 +172,7 @@ def _proof(given: Clearance, averse: Averse[MarkdownPlan]) -> dict[str, Any]:
         "unit": given.world.policy.currency,
         "covers": (
             "minus the expected revenue and salvage until the exits; the bound holds over every price path that keeps"
-            " the lines' rules, price groups, families, all labels and the markdown budget, for price paths fixed today"
+            " the lines' rules, price groups, families, all labels and markdown budgets, for price paths fixed today"
         ),
         "lines": problem.lines,
         "paths": len(problem.weight),

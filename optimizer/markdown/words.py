@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from optimizer.markdown.budgets import in_words
 from optimizer.markdown.inputs import Clearance
 from optimizer.markdown.neighbours import neighbours, stock_path
 from optimizer.markdown.problem import FREE, MarkdownPlan
@@ -47,8 +48,8 @@ def _left_alone(given: Clearance, plan: MarkdownPlan, n: int, beside: list[dict[
     if rules.fixed[g] != FREE:
         why = "the planner locked it."
     elif given.problem.rungs[g] == 1:
-        tied = int((given.problem.group == g).sum()) > 1
-        why = f"its {'price group has no common' if tied else 'ladder has no'} price below it."
+        tied = _one_price(given, np.flatnonzero(given.problem.group == g))
+        why = f"{f'{tied} leaves no common' if tied else 'its ladder has no'} price below it."
     elif rules.most_changes[g] == 0:
         why = "it has had as many changes as its rule allows."
     elif lost > 0:
@@ -142,11 +143,13 @@ def _numbers(given: Clearance, plan: MarkdownPlan, n: int, changes: list[tuple[d
         "sell_through_target": problem.target[n] * step,
         "short_of_target": max(problem.target[n] - plan.sold[n], 0.0) * step,
         "label_price": plan.label_price[problem.place[n]].max(initial=0.0) / minor,
-        "budget_price": plan.budget_price.max(initial=0.0),
+        "budget_price": plan.budget_price[problem.paid[:, n]].max(initial=0.0),
     }
     return {
         **{name: round(float(value), 6) for name, value in figures.items()},
         "elasticity_from": str(response.source[n]),
+        "item_id": given.lines["item_id"].iloc[n],
+        "location_id": given.lines["location_id"].iloc[n],
         "exit": given.lines["until"].iloc[n].isoformat(),
         "changes": [[day.isoformat(), price] for day, price in changes],
         "markdown_by_week": [round(float(value) / minor, 6) for value in plan.spend[n]],
@@ -175,15 +178,27 @@ def _ties(given: Clearance, plan: MarkdownPlan, n: int) -> str:
     problem = given.problem
     mates = np.flatnonzero(problem.group == problem.group[n])
     found = {
-        "labels": np.isfinite(problem.labels[problem.place[n]]).any(),
-        "the markdown budget": np.isfinite(problem.budget).any(),
+        "labels": np.isfinite(problem.labels[problem.place[mates]]).any(),
         "the other pack sizes": np.isin(problem.families, mates).any(),
-        "its price group": len(mates) > 1,
+        _one_price(given, mates): len(mates) > 1,
     }
-    priced = {"labels": plan.label_price[problem.place[n]].any(), "the markdown budget": plan.budget_price.any()}
+    priced = {"labels": plan.label_price[problem.place[mates]].any()}
+    for b in np.flatnonzero(problem.paid[:, mates].any(axis=1)):
+        name = in_words(given.budgets[b])
+        found[name], priced[name] = np.isfinite(problem.budget[b]).any(), plan.budget_price[b].any()
     # Rows with a price are the ones that bind; without any it is one of those that stand there.
     names = [name for name, there in found.items() if there and priced.get(name, True)]
     return " and ".join(names or [name for name, there in found.items() if there]) or "joint rules"
+
+
+def _one_price(given: Clearance, mates: npt.NDArray[np.int64]) -> str:
+    """Return what makes lines go down together, in words, nothing for a line alone."""
+    if len(mates) < 2:
+        return ""
+    if len(np.unique(given.problem.place[mates])) == 1:
+        return "its price group"
+    over = given.lines["one_price_over"].iloc[mates[0]]
+    return "its one price over all places" if over == "all" else f"the one price of its {over}"
 
 
 def _text(
@@ -208,6 +223,9 @@ def _text(
             f"The sell-through target of {numbers['sell_through_target']:,.0f} is missed by"
             f" {numbers['short_of_target']:,.1f}."
         )
+    mates = np.flatnonzero(given.problem.group == given.problem.group[n])
+    if len(mates) > 1:
+        parts.append(f"It has one price with {len(mates) - 1} more lines: {_one_price(given, mates)}.")
     later = ", ".join(f"{given.priced(price)} from {day}" for day, price in changes[1:])
     if later:
         parts.append(f"Planned to follow, decided anew by then: {later}.")
@@ -237,16 +255,17 @@ def joint_exceptions(given: Clearance, plan: MarkdownPlan) -> list[ExceptionRow]
     if lost > 0:
         tied = int((plan.free_value - plan.value > 0.5).sum())
         text = (
-            f"labels, markdown budget and pack sizes change {tied} price paths and cost {shown(lost, currency)};"
+            f"labels, markdown budgets and pack sizes change {tied} price paths and cost {shown(lost, currency)};"
             f" one more label would bring up to {shown(round(float(plan.label_price.max(initial=0.0))), currency)},"
             f" one more of budget up to {float(plan.budget_price.max(initial=0.0)):.2f}"
         )
         rows.append(ExceptionRow("clearance joint rules", "joint", text, {"lines": tied}, lost))
-    over = plan.spend.sum(axis=0) > problem.budget * (1 + 1e-9)
-    if over.any():
-        weeks = ", ".join(str(week) for week in given.clock.weeks[over])
-        text = f"today's prices alone spend more markdown than the budget of {weeks}: it cannot be kept"
-        rows.append(ExceptionRow("markdown budget", "shortfall", text, {"weeks": int(over.sum())}))
+    over = problem.paid.astype(float) @ plan.spend > problem.budget * (1 + 1e-9)
+    for b in np.flatnonzero(over.any(axis=1)):
+        weeks = ", ".join(str(week) for week in given.clock.weeks[over[b]])
+        what = in_words(given.budgets[b])
+        text = f"today's prices alone spend more than {what} in the weeks of {weeks}: it cannot be kept"
+        rows.append(ExceptionRow(what.removeprefix("the "), "shortfall", text, {"weeks": int(over[b].sum())}))
     rows.extend(_missed_targets(given, plan))
     response = given.paths.response
     assert response is not None

@@ -1,8 +1,8 @@
 """Do price changes keep what ties prices to each other: price groups, pack sizes, competitors? No model."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pandas as pd
 
@@ -11,11 +11,13 @@ from optimizer.plan.check_prices import (
     by_hand,
     cleared_changes,
     locked_pairs,
+    one_price_pairs,
     price_facts,
     price_in_force,
     rounding_grant,
     rule_of,
 )
+from optimizer.plan.ids import stable_id
 from scenarios.assortment import listed_pairs
 from scenarios.world import rows_of
 
@@ -26,24 +28,28 @@ _TOLERANCE = 1e-6
 
 
 def check_price_groups(evidence: Evidence) -> Iterator[Violation]:
-    """At a place, all items of one price group, rule and ladder that are cleared change to one price, or none does."""
+    """All that has one price under a rule and ladder, at one place or over its zone, changes to it, or nothing does."""
     world, changes = evidence.world, cleared_changes(evidence)
-    items, locked = world.frame("items").set_index("item_id"), locked_pairs(world)
-    groups = items["price_group"].reindex(changes["item_id"]).fillna("").to_numpy()
-    for (place, name), rows in changes.assign(group=groups).groupby(["location_id", "group"]):
-        if not name:
+    items, rules, locked = world.frame("items").set_index("item_id"), world.frame("markdown_rules"), locked_pairs(world)
+    explained = set(evidence.frame("explanations")["line_id"])
+    asked = {(row.item_id, row.location_id): row for row in rows_of(changes)}
+    for key, row in asked.items():
+        rule = rule_of(rules, items, key[0])
+        if key in locked or rule is None:
             continue
-        prices: dict[Any, dict[float, str]] = {}
-        for row in rows_of(rows):
-            rule = rule_of(world.frame("markdown_rules"), items, row.item_id)
-            if (row.item_id, place) not in locked and rule is not None:
-                prices.setdefault(rule.ladder_id, {})[round(row.new_price, 6)] = row.line_id
-        for found in prices.values():
-            if len(found) > 1:
-                text = (
-                    f"price group {name} would have the prices {', '.join(f'{p:g}' for p in sorted(found))} at {place}"
+        for mate in sorted(one_price_pairs(world, items, *key) - {key} - set(locked)):
+            other = rule_of(rules, items, mate[0])
+            if other is None or (other.ladder_id, other.one_price_over) != (rule.ladder_id, rule.one_price_over):
+                continue
+            what = f"{mate[0]} at {mate[1]}"
+            if mate in asked and abs(asked[mate].new_price - row.new_price) > _TOLERANCE and key < mate:
+                yield Violation(
+                    _TABLE,
+                    row.line_id,
+                    f"asks {row.new_price:g}, {what} asks {asked[mate].new_price:g}: they have one price",
                 )
-                yield Violation(_TABLE, next(iter(found.values())), text)
+            elif mate not in asked and stable_id("price", *mate, world.plan_date) in explained:
+                yield Violation(_TABLE, row.line_id, f"falls, and {what}, which has one price with it, does not")
 
 
 def check_price_families(evidence: Evidence) -> Iterator[Violation]:
@@ -100,3 +106,22 @@ def check_competitor_band(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(
                 _TABLE, row.line_id, f"{row.new_price:g} is not within {band:.0%} of competitors' {price:g}"
             )
+
+
+def check_cannibalisation(evidence: Evidence) -> Iterator[Violation]:
+    """Explanations add up to what the certificate says that cleared items take from neighbours."""
+    total = evidence.certificate.get("decisions", {}).get("markdown", {}).get("cannibalisation")
+    if total is None:
+        return
+    told = [json.loads(text) for text in evidence.frame("explanations")["numbers"].dropna() if "cannibalised" in text]
+    for name, end in (("units", ""), ("low", "_low"), ("high", "_high")):
+        found = sum(float(numbers[f"cannibalised{end}"]) for numbers in told)
+        if abs(found - total[name]) > _TOLERANCE * max(len(told), 1):
+            yield Violation(
+                "certificate.json", "markdown", f"cannibalisation {name} {total[name]:g} should be {found:g}"
+            )
+    for numbers in told:
+        ends = sorted((numbers["cannibalised_low"], numbers["cannibalised_high"]))
+        if not ends[0] - _TOLERANCE <= numbers["cannibalised"] <= ends[1] + _TOLERANCE:
+            what = f"{numbers['item_id']} at {numbers['location_id']}"
+            yield Violation("explanations", what, "takes units from its neighbours outside its own interval")

@@ -17,6 +17,7 @@ _TABLE = "price_changes"
 _KEYS = ["item_id", "location_id"]
 _PRICE_TOLERANCE = 1e-6
 _MONEY_TOLERANCE = 0.01
+_SPENDERS = {"all": ("", None), "location": (" of place ", "location_id"), "category": (" of category ", "category")}
 _SCOPES = (("item", "item_id"), ("group", "price_group"), ("category", "category"))
 
 
@@ -142,11 +143,28 @@ def check_price_rules(evidence: Evidence) -> Iterator[Violation]:
 
 def by_hand(world: World, items: pd.DataFrame) -> set[tuple[str, str]]:
     """Return the pairs with a locked price, and those that one price ties to them."""
-    locked = locked_pairs(world)
-    groups = items["price_group"].fillna("")
-    tied = {(groups.get(item, ""), place) for item, place in locked} - {("", place) for _, place in locked}
-    members = {name: rows.index for name, rows in items.groupby(groups) if name}
-    return set(locked) | {(str(item), place) for name, place in tied for item in members[name]}
+    found = set(locked_pairs(world))
+    for item, place in list(found):
+        found |= one_price_pairs(world, items, item, place)
+    return found
+
+
+def one_price_pairs(world: World, items: pd.DataFrame, item: str, place: str) -> set[tuple[str, str]]:
+    """Return the pairs of one price with an item at a place: its price group, at the places of its rule's zone."""
+    places = world.frame("locations").set_index("location_id")
+    rule = rule_of(world.frame("markdown_rules"), items, item) if item in items.index else None
+    over = "place" if rule is None else rule.one_price_over
+    members, zone = pd.Index([item]), pd.Index([place])
+    name = items["price_group"].fillna("").get(item, "")
+    if name:
+        members = items.index[items["price_group"] == name]
+    if over == "all":
+        zone = places.index
+    elif over != "place":
+        named = places[over].fillna("")
+        if named.get(place, ""):
+            zone = places.index[named == named[place]]
+    return {(str(i), str(p)) for i in members for p in zone}
 
 
 def check_price_locks(evidence: Evidence) -> Iterator[Violation]:
@@ -285,18 +303,34 @@ def check_price_labels(evidence: Evidence) -> Iterator[Violation]:
 
 
 def check_markdown_budget(evidence: Evidence) -> Iterator[Violation]:
-    """Today's changes keep the markdown budget of the week, as far as their explanations tell what they spend."""
-    world, changes = evidence.world, cleared_changes(evidence)
+    """Each markdown budget of the week is kept, as far as the explanations of the clearance tell what its lines spend.
+
+    Where today's prices alone spend more, an exception of that budget says so.
+    """
+    world = evidence.world
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
-    budgets = world.frame("budgets").query("component == 'markdown' and scope == 'all'")
-    amount = budgets.loc[budgets["period_start"] == monday, "amount"].dropna()
-    over = set(evidence.frame("exceptions")["subject"]) & {"markdown budget"}
-    if amount.empty or over or changes.empty:
-        return
-    numbers = evidence.frame("explanations").set_index("line_id")["numbers"]
-    spent = 0.0
-    for row in rows_of(changes[changes["line_id"].isin(numbers.index)]):
-        weeks = json.loads(numbers[row.line_id]).get("markdown_by_week", [0.0])
-        spent += float(weeks[0])
-    if spent > float(amount.sum()) + _MONEY_TOLERANCE * max(len(changes), 1):
-        yield Violation(_TABLE, "", f"is expected to spend {spent:,.2f} of a markdown budget of {amount.sum():,.2f}")
+    budgets = world.frame("budgets").dropna(subset=["amount"])
+    budgets = budgets[(budgets["component"] == "markdown") & (budgets["period_start"] == monday)]
+    told = set(evidence.frame("exceptions")["subject"])
+    spent = _spent_this_week(evidence)
+    names = budgets["scope_id"].fillna("").mask(budgets["scope"] == "all", "")
+    for (scope, name), amounts in budgets["amount"].groupby([budgets["scope"], names]):
+        if scope not in _SPENDERS:
+            continue
+        whose, column = _SPENDERS[scope]
+        mine = spent if column is None else spent[spent[column] == name]
+        total, most, what = float(mine["amount"].sum()), float(amounts.sum()), f"markdown budget{whose}{name}"
+        if what not in told and total > most + _MONEY_TOLERANCE * max(len(mine), 1):
+            yield Violation(_TABLE, "", f"is expected to spend {total:,.2f} of a {what} of {most:,.2f}")
+
+
+def _spent_this_week(evidence: Evidence) -> pd.DataFrame:
+    """Return what the explained lines of the clearance spend until Sunday: item, place, category, amount."""
+    rows = []
+    for text in evidence.frame("explanations")["numbers"].dropna():
+        numbers = json.loads(text) if text else {}
+        if "markdown_by_week" in numbers:
+            rows.append((numbers["item_id"], numbers["location_id"], float(numbers["markdown_by_week"][0])))
+    category = evidence.world.frame("items").set_index("item_id")["category"]
+    spent = pd.DataFrame(rows, columns=[*_KEYS, "amount"])
+    return spent.assign(category=category.reindex(spent["item_id"]).to_numpy())

@@ -31,7 +31,12 @@ from optimizer.plan.check_orders import (
     check_quantities,
     check_releases,
 )
-from optimizer.plan.check_price_ties import check_competitor_band, check_price_families, check_price_groups
+from optimizer.plan.check_price_ties import (
+    check_cannibalisation,
+    check_competitor_band,
+    check_price_families,
+    check_price_groups,
+)
 from optimizer.plan.check_prices import (
     check_markdown_budget,
     check_price_labels,
@@ -72,6 +77,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_price_labels,
         check_markdown_budget,
         check_price_groups,
+        check_cannibalisation,
         check_price_families,
         check_competitor_band,
         check_stickers,

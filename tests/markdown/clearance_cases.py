@@ -59,7 +59,8 @@ def one_line(demand, price=(10.0, 8.0), stock=5.0, salvage=1.0):
         starts=7 * np.arange(epochs),
         place=np.zeros(1, np.int64),
         labels=np.full((1, epochs), np.inf),
-        budget=np.full(epochs, np.inf),
+        budget=np.full((1, epochs), np.inf),
+        paid=np.ones((1, 1), bool),
     )
 
 
@@ -73,11 +74,12 @@ def doubled(problem):
         **{name: getattr(problem, name)[twice] for name in per_line},
         rules=problem.rules.rows(twice),
         group=np.arange(2),
+        paid=problem.paid[:, twice],
     )
 
 
 def random_problem(seed, lines=3, rungs=3, epochs=4, paths=3):
-    """Lines of two places with random demand, rules, labels and budget, all of whole numbers."""
+    """Lines of two places with random demand, rules, labels and budgets, one of all; all of whole numbers."""
     rng = np.random.default_rng(seed)
     base = rng.integers(0, 5, (lines, 1, epochs, paths))
     demand = (base * (1 + rng.integers(0, 3, (lines, rungs, 1, 1)).cumsum(axis=1))).astype(np.int32)
@@ -106,7 +108,8 @@ def random_problem(seed, lines=3, rungs=3, epochs=4, paths=3):
         starts=7 * np.arange(epochs),
         place=np.arange(lines) % 2,
         labels=rng.choice([0.0, 1.0, 2.0, np.inf], (2, epochs)),
-        budget=rng.choice([5.0, 20.0, np.inf], epochs),
+        budget=rng.choice([5.0, 20.0, np.inf], (3, epochs)),
+        paid=np.stack([np.ones(lines, bool), np.arange(lines) % 2 == 0, rng.random(lines) < 0.5]),
     )
 
 
@@ -159,12 +162,12 @@ def group_paths(problem, g):
 
 
 def simulate_group(problem, g, path):
-    """Return value, markdown and labels (L, T) of a group's path, and price per content of each of its lines."""
+    """Return value, markdown (B, T) and labels (L, T) of a group's path, and price per content of each of its lines."""
     labels, rates = np.zeros_like(problem.labels), {}
-    value, spend = 0.0, np.zeros(problem.epochs)
+    value, spend = 0.0, np.zeros_like(problem.budget)
     for n in np.flatnonzero(problem.group == g):
         own, spent, changed = simulate(problem, n, path)
-        value, spend = value + own, spend + spent
+        value, spend = value + own, spend + np.outer(problem.paid[:, n], spent)
         labels[problem.place[n]] += changed
         rates[n] = problem.price[n, list(path)] / problem.content[n]
     return value, spend, labels, rates

@@ -19,7 +19,11 @@ BLOCKS = Settings(block_lines=10, joint=JointSettings(gap=1e-4, nodes=200))
 def many_places(seed, lines=40, places=8, budget=150.0):
     problem = random_problem(seed, lines=lines, rungs=4, epochs=5, paths=4)
     return replace(
-        problem, place=np.arange(lines) % places, labels=np.full((places, 5), 2.0), budget=np.full(5, budget)
+        problem,
+        place=np.arange(lines) % places,
+        labels=np.full((places, 5), 2.0),
+        budget=np.full((1, 5), budget),
+        paid=np.ones((1, lines), bool),
     )
 
 
@@ -43,8 +47,29 @@ def test_blocks_keep_labels_and_budget_and_stay_between_their_plan_and_their_bou
     assert plan.value.sum() == pytest.approx(-parts.objective)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_blocks_keep_budgets_of_places_and_categories_too(seed):
+    # Of all, of a category in all blocks, of two places that are one block, and one without a limit.
+    problem = many_places(seed, budget=np.inf)
+    lines = np.arange(40)
+    paid = np.stack([lines >= 0, lines % 3 == 0, lines % 8 // 2 == 1, lines % 8 == 5])
+    free, today = (
+        paid @ decide(part).required().spend for part in (problem, problem.with_rules(most_changes=np.zeros(40, int)))
+    )
+    limits = today + np.array([[0.7], [0.2], [0.2], [np.inf]]) * np.maximum(free - today, 0.1)
+    problem = replace(problem, paid=paid, budget=limits)
+    parts, whole = decide(problem, BLOCKS), decide(problem, THOROUGH)
+    plan = parts.required()
+    assert plan.blocks == 4
+    assert (paid @ plan.spend <= limits + EXACT).all()
+    assert parts.bound <= whole.objective + EXACT
+    assert whole.objective - EXACT <= parts.objective <= whole.objective * (1.0 - NEAR)
+    # That of the category binds, that of the two places in half the cases; nothing is paid for one without a limit.
+    assert plan.budget_price.any(axis=1).tolist()[1:] == [True, seed in (0, 3), False]
+
+
 def test_without_a_budget_blocks_are_as_good_as_the_whole():
-    problem = replace(many_places(3), budget=np.full(5, np.inf))
+    problem = replace(many_places(3), budget=np.full((1, 5), np.inf))
     exact = Settings(block_lines=10, joint=THOROUGH.joint)
     assert decide(problem, exact).objective == pytest.approx(decide(problem, THOROUGH).objective, abs=EXACT)
 

@@ -203,8 +203,64 @@ def test_the_markdown_budget_of_the_week_is_kept(tmp_path):
     result = planned(world)
     assert changes_of(result) == {("coat", "A"): (10.0, 8.0)}
     assert violations(world, result) == []
-    dear = result.tables["explanations"].assign(numbers=json.dumps({"markdown_by_week": [150.0]}))
+    told = {"markdown_by_week": [150.0], "item_id": "coat", "location_id": "A"}
+    dear = result.tables["explanations"].assign(numbers=json.dumps(told))
     assert any("markdown budget" in text for text in violations(world, result, explanations=dear))
+
+
+def test_budgets_of_a_place_and_of_a_category_bind_beside_that_of_the_company(tmp_path):
+    # Coats spend 140 a week at 5 and 22 at 8, hats 39 at 6 of 10. Places and categories pay for what is theirs alone.
+    rules = "scope,scope_id,ladder_id,exit_on\nitem,coat,low,2024-04-28\nitem,hat,low,2024-04-28\n"
+    head = "period_start,scope,scope_id,component,amount\n"
+    free = planned(world_of(tmp_path / "free", markdown_rules=rules))
+    assert changes_of(free) == {("coat", "A"): (10, 5), ("hat", "A"): (10, 6), ("hat", "B"): (10, 5)}
+    for scope, name in (("location", "B"), ("location", "A"), ("category", "wear")):
+        rows = head + "".join(
+            f"{day},{scope},{name},markdown,30\n{day},all,,markdown,9000\n" for day in ("2024-04-15", "2024-04-22")
+        )
+        world = world_of(tmp_path / name / scope, markdown_rules=rules, budgets=rows)
+        result = planned(world)
+        assert violations(world, result) == []
+        moved = changes_of(result)
+        assert moved != changes_of(free)
+        # The other place goes on as before.
+        if scope == "location":
+            other = {"A": "B", "B": "A"}[name]
+            assert {k: v for k, v in moved.items() if k[1] == other} == {
+                k: v for k, v in changes_of(free).items() if k[1] == other
+            }
+        what = f"the markdown budget of {'place' if scope == 'location' else scope} {name}"
+        assert any(what in text for text in result.tables["explanations"]["text"])
+        assert max(json.loads(text)["budget_price"] for text in result.tables["explanations"]["numbers"]) > 0
+        # A plan made without that budget is found to break it.
+        assert any(what.removeprefix("the ") in text for text in violations(world, free))
+
+
+def test_budgets_of_one_week_add_up_and_one_that_names_nobody_is_told(tmp_path):
+    # 140 a week at 5: 100 and 60 allow it, 60 and 60 do not.
+    rows = "period_start,scope,scope_id,component,amount\n" + "".join(
+        f"{day},all,one,markdown,{{}}\n{day},all,two,markdown,60\n{day},location,,markdown,0\n"
+        for day in ("2024-04-15", "2024-04-22")
+    )
+    for first, price in ((100, 5.0), (60, 8.0)):
+        world = world_of(tmp_path / str(first), budgets=rows.format(first, first))
+        result = planned(world)
+        assert changes_of(result) == {("coat", "A"): (10.0, price)}
+        assert violations(world, result) == []
+        assert any("2 markdown budgets are not used" in row.text for row in result.exceptions)
+
+
+def test_a_category_budget_that_todays_prices_overspend_is_told_and_a_suppliers_is_not_used(tmp_path):
+    rows = "period_start,scope,scope_id,component,amount\n2024-04-15,category,wear,markdown,1\n"
+    rule = "scope,scope_id,ladder_id,exit_on\nitem,hat,low,2024-04-28\n"
+    world = world_of(tmp_path, budgets=rows + "2024-04-15,supplier,s,markdown,1\n", markdown_rules=rule)
+    result = planned(world)
+    # The hat at A stands at 10 of 12 already.
+    assert any(
+        "the markdown budget of category wear" in row.text and "cannot be kept" in row.text for row in result.exceptions
+    )
+    assert any("1 markdown budgets are not used" in row.text for row in result.exceptions)
+    assert violations(world, result) == []
 
 
 def test_a_locked_price_stands_whatever_the_rules(tmp_path):

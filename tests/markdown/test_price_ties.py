@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from optimizer.plan.check_price_ties import check_competitor_band, check_price_families, check_price_groups
+from optimizer.plan.ids import stable_id
 from scenarios.load import load_world
-from tests.markdown.test_price_tables import changes_of, planned, violations, world_of
+from tests.markdown.test_price_tables import DAY, changes_of, planned, violations, world_of
 
 TIES = (check_price_groups, check_price_families, check_competitor_band)
 ITEMS = "item_id,category,price_group,family,pack_content,list_price,unit_cost\n"
@@ -35,7 +36,7 @@ def all_violations(world, result, **damage):
 
 
 def _ties(world, result, damage):
-    tables = {"price_changes": result.tables["price_changes"], **damage}
+    tables = {**{name: result.tables[name] for name in ("price_changes", "explanations")}, **damage}
     evidence = SimpleNamespace(world=world, frame=lambda name: tables[name].copy())
     return [str(violation) for check in TIES for violation in check(evidence)]
 
@@ -50,7 +51,80 @@ def test_items_of_one_price_group_change_together(tmp_path):
     assert all_violations(world, result) == []
     split = result.tables["price_changes"].assign(new_price=[5.0, 8.0])
     found = all_violations(world, result, price_changes=split)
-    assert any("price group out would have the prices 5, 8" in text for text in found)
+    assert any("asks 5, hat at A asks 8: they have one price" in text for text in found)
+    held = result.tables["price_changes"].iloc[:1]
+    told = result.tables["explanations"].assign(
+        line_id=[stable_id("price", item, "A", DAY) for item in ("coat", "hat")]
+    )
+    found = all_violations(world, result, price_changes=held, explanations=told)
+    assert any("hat at A, which has one price with it, does not" in text for text in found)
+
+
+def zoned_world(folder, over, policy="", **others):
+    """Coats at A and B of one cluster and at C of none: few at A and C, so many at B that they want the half price."""
+    return world_of(
+        folder,
+        policy,
+        locations="location_id,kind,cluster,region\nA,store,town,north\nB,store,town,\nC,store,,north\n",
+        items="item_id,category,list_price,unit_cost\ncoat,wear,10,6\n",
+        sales="date,item_id,location_id,units,price\n2024-04-14,coat,A,1,10\n",
+        stock="item_id,location_id,on_hand\ncoat,A,4\ncoat,B,80\ncoat,C,4\n",
+        **{
+            "prices": "item_id,location_id,valid_from,price,regular_price\n"
+            + "".join(f"coat,{place},2024-01-01,10,10\n" for place in "ABC"),
+            "price_ladders": "ladder_id,rung,price\nlow,1,8\nlow,2,5\n",
+            "markdown_rules": f"scope,scope_id,ladder_id,exit_on,one_price_over\nall,,low,2024-04-28,{over}\n",
+            **others,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("over", "places"), [("place", "B"), ("cluster", "AB"), ("region", "B"), ("all", "ABC"), ("", "B")]
+)
+def test_one_clearance_price_holds_over_a_zone(tmp_path, over, places):
+    # Four coats sell at 10 by themselves: only what they share a price with takes A and C down.
+    world = zoned_world(tmp_path, over)
+    result = planned(world)
+    assert changes_of(result) == {("coat", place): (10.0, 5.0) for place in places}
+    assert all_violations(world, result) == []
+    changes = result.tables["price_changes"]
+    if len(places) > 1:
+        split = changes.assign(new_price=[5.0, 8.0, 5.0][: len(places)])
+        assert any("they have one price" in text for text in all_violations(world, result, price_changes=split))
+        assert f"has one price with {len(places) - 1} more" in result.tables["explanations"]["text"].iloc[0]
+    else:
+        assert all_violations(zoned_world(tmp_path / "all", "all"), result)
+
+
+def test_a_zone_keeps_the_labels_and_budgets_of_each_of_its_places_and_a_lock_leads_it(tmp_path):
+    labels = "location_id,week,labels\n" + "".join(f"A,{day},0\n" for day in ("2024-04-15", "2024-04-22"))
+    world = zoned_world(tmp_path / "labels", "cluster", label_capacity=labels)
+    result = planned(world)
+    assert changes_of(result) == {}
+    assert "labels and the one price of its cluster" in result.tables["explanations"]["text"].iloc[1]
+    # Of place A at most 10 a week: at 5 it is 4 x 5 in the first.
+    rows = "period_start,scope,scope_id,component,amount\n2024-04-15,location,A,markdown,10\n"
+    world = zoned_world(tmp_path / "budget", "cluster", budgets=rows)
+    result = planned(world)
+    assert changes_of(result) == {("coat", place): (10.0, 8.0) for place in "AB"}
+    assert all_violations(world, result) == []
+    lock = "target,item_id,location_id,field,value\nprice_changes,coat,A,new_price,8\n"
+    world = zoned_world(tmp_path / "lock", "cluster", locks=lock)
+    result = planned(world)
+    assert changes_of(result) == {("coat", place): (10.0, 8.0) for place in "AB"}
+    assert all_violations(world, result) == []
+
+
+def test_places_of_a_zone_whose_ladders_share_no_price_say_so(tmp_path):
+    shares = "ladder_id,rung,share_of_regular\nlow,1,0.8\n"
+    prices = "item_id,location_id,valid_from,price,regular_price\ncoat,A,2024-01-01,9,9\ncoat,B,2024-01-01,10,10\n"
+    world = zoned_world(tmp_path, "cluster", price_ladders=shares, prices=prices + "coat,C,2024-01-01,10,10\n")
+    result = planned(world)
+    assert changes_of(result) == {}
+    assert "the one price of its cluster leaves no common price below it" in "".join(
+        result.tables["explanations"]["text"]
+    )
 
 
 def test_a_lock_of_one_item_holds_its_price_group_and_locks_that_clash_part_it(tmp_path):

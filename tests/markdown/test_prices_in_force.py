@@ -126,7 +126,7 @@ def test_a_group_without_a_common_price_says_so(tmp_path):
     (tmp_path / "price_ladders.csv").write_text("ladder_id,rung,share_of_regular\nlow,1,0.8\nlow,2,0.5\n")
     result = planned(load_world(tmp_path))
     assert changes_of(result) == {}
-    assert result.tables["explanations"]["text"].str.contains("its price group has no common price below it").all()
+    assert result.tables["explanations"]["text"].str.contains("its price group leaves no common price below it").all()
 
 
 def test_prices_are_told_with_the_decimal_places_of_their_currency(tmp_path):

@@ -71,7 +71,8 @@ def first_rungs(stocks, price, demand, salvage):
         starts=7 * np.arange(weeks),
         place=np.zeros(lines, np.int64),
         labels=np.full((1, weeks), np.inf),
-        budget=np.full(weeks, np.inf),
+        budget=np.full((1, weeks), np.inf),
+        paid=np.ones((1, lines), bool),
     )
     return decide(problem).required().rung[:, 0]
 

@@ -67,7 +67,7 @@ def goods(draw):
     columns = "item_id,category,price_group,family,pack_content,list_price,unit_cost,shelf_life_days"
     return {
         "items": table(columns, items),
-        "locations": "location_id,kind\nA,store\nB,store\nDC,dc\n",
+        "locations": f"location_id,kind,cluster\nA,store,{draw.maybe('town')}\nB,store,town\nDC,dc,town\n",
         "sales": table("date,item_id,location_id,units,price", sales),
         "stock": table("item_id,location_id,lot,on_hand,expires_on", stock),
         "prices": table("item_id,location_id,valid_from,price,regular_price", prices),
@@ -83,7 +83,8 @@ def rules(draw):
                 (scope, name, draw.pick("low", "fix"), draw.maybe(0.1), draw.maybe(0.6), draw.maybe(2), draw.maybe(7),
                  draw.maybe(draw.day(-3, 10), 0.3), draw.maybe(draw.day(-2, 40), 0.8), draw.maybe(0.8, 0.3),
                  draw.pick("hard", "soft"), draw.maybe(0.3, 0.3), draw.maybe(5, 0.3),
-                 draw.pick(1, 2, 3) if fresh else "", draw.maybe(0.99, 0.3))
+                 draw.pick(1, 2, 3) if fresh else "", draw.maybe(0.99, 0.3),
+                 draw.maybe(draw.pick("cluster", "all", "region")))
             )  # fmt: skip
     starts = [draw.day(-10, 10) for _ in draw.count(6)]
     promotions = [
@@ -95,7 +96,7 @@ def rules(draw):
     locks = [("price_changes", draw.pick(*ITEMS), draw.pick(*PLACES), "new_price", draw.price()) for _ in draw.count(4)]
     return {
         "markdown_rules": table(
-            f"{columns},sell_through,hardness,competitor_band,min_stock,days_left,ending", rows
+            f"{columns},sell_through,hardness,competitor_band,min_stock,days_left,ending,one_price_over", rows
         ),
         "promotions": table("promotion_id,item_id,location_id,from_date,to_date,discount", promotions),
         "competitor_prices": table(
@@ -105,7 +106,15 @@ def rules(draw):
         "label_capacity": table(
             "location_id,week,labels", [(p, DAY, draw.pick(0, 2, 5)) for p in PLACES[: draw.pick(0, 1, 2)]]
         ),
-        "budgets": table("period_start,scope,component,amount", [(DAY, "all", "markdown", 90)][: draw.pick(0, 1)]),
+        "budgets": table(
+            "period_start,scope,scope_id,component,amount",
+            [
+                (day, *whose, "markdown", draw.pick(0, 5, 40, 90))
+                for day in (DAY, DAY + datetime.timedelta(days=7))
+                for whose in (("all", ""), ("location", "A"), ("category", "wear"), ("supplier", "s"))
+                if draw.random.random() < 0.4
+            ],
+        ),
         "locks": table("target,item_id,location_id,field,value", locks),
     }  # fmt: skip
 
