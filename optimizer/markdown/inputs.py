@@ -209,13 +209,11 @@ def _fitting(
     return fits, said
 
 
-def _problem(
-    world: World,
-    prices: _Prices,
-    paths: DemandPaths,
-    clock: Clock,
-    given: tuple[Floats, Floats, Mapping[Budget, Floats]],
-) -> MarkdownProblem:
+# Stock and arrivals of the lines, and the budgets of the weeks.
+_Given = tuple[Floats, Floats, Mapping[Budget, Floats]]
+
+
+def _problem(world: World, prices: _Prices, paths: DemandPaths, clock: Clock, given: _Given) -> MarkdownProblem:
     *stock, budgets = given
     lines, minor, step = prices.lines, 10 ** minor_digits(world.policy.currency), paths.unit_step
     price = np.full((len(lines), max(map(len, prices.ladders))), np.nan)
