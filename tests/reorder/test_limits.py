@@ -1,5 +1,6 @@
 """Rules that lines share, each on the small company: it binds, the plan keeps it, the checker sees it broken."""
 
+import datetime
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from small_company import PLAIN, POLICY, company, evidence, planned, today
 
 from optimizer.plan.check_limits import check_limits
 from optimizer.plan.check_orders import check_dates, check_quantities
+from optimizer.plan.ids import purchase_line_id
 from optimizer.reorder.columns import enumerate_columns
 from optimizer.reorder.decide import decide
 from optimizer.reorder.supply import Supply
@@ -129,6 +131,29 @@ def test_a_worked_shelf():
     shelf = Supply.plain((1, 2, 3), most_today=np.array([5.0]))
     plan = decide(replace(problem, supply=shelf)).required()
     assert (plan.quantity.tolist(), plan.cost.tolist()) == ([4], [21.0])
+
+
+BARRED = {
+    "the least order in whole packs is 12, the most is 11": {
+        "sources": "item_id,location_id,source_id,lead_time_days,pack_size,moq,max_quantity\nfig,A,Sup,2,4,9,11\n"
+    },
+    "the least order in whole packs is 1, 0 fit on the shelf": {"assortment": SHELF.format("", 0)},
+    "only what is left is to be sold": {
+        "assortment": SHELF.format("", "").replace("fig,A,active", "fig,A,run_out"),
+    },
+    "its source delivers none of it that could still be sold": {
+        "items": PLAIN["items"].replace("shelf_life_days", "discontinued_on").replace("2,1,\n", "2,1,2024-04-16\n")
+    },
+}
+
+
+@pytest.mark.parametrize("words", BARRED)
+def test_what_may_not_be_ordered_at_all_is_told_why(tmp_path, words):
+    result = planned(company(tmp_path, **BARRED[words]))
+    assert ("fig", "A") not in today(result)
+    texts = result.tables["explanations"].set_index("line_id")["text"]
+    name = purchase_line_id("fig", "A", "Sup", datetime.date(2024, 4, 15))
+    assert texts[name] == f"nothing is ordered: {words}"
 
 
 def test_what_must_be_seen_is_ordered_on_top(tmp_path):
