@@ -19,6 +19,8 @@ _ROW_RULES = (
     ("stock", "reserved", "reserved + held > on_hand", "at most what is on hand", "count again"),
     ("promotions", "to_date", "to_date < from_date", "a day on or after from_date", "correct one of the two"),
     ("open_orders", "due_on", "due_on < ordered_on", "a day on or after ordered_on", "correct one of the two"),
+    ("open_orders", "expires_on", "expires_on < due_on", "a day on or after due_on", "correct one of the two"),
+    ("supplier_calendar", "delivery_on", "delivery_on < date", "a day on or after date", "correct one of the two"),
     ("locks", "value", _NO_QUANTITY, "a quantity, 0 or more", "write the units to keep as a number"),
     ("locks", "value", _NO_PRICE, "a price above 0", "write the price to keep as a number"),
     ("label_capacity", "week", "isodow(week) <> 1", "a Monday", "write the Monday of that week"),

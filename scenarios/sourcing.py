@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scenarios.periods import weekday_numbers
+from scenarios.periods import Periods, weekday_numbers
 from scenarios.world import World, rows_of
 
 _KEYS = ["item_id", "location_id"]
@@ -69,11 +69,13 @@ class Deliveries:
     """When orders of the plan date come, where the calendar says so; keys are (source_id, location_id).
 
     named: the delivery the calendar names for an order of the plan date
-    shut: days on which a place does not receive from a source
+    shut: days on which a place does not receive from a source; in weekly worlds a day shuts its week
+    periods: days or weeks; all dates are first days of theirs
     """
 
     named: Mapping[tuple[str, str], date]
     shut: frozenset[tuple[str, str, date]]
+    periods: Periods
 
     @property
     def sources(self) -> frozenset[tuple[str, str]]:
@@ -81,20 +83,20 @@ class Deliveries:
         return frozenset(self.named) | {(source, place) for source, place, _ in self.shut}
 
     def due(self, key: tuple[str, str], usual: date) -> date:
-        """Return the day of delivery: the one named, else `usual`, and then the first day that is not shut."""
+        """Return the period of delivery: the one named, else `usual`, and then the first that is not shut."""
         day = self.named.get(key, usual)
         while (*key, day) in self.shut:
-            day += timedelta(days=1)
+            day = self.periods.add(day, 1)
         return day
 
 
 def deliveries_of(world: World) -> Deliveries:
     """Return the deliveries of orders of the plan date as `supplier_calendar` has them."""
-    calendar = world.frame("supplier_calendar")
+    calendar, periods = world.frame("supplier_calendar"), world.periods
     today = calendar[(calendar["date"] == world.plan_date) & calendar["delivery_on"].notna()]
-    named = {(r.source_id, r.location_id): r.delivery_on for r in rows_of(today)}
-    shut = calendar[~calendar["can_receive"].astype(bool)]
-    return Deliveries(named, frozenset(zip(shut["source_id"], shut["location_id"], shut["date"], strict=True)))
+    named = {(r.source_id, r.location_id): periods.start(r.delivery_on) for r in rows_of(today)}
+    shut = rows_of(calendar[~calendar["can_receive"].astype(bool)])
+    return Deliveries(named, frozenset((r.source_id, r.location_id, periods.start(r.date)) for r in shut), periods)
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,14 @@ class PriceTiers:
 
 
 def price_tiers(world: World, lines: pd.DataFrame) -> PriceTiers:
-    """Return the prices of `lines` (item_id, source_id, source_kind, unit_cost in the policy's currency).
+    """Return the prices of `lines` (item_id, source_id, source_kind, unit_cost in the policy's currency, price_rate).
 
-    Breaks are in the currency of the supplier's price; what is dearer than the source's own price is left out.
+    Breaks are in the currency of the source's price, whose unit is worth `price_rate` of the policy's, NaN where nobody
+    knows; what is dearer than the source's own price, or of unknown worth, is left out.
     """
     table = world.frame("price_breaks").sort_values(["supplier_id", "item_id", "from_quantity"], kind="stable")
     found = dict(iter(table.groupby(["supplier_id", "item_id"], observed=True)))
-    own = lines["unit_cost"].to_numpy(float)
+    own, rate = lines["unit_cost"].to_numpy(float), lines["price_rate"].to_numpy(float)
     keys = zip(lines["source_id"].astype(str), lines["item_id"].astype(str), lines["source_kind"], strict=True)
     mine = [found.get((source, item)) if kind == "supplier" else None for source, item, kind in keys]
     width = 1 + max([0, *(len(rows) for rows in mine if rows is not None)])
@@ -136,8 +139,9 @@ def price_tiers(world: World, lines: pd.DataFrame) -> PriceTiers:
     all_units = np.ones(len(lines), np.bool_)
     for n, rows in enumerate(mine):
         if rows is not None:
-            cheaper = rows[rows["unit_cost"].astype(float) < own[n]]
-            begins[n, 1 : 1 + len(cheaper)] = cheaper["from_quantity"].astype(float)
-            cost[n, 1 : 1 + len(cheaper)] = cheaper["unit_cost"].astype(float)
+            asked = rows["unit_cost"].to_numpy(float) * rate[n]
+            cheaper = asked < own[n]
+            begins[n, 1 : 1 + cheaper.sum()] = rows["from_quantity"].to_numpy(float)[cheaper]
+            cost[n, 1 : 1 + cheaper.sum()] = asked[cheaper]
             all_units[n] = bool((rows["kind"] == "all_units").all())
     return PriceTiers(begins, cost, all_units)

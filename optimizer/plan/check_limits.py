@@ -48,6 +48,7 @@ def _budgets(evidence: Evidence, settled: frozenset[str]) -> Iterator[Violation]
     monday = world.plan_date - timedelta(days=world.plan_date.weekday())
     budgets = world.frame("budgets")
     mine = budgets[(budgets["component"] == "purchase") & (budgets["period_start"] == monday)]
+    mine = mine.assign(scope_id=mine["scope_id"].mask(mine["scope"] == "all", ""))
     column = {"supplier": "source_id", "location": "location_id", "category": "category"}
     currency = world.policy.currency
     for key, rows in mine.groupby(["scope", "scope_id"], observed=True):

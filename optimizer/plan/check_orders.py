@@ -200,13 +200,14 @@ def check_prices(evidence: Evidence) -> Iterator[Violation]:
     usual = orders["item_id"].map(items["unit_cost"]).to_numpy(float) * currency_rates(
         world, orders["item_id"].map(items["currency"]).tolist()
     )
-    asked = orders["asked"].to_numpy(float) * currency_rates(world, orders["asked_in"].tolist())
+    rates = currency_rates(world, orders["asked_in"].tolist())
+    asked = orders["asked"].to_numpy(float) * rates
     expected = np.where(np.isnan(asked), usual, asked)
     expected = np.where(np.isnan(expected), 1.0, expected)
     breaks = evidence.world.frame("price_breaks").sort_values("from_quantity")
     by_key = {key: list(rows_of(rows)) for key, rows in breaks.groupby(["supplier_id", "item_id"], observed=True)}
-    for row, own in zip(rows_of(orders), expected, strict=True):
-        cost = _broken_price(own, row.quantity, by_key.get((row.source_id, row.item_id), []))
+    for row, own, rate in zip(rows_of(orders), expected, rates, strict=True):
+        cost = _broken_price(own, row.quantity, rate, by_key.get((row.source_id, row.item_id), []))
         if abs(row.unit_cost - cost) > 1e-6:
             yield Violation("purchase_orders", row.line_id, f"unit cost {row.unit_cost:g}, its source asks {cost:g}")
         amount = line_amount(row.quantity, row.unit_cost, world.policy.currency)
@@ -215,12 +216,15 @@ def check_prices(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("purchase_orders", row.line_id, f"amount {texts[0]}, quantity × unit cost is {texts[1]}")
 
 
-def _broken_price(own: float, quantity: float, breaks: list[Any]) -> float:
-    """Return what a unit of an order costs on average, added up from the last price break down."""
+def _broken_price(own: float, quantity: float, rate: float, breaks: list[Any]) -> float:
+    """Return what a unit of an order costs on average, added up from the last price break down.
+
+    rate: what a unit of the currency of the breaks is worth in the policy's
+    """
     left, paid = quantity, 0.0
-    for row in reversed([one for one in breaks if one.unit_cost < own and one.from_quantity <= quantity]):
+    for row in reversed([one for one in breaks if one.unit_cost * rate < own and one.from_quantity <= quantity]):
         if row.kind == "all_units":
-            return float(row.unit_cost)
-        paid += row.unit_cost * max(left - row.from_quantity, 0.0)
+            return float(row.unit_cost * rate)
+        paid += row.unit_cost * rate * max(left - row.from_quantity, 0.0)
         left = min(left, row.from_quantity)
     return float(paid + left * own) / quantity if quantity > 0 else own

@@ -256,25 +256,45 @@ def unfitted_policy(lines: Lines) -> Policy:
         wasted = np.where(lines.shelf <= lines.demand.shape[2], lines.write_off / lines.shelf, 0.0)
         critical = lines.shortage / (lines.shortage + holding * gap + wasted)
     horizon = rate * lines.demand.shape[2]
-    economic = np.where(lines.order_cost > 0.0, np.minimum(np.nan_to_num(economic, posinf=np.inf), horizon), 0.0)
+    economic = np.where(lines.order_cost > 0.0, _finite(economic, horizon), 0.0)
     least = np.maximum(lines.minimum, lines.pack)
     economic = _with_breaks(lines, rate, economic, least)
     lot = np.maximum(economic, least)
-    dearer = np.divide(rate * kernels.premiums(lines, lot), lot)
+    # Where a review asks for more than the lot, that much is ordered at once, and pays the premium of that much.
+    often = np.ceil(np.maximum(lot, review))
+    dearer = np.divide(rate * kernels.premiums(lines, often), often)
     lot_cost = np.divide(lines.order_cost * rate, lot) + holding * lot / 2.0 + dearer
     # A lot that the next review uses up anyway leaves nothing behind to credit; nor does stock that costs nothing.
     credit = np.where((lot > review) & (holding > 0.0), lot_cost, dearer)
     z = np.clip(ndtri(np.nan_to_num(critical, nan=0.5)), -_LARGEST_Z, _LARGEST_Z)
     free = np.full(rate.size, np.inf)
-    return Policy(mean, deviation, rate, review, np.where(economic > 0.0, lot, 0.0), credit, z, free)
+    # What is left is worth what a lot of any size costs on average; but none is larger than what the horizon sells.
+    placed = np.where(economic > 0.0, np.maximum(np.minimum(economic, horizon), least), 0.0)
+    return Policy(mean, deviation, rate, review, placed, credit, z, free)
+
+
+def _finite(lot: Array, horizon: Array) -> Array:
+    """Give the lots, and what the horizon sells where keeping stock costs nothing."""
+    return np.where(np.isinf(lot), horizon, np.nan_to_num(lot))
 
 
 def _with_breaks(lines: Lines, rate: Array, economic: Array, least: Array) -> Array:
-    """Lot with the least cost per period among the economic lot and the price breaks above it (Hadley, Whitin 1963)."""
+    """Lot with the least cost per period among the economic lots of the prices (Hadley and Whitin 1963, 2.11 to 2.13).
+
+    With breaks step by step an order that passes one at B pays once, whatever its size, what the B first steps are
+    dearer by: F_b = K + e(B) - e'(B) B. Its economic lot is sqrt(2 F_b m / h), or B where that is more; with breaks
+    for all units F_b = K.
+    """
     chosen, lowest = economic, np.full(rate.size, np.inf)
-    for start in (np.zeros(rate.size), *lines.break_from.T):
-        reached = np.isfinite(start) & (start <= np.maximum(rate * lines.demand.shape[2], economic))
-        trial = np.where(reached, np.maximum(start, economic), economic)
+    horizon = rate * lines.demand.shape[2]
+    for start, extra in zip((np.zeros(rate.size), *lines.break_from.T), (0.0, *lines.break_extra.T), strict=True):
+        reached = np.isfinite(start) & (start <= np.maximum(horizon, economic))
+        begin = np.where(reached, start, 0.0)
+        once = np.where(lines.all_units | ~reached, 0.0, kernels.premiums(lines, begin) - extra * begin)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            wide = np.sqrt(2.0 * (lines.order_cost + once) * rate / lines.holding)
+        own = np.where(once > 0.0, _finite(wide, horizon), economic)
+        trial = np.where(reached, np.maximum(begin, own), economic)
         lot = np.maximum(trial, least)
         paid = lines.order_cost + kernels.premiums(lines, lot)
         cost = rate * paid / lot + lines.holding * lot / 2.0

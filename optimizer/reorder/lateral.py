@@ -79,8 +79,10 @@ def _offers(given: Given, lanes: pd.DataFrame, surplus: dict[tuple[str, str], fl
     lines, world = given.terms.lines, given.world
     found = [(item, place, units) for (item, place), units in surplus.items()]
     spare = pd.DataFrame(found, columns=["item_id", "from_location", "units"])
-    wanted = lines.drop_duplicates(_KEYS).merge(lanes, left_on="location_id", right_on="to_location")
-    wanted = wanted[(wanted["status"] != "run_out") & (wanted["maximum"] != 0)]
+    wanted: pd.DataFrame = lines.drop_duplicates(_KEYS).merge(lanes, left_on="location_id", right_on="to_location")
+    # What comes after the horizon helps nobody who is planned for, and would only be out of the way.
+    in_time = wanted["lead_time_days"] < world.periods.days * given.paths.steps.shape[2]
+    wanted = wanted[(wanted["status"] != "run_out") & (wanted["maximum"] != 0) & in_time]
     offers = wanted.merge(spare, on=["item_id", "from_location"])
     volume = world.frame("items").set_index("item_id")["volume_l"].reindex(offers["item_id"]).fillna(0).to_numpy(float)
     offers["per_unit"] = offers["cost_per_litre"].to_numpy(float) * volume

@@ -239,6 +239,8 @@ def purchase_budgets(world: World) -> list[tuple[tuple[str, str], int]]:
     """Return what purchases may still cost in the week of the plan date, in minor units, by scope and its id."""
     budgets, monday = world.frame("budgets"), _monday(world)
     mine = budgets[(budgets["component"] == "purchase") & (budgets["period_start"] == monday)]
+    # A budget for all is one budget, whatever it is called.
+    mine = mine.assign(scope_id=mine["scope_id"].mask(mine["scope"] == "all", ""))
     spent = _spent_this_week(world, monday)
     found = []
     for (scope, name), rows in mine.groupby(["scope", "scope_id"], sort=True, observed=True):

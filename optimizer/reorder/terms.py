@@ -25,7 +25,8 @@ class Terms:
 
     lines: columns item_id, location_id, status, source_id, source_kind, lead_periods, unit_step (units), pack, minimum,
         maximum (steps; maximum -1 for none), unit_cost, order_cost (major units), review_periods, collect,
-        layer_size, pallet_size (units); lead_periods is that of an order of today, usual_lead_periods of later ones
+        layer_size, pallet_size (units), price_rate (of the currency the source asks in); lead_periods is that of an
+        order of today, usual_lead_periods of later ones
     can_order: whether an order can be placed, by period, shape (lines, periods)
     assumed: what had to be assumed and for how many pairs, in words
     without_source: pairs that nobody delivers, columns item_id, location_id
@@ -55,7 +56,7 @@ def terms(world: World, pairs: pd.DataFrame, periods: int) -> Terms:
     without = lacking.loc[lacking["_merge"] == "left_only", _KEYS]
     columns = ["status", "source_id", "source_kind", "lead_periods", "unit_step", "pack", "minimum", "maximum"]
     columns += ["unit_cost", "order_cost", "review_periods", "collect", "layer_size", "pallet_size"]
-    columns += ["usual_lead_periods"]
+    columns += ["usual_lead_periods", "price_rate"]
     return Terms(lines[[*_KEYS, *columns]], can_order, _assumed(world, pairs, chosen), without)
 
 
@@ -119,6 +120,7 @@ def _costs(world: World, lines: pd.DataFrame, items: pd.DataFrame) -> dict[str, 
     return {
         "unit_cost": np.where(np.isnan(cost), 1.0, cost),
         "order_cost": np.nan_to_num(lines["order_cost"].astype(float)) * 1.0,
+        "price_rate": rate,
     }
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from optimizer.plan.ids import purchase_line_id, transfer_line_id
 from optimizer.reorder.decide import BUDGET, CAPACITY, FREE, MINIMUM, ReorderPlan
-from optimizer.reorder.inputs import BESIDE, CARRIED, FROZEN, LOCKED, Given, active_lines
+from optimizer.reorder.inputs import BESIDE, CARRIED, FROZEN, LOCKED, Given, active_lines, shelf_room
 from optimizer.reorder.outlook import arrival
 from optimizer.reorder.today import Decision
 from scenarios.money import shown
@@ -68,7 +68,7 @@ def _settled(given: Given, n: int, quantity: float) -> str:
 
 def _not_ordered(given: Given, decision: Decision, numbers: pd.DataFrame) -> list[dict[str, Any]]:
     """Return why each other line is not ordered today; its line_id is the one it would have."""
-    rows, terms, today = [], given.terms, given.world.plan_date
+    rows, terms, today, room = [], given.terms, given.world.plan_date, shelf_room(given)
     for n, line in enumerate(rows_of(terms.lines)):
         if decision.steps[n, 0] > 0:
             continue
@@ -77,9 +77,26 @@ def _not_ordered(given: Given, decision: Decision, numbers: pd.DataFrame) -> lis
         name = transfer_line_id(*key, today) if moved else purchase_line_id(key[0], key[2], key[1], today)
         mine = {str(column): _plain(value) for column, value in numbers.iloc[n].items()}
         text = _why_nothing(given, n, mine, line.source_id or "the default source")
+        if np.isnan(given.fixed[n]) and terms.can_order[n, 0] and (barred := _barred(line, float(room[n]))):
+            text = f"nothing is ordered: {barred}"
         what = json.dumps(mine, ensure_ascii=False)
         rows.append({"line_id": name, "reason": text, "text": text, "numbers": what, "money": 0})
     return rows
+
+
+def _barred(line: Any, room: float) -> str:
+    """Return why no quantity of a line may be ordered today, empty where one may; `room` is in steps of the item."""
+    least = -(-max(line.minimum, 1) // line.pack) * line.pack
+    smallest = f"the least order in whole packs is {shown_number(least * line.unit_step)}"
+    if line.status == "run_out":
+        return "only what is left is to be sold"
+    if line.maximum == 0:
+        return "its source delivers none of it that could still be sold"
+    if 0 < line.maximum < least:
+        return f"{smallest}, the most is {shown_number(line.maximum * line.unit_step)}"
+    if room < least:
+        return f"{smallest}, {shown_number(room * line.unit_step)} fit on the shelf"
+    return ""
 
 
 def _why_nothing(given: Given, n: int, numbers: dict[str, Any], source: str) -> str:

@@ -197,20 +197,25 @@ def lot_and_credit(problem: ReorderProblem, n: int, rate: float) -> tuple[float,
     h, K = float(problem.holding_cost[n]), float(problem.order_cost[n])
     gap = max(1, math.floor(problem.periods / max(1, int(problem.can_order[n].sum())) + 0.5))
     horizon = rate * problem.periods
-    economic = 0.0 if K == 0 else min(math.sqrt(2 * K * rate / h) if h else math.inf, horizon)
+    economic = 0.0 if K == 0 else math.sqrt(2 * K * rate / h) if h else horizon
     least = max(float(problem.minimum[n]), float(problem.pack[n]))
-    trials = [
-        economic,
-        *(max(float(f), economic) for f in problem.supplied.break_from[n] if f <= max(horizon, economic)),
-    ]
+    trials = [economic]
+    for begin, extra in zip(problem.supplied.break_from[n], problem.supplied.break_extra[n], strict=True):
+        if begin > max(horizon, economic):
+            continue
+        own, once = economic, premium_of(problem, n, begin) - begin * extra
+        if not problem.supplied.all_units[n] and once > 0:
+            own = math.sqrt(2 * (K + once) * rate / h) if h else horizon
+        trials.append(max(float(begin), own))
     per_period = [
         rate * (K + premium_of(problem, n, max(q, least))) / max(q, least) + h * max(q, least) / 2 for q in trials
     ]
     economic = trials[per_period.index(min(per_period))]
     lot = max(economic, least)
-    dearer = rate * premium_of(problem, n, lot) / lot
+    often = math.ceil(max(lot, rate * gap))
+    dearer = rate * premium_of(problem, n, often) / often
     credit = K * rate / lot + h * lot / 2 + dearer if lot > rate * gap and h > 0 else dearer
-    return (lot if economic > 0 else 0.0), credit
+    return (max(min(economic, horizon), least) if economic > 0 else 0.0), credit
 
 
 def allowed_quantities(problem: ReorderProblem, n: int, largest: int) -> list[int]:

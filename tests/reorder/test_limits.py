@@ -1,5 +1,6 @@
 """Rules that lines share, each on the small company: it binds, the plan keeps it, the checker sees it broken."""
 
+import datetime
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -7,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from reorder_cases import reorder_problem
-from small_company import PLAIN, company, evidence, planned, today
+from small_company import PLAIN, POLICY, company, evidence, planned, today
 
 from optimizer.plan.check_limits import check_limits
-from optimizer.plan.check_orders import check_quantities
+from optimizer.plan.check_orders import check_dates, check_quantities
+from optimizer.plan.ids import purchase_line_id
 from optimizer.reorder.columns import enumerate_columns
 from optimizer.reorder.decide import decide
 from optimizer.reorder.supply import Supply
@@ -48,6 +50,14 @@ def test_a_limit_binds_and_is_kept(tmp_path, name):
     kind = "budget" if "budget" in name else "storage" if "storage" in name else "trucks"
     assert f"The {kind} of" in texts
     assert any(name.startswith(kind) for name in tied.proof["prices"]["capacity"])
+
+
+def test_a_budget_for_all_holds_whatever_it_is_called(tmp_path):
+    plain, named = (company(tmp_path / name, budgets=MONEY.format(f"all,{name}", 12)) for name in ("", "spring"))
+    assert today(planned(plain)) == today(planned(named))
+    assert sum(today(planned(named)).values()) == 4
+    assert not list(check_limits(evidence(named, planned(named))))
+    assert list(check_limits(evidence(named, planned(company(tmp_path / "free")))))
 
 
 def test_a_full_store_gets_nothing(tmp_path):
@@ -123,6 +133,29 @@ def test_a_worked_shelf():
     assert (plan.quantity.tolist(), plan.cost.tolist()) == ([4], [21.0])
 
 
+BARRED = {
+    "the least order in whole packs is 12, the most is 11": {
+        "sources": "item_id,location_id,source_id,lead_time_days,pack_size,moq,max_quantity\nfig,A,Sup,2,4,9,11\n"
+    },
+    "the least order in whole packs is 1, 0 fit on the shelf": {"assortment": SHELF.format("", 0)},
+    "only what is left is to be sold": {
+        "assortment": SHELF.format("", "").replace("fig,A,active", "fig,A,run_out"),
+    },
+    "its source delivers none of it that could still be sold": {
+        "items": PLAIN["items"].replace("shelf_life_days", "discontinued_on").replace("2,1,\n", "2,1,2024-04-16\n")
+    },
+}
+
+
+@pytest.mark.parametrize("words", BARRED)
+def test_what_may_not_be_ordered_at_all_is_told_why(tmp_path, words):
+    result = planned(company(tmp_path, **BARRED[words]))
+    assert ("fig", "A") not in today(result)
+    texts = result.tables["explanations"].set_index("line_id")["text"]
+    name = purchase_line_id("fig", "A", "Sup", datetime.date(2024, 4, 15))
+    assert texts[name] == f"nothing is ordered: {words}"
+
+
 def test_what_must_be_seen_is_ordered_on_top(tmp_path):
     # 5 tea must stand on the shelf of A: the one that is there is not sold, 4 more are wanted.
     free = planned(company(tmp_path / "free", assortment=SHELF.format("", "")))
@@ -150,6 +183,28 @@ def test_an_order_comes_when_the_calendar_says(tmp_path):
     assert len(closing) == 1
     assert closing[0].text.startswith("Sup closes 11:00: 1 lines for DC, ")
     assert closing[0].money == proposed["amount"].sum()
+
+
+WEEKLY = {
+    "sources": PLAIN["sources"].replace("supplier,3", "supplier,7").replace("dc,1", "dc,7").replace(",2,\n", ",7,\n"),
+    "sales": "date,item_id,location_id,units\n2024-04-08,tea,A,1\n2024-04-08,tea,B,1\n2024-04-08,fig,A,1\n",
+}
+
+
+def test_in_weeks_an_order_comes_in_the_week_the_calendar_says(tmp_path):
+    # Fig orders come in a week, on the 22nd. The calendar names Thursday the 2nd for A, a day of the week of April 29;
+    # B does not receive on the Wednesday of its week, which puts it off to the next.
+    calendar = "source_id,location_id,date,can_receive,delivery_on\n"
+    calendar += "Sup,A,2024-04-15,true,2024-05-02\nSup,B,2024-04-24,false,\n"
+    world = company(tmp_path, POLICY + 'period = "week"\n', supplier_calendar=calendar, **WEEKLY)
+    result = planned(world)
+    orders = result.tables["purchase_orders"]
+    proposed = orders[(orders["item_id"] == "fig") & (orders["status"] == "proposed")]
+    assert dict(zip(proposed["location_id"], map(str, proposed["due_on"]), strict=True)) == {
+        "A": "2024-04-29",
+        "B": "2024-04-29",
+    }
+    assert not list(check_dates(evidence(world, result)))
 
 
 def test_what_is_ordered_this_week_leaves_less_for_its_category(tmp_path):

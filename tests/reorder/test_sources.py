@@ -112,6 +112,24 @@ def test_a_pair_of_several_sources_is_told_why(tmp_path):
     assert "with the sources as chosen among" in result.proof["covers"]
 
 
+def test_breaks_are_in_the_currency_of_their_source(tmp_path):
+    # A pound is 2: figs cost 8, and from 2 on 3 pounds, 6. Taken for 3 of our own the orders would be half as dear.
+    rows = ["item_id,location_id,source_id,source_kind,lead_time_days,unit_cost,currency", "fig,A,Sup,supplier,2,4,GBP"]
+    tables = {
+        "sources": "\n".join(rows) + "\n",
+        "exchange_rates": "date,currency,rate\n2024-04-01,GBP,2\n",
+        "price_breaks": "supplier_id,item_id,from_quantity,unit_cost,kind\nSup,fig,2,3,all_units\n",
+    }
+    world = company(tmp_path, **tables)
+    result = planned(world)
+    assert from_whom(result, "fig", "A")["Sup"] >= 2
+    orders = result.tables["purchase_orders"]
+    assert (orders.loc[orders["status"] == "proposed", "unit_cost"] == 6).all()
+    assert faults(world, result) == []
+    orders["unit_cost"] = 3.0
+    assert any("its source asks 6" in text for text in faults(world, result))
+
+
 def spare_company(tmp_path, lanes, stock=60, **more):
     stock = PLAIN["stock"].replace("fig,B,1", f"fig,B,{stock}")
     return company(tmp_path, stock=stock, lanes=LANES + lanes, **more)
@@ -136,8 +154,15 @@ def test_a_store_that_has_too_much_gives_before_another_buys(tmp_path):
 
 @pytest.mark.parametrize(
     ("lanes", "stock"),
-    [("B,A,1,9,0,\n", 60), ("B,A,1,0,90,\n", 60), ("B,A,1,0,0,Tue\n", 60), ("B,A,1,0,0,\n", 3), ("A,B,1,0,0,\n", 60)],
-    ids=["dear by the litre", "dear by the transfer", "not served today", "nothing to spare", "the other way"],
+    [
+        ("B,A,1,9,0,\n", 60),
+        ("B,A,1,0,90,\n", 60),
+        ("B,A,1,0,0,Tue\n", 60),
+        ("B,A,1,0,0,\n", 3),
+        ("A,B,1,0,0,\n", 60),
+        ("B,A,40,0,0,\n", 60),
+    ],
+    ids=["dear by litres", "dear by transfers", "not served today", "nothing to spare", "the other way", "too late"],
 )
 def test_nothing_is_moved_where(tmp_path, lanes, stock):
     world = spare_company(tmp_path, lanes, stock)

@@ -8,6 +8,7 @@ from reorder_cases import COST_TOLERANCE, allowed_quantities, reorder_problem, s
 
 from optimizer.reorder.columns import enumerate_columns
 from optimizer.reorder.decide import decide, project
+from optimizer.reorder.formula import economic_lot
 from optimizer.reorder.problem import ProblemError
 from optimizer.reorder.supply import Supply
 
@@ -64,6 +65,30 @@ def test_a_price_break_is_decided(all_units, best, least):
     outcome = decide(problem)
     assert outcome.required().quantity.tolist() == [best]
     assert outcome.objective == pytest.approx(least)
+
+
+@pytest.mark.parametrize("periods", [5, 10, 20])
+@pytest.mark.parametrize("order_cost", [5000.0, 800.0])
+def test_an_economic_lot_past_the_horizon_is_no_larger(order_cost, periods):
+    # Demand 2 a period, h = 1: the lot sqrt(2 x 5000 x 2) = 141.4 lasts 70 periods, sqrt(2 x 800 x 2) = 56.6 lasts 28.
+    stated = {"order_cost": order_cost, "shortage_cost": 400.0, "unit_cost": 250.0, "lead_periods": 0}
+    quantity = decide(reorder_problem(np.full((1, 1, periods), 2), **stated)).required().quantity[0]
+    best = economic_lot(2.0, order_cost, 1.0)
+    cost = [order_cost * 2 / lot + lot / 2 for lot in (quantity, best)]
+    assert cost[0] <= cost[1] * 1.005
+
+
+@pytest.mark.parametrize("periods", [10, 20])
+def test_a_break_step_by_step_is_like_a_cost_of_each_order(periods):
+    # The first 4 steps are 50 dearer: an order from 4 on pays 200 more, whatever its size, like an order cost of 200.
+    stated = {"shortage_cost": 400.0, "unit_cost": 250.0, "lead_periods": 0}
+    demand = np.full((1, 1, periods), 2)
+    paid, plain = reorder_problem(demand, order_cost=200.0, **stated), reorder_problem(demand, **stated)
+    stepwise = with_supply(plain, break_from=[[0.0, 4.0]], break_extra=[[50.0, 0.0]], all_units=[False])
+    quantity = decide(stepwise).required().quantity[0]
+    assert quantity == decide(paid).required().quantity[0]
+    # Whole cycles fit a short horizon best, so that the lot, sqrt(2 x 200 x 2) = 28.3, is met in cost only.
+    assert 200 * 2 / quantity + quantity / 2 <= economic_lot(2.0, 200.0, 1.0) * 1.07
 
 
 @pytest.mark.parametrize("unmet", ["lost_sales", "backorders"])

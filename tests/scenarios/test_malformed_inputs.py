@@ -242,6 +242,19 @@ def test_a_pack_off_the_unit_step_and_a_lock_without_a_number_are_named(tmp_path
     ]
 
 
+def test_deliveries_before_the_order_and_goods_that_come_expired_are_named(tmp_path):
+    suppliers = "supplier_id\nA\n"
+    calendar = "source_id,location_id,date,delivery_on\nA,S2,2024-04-15,2024-04-10\nA,S2,2024-04-16,2024-04-16\n"
+    head = "order_id,item_id,location_id,quantity,due_on,expires_on\n"
+    orders = f"{head}a,tea_250,S2,4,2024-04-19,2024-04-18\nb,tea_250,S2,4,2024-04-19,2024-04-19\n"
+    tables = {"suppliers": suppliers, "supplier_calendar": calendar, "open_orders": orders}
+    world = load_world(tea_shop(tmp_path, tables))
+    assert {(f.file, f.row, f.column, f.found) for f in world.quarantine} == {
+        ("open_orders.csv", 2, "expires_on", "2024-04-18"),
+        ("supplier_calendar.csv", 2, "delivery_on", "2024-04-10"),
+    }
+
+
 def test_price_breaks_of_two_kinds_and_overrides_without_a_number_are_named(tmp_path):
     suppliers = "supplier_id\nA\n"
     breaks = (
