@@ -278,7 +278,11 @@ def bundle_text() -> str:
     return lp_text(bundle_model(cuts, np.zeros(2), np.array([5.0, 6.0])))
 
 
-GOLDENS = {"bundle": bundle_text, "model": joint_text, "group_sets": group_text}
+def levels_text() -> str:
+    return lp_text(level_model(np.array([[3.0, 1.0], [4.0, 0.0]]), np.array([[2.0, 5.0], [1.0, 6.0]]), 7.0, whole=True))
+
+
+GOLDENS = {"bundle": bundle_text, "model": joint_text, "group_sets": group_text, "levels": levels_text}
 
 
 @pytest.mark.parametrize("name", GOLDENS)
