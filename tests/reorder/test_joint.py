@@ -12,6 +12,7 @@ from optimizer.reorder.columns import Settings, enumerate_columns
 from optimizer.reorder.decide import BUDGET, CAPACITY, MINIMUM, project
 from optimizer.reorder.decide import decide as decide_within
 from optimizer.reorder.group_sets import group_model
+from optimizer.reorder.levels import level_model
 from optimizer.reorder.model import joint_model
 from optimizer.reorder.prices import Prices, evaluate
 from optimizer.reorder.repair import meets

@@ -11,9 +11,8 @@ import pytest
 import run_plan
 from optimizer.plan.check_filters import check_levels
 from optimizer.plan.verify import verify_plan
-from optimizer.reorder.levels import LEVELS, choose, level_model
+from optimizer.reorder.levels import LEVELS, choose
 from scenarios.plans import read_plan, world_of
-from solvers.lp_text import lp_text
 from tests.folders import sales_of, tea_shop
 
 
@@ -46,12 +45,6 @@ def test_where_nothing_fits_the_lowest_levels_stand():
     lost, stock = outcomes(1)
     found = choose(lost, stock, 0.5 * stock[:, 0].sum())
     assert found.level.tolist() == [0] * 4 and not found.fits
-
-
-def test_the_model_is_the_one_of_the_docstring():
-    model = level_model(np.array([[3.0, 1.0]]), np.array([[2.0, 5.0]]), 4.0, whole=True)
-    text = lp_text(model)
-    assert "take" in text and "one" in text and "stock" in text and "<= 4" in text
 
 
 SHARE = 0.8

@@ -90,7 +90,7 @@ def tied(problem: ReorderProblem, rng: np.random.Generator) -> ReorderProblem:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow) if n >= 8 else n for n in range(20)])
 def test_the_decomposition_costs_what_one_model_says_with(rule, seed):
     rng = np.random.default_rng(4_000 + seed)
     problem = tied(rule(random_problem(300 + seed), rng), rng)

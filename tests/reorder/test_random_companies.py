@@ -157,7 +157,7 @@ def company(folder, draw):
     return load_world(write_tables(folder, {**goods(draw), **suppliers(draw), **rules(draw)}, policy))
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow) if n >= 8 else n for n in range(24)])
 def test_the_check_finds_nothing_in_the_orders_of_a_random_company(tmp_path, seed):
     world = company(tmp_path, Draw(seed))
     result = planned(world)
