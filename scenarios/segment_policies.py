@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from scenarios.schema import declared
@@ -31,9 +32,9 @@ def with_segment_policies(world: World, segments: pd.DataFrame) -> World:
         return world
     deliveries = world.frame("deliveries")
     segment = deliveries["customer_id"].map(_members(segments, "customer"))
-    first = policies["delivery_priority"].reindex(segment).set_axis(deliveries.index)
-    plain = deliveries["priority"].fillna(0) == 0
-    deliveries["priority"] = deliveries["priority"].where(~plain | first.isna(), first)
+    own = deliveries["priority"].fillna(0).to_numpy(np.int64)
+    first = policies["delivery_priority"].astype(float).reindex(segment).to_numpy()
+    deliveries["priority"] = np.where((own == 0) & ~np.isnan(first), np.nan_to_num(first), own).astype(np.int64)
     return world.replace(deliveries=from_frame(declared()["deliveries"], deliveries))
 
 
