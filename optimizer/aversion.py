@@ -73,6 +73,9 @@ def least_risk(
     found: list[Averse[Plan]] = []
     outcome, bound, worst = first, -np.inf, np.zeros_like(weight)
     for turn in range(_ROUNDS):
+        if turn:
+            tilt = (1 - aversion) * weight + aversion * worst
+            outcome = decided(tilt / tilt.sum())
         bound = max(bound, outcome.bound)
         by_path = cost(outcome.required())
         tail = tail_weights(by_path, weight)
@@ -85,8 +88,6 @@ def least_risk(
         if gap <= _CLOSE:
             break
         worst = worst + (tail - worst) / (turn + 1)
-        tilt = (1 - aversion) * weight + aversion * worst
-        outcome = decided(tilt / tilt.sum())
     status: Status = "optimal" if gap <= _CLOSE else "feasible"
     proved = min(bound, best.outcome.objective)
     return replace(best, outcome=replace(best.outcome, bound=proved, gap=gap, status=status))

@@ -109,7 +109,8 @@ def _scored(world: World, folder: Path, event: Event) -> dict[str, Any]:
 
 def _case(folder: Path, event: Event) -> _Case | None:
     """Return the override with its day; None where the plan has no such line."""
-    plan, then = read_plan(folder), world_of(folder)
+    plan = read_plan(folder)
+    then = world_of(folder, plan)
     lines = plan.frame(event.target)
     lines = lines[(lines["item_id"] == event.item_id) & (lines[_PLACE[event.target]] == event.location_id)]
     mine = lines[lines["line_id"] == event.line_id]

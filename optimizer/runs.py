@@ -199,7 +199,8 @@ def cost_of(folder: Path) -> int:
     Goods count at cost as they are wanted, not as they are ordered: what is bought for later would else be a loss,
     and a budget cut a gain. To them come orders, transport, holding, waste, the margin of what is lost, and penalties.
     """
-    plan, world = read_plan(folder), world_of(folder)
+    plan = read_plan(folder)
+    world = world_of(folder, plan)
     costs, projection = plan.frame("costs"), plan.frame("projection")
     wanted = projection.groupby(["item_id", "location_id"])["demand_mean"].sum().reset_index()
     unit_cost = tariff(world, wanted, wanted["demand_mean"].to_numpy(float)).unit_cost

@@ -142,9 +142,8 @@ class PlanTables:
         return plain_frame(self.tables.get(name, declared()[name].empty()))
 
 
-def world_of(folder: Path) -> World:
+def world_of(folder: Path, plan: PlanTables) -> World:
     """Return the inputs kept beside a plan as it saw them: with what segments were promised, and got chosen."""
-    plan = read_plan(folder)
     segments = plan.frame("segments")
     world = with_segment_policies(load_world(folder / INPUTS), segments)
     return with_levels(world, segments, plan.frame("segment_levels"))

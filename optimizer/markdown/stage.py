@@ -152,7 +152,7 @@ def _averse(given: Clearance, settings: Settings, run_all: RunAll) -> Averse[Mar
         return np.asarray(float(problem.short_cost @ sales.short) - sales.value.sum(axis=0))
 
     def decided(tilt: Floats | None) -> Outcome[MarkdownPlan]:
-        return decide(replace(problem, tilt=tilt), settings, run_all)
+        return decide(problem if tilt is None else replace(problem, tilt=tilt), settings, run_all)
 
     return least_risk(problem.weight, given.world.policy.risk_aversion, decided, cost)
 

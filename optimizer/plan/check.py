@@ -55,7 +55,8 @@ def read_evidence(folder: Path) -> Evidence:
             raise FileNotFoundError(f"{folder} is no plan folder: {name} is missing")
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     certificate = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
-    return Evidence(folder, world_of(folder), read_plan(folder), run, certificate)
+    plan = read_plan(folder)
+    return Evidence(folder, world_of(folder, plan), plan, run, certificate)
 
 
 def check_plan(folder: Path, checks: tuple[Check, ...]) -> list[Violation]:

@@ -54,7 +54,7 @@ _KEYS = ["item_id", "location_id"]
 
 @dataclass(frozen=True)
 class Choice:
-    """One level a segment. G segments.
+    """One level a group. G groups.
 
     level: number of the level in the grid, shape (G,)
     objective, bound: units not served; price: units served more per money of stock more

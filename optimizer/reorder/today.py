@@ -92,7 +92,7 @@ def _averse(given: Given, problem: ReorderProblem, run_all: RunAll) -> Averse[Re
         return np.asarray(path_costs(problem, plan) + problem.joint.trucks_paid(plan.quantity).sum())
 
     def decided(tilt: FloatArray | None) -> Outcome[ReorderPlan]:
-        return decide(replace(problem, tilt=tilt), settings, run_all)
+        return decide(problem if tilt is None else replace(problem, tilt=tilt), settings, run_all)
 
     return least_risk(given.paths.weights, policy.risk_aversion, decided, cost)
 

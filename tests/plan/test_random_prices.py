@@ -16,6 +16,7 @@ from optimizer.plan.verify import _CHECKS
 from optimizer.prices import decide_prices
 from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
+from tests.draws import Draw, table
 from tests.folders import write_tables
 
 DAY = datetime.date(2024, 4, 15)
@@ -23,30 +24,16 @@ ITEMS, PLACES, PERIODS, PATHS = [f"i{n}" for n in range(8)], ["A", "B"], 21, 12
 LADDERS = "ladder_id,rung,share_of_regular,price\nlow,1,0.9,\nlow,2,0.7,\nlow,3,0.5,\nfix,1,,7\nfix,2,,4\nfix,3,,2.5\n"
 
 
-class Draw:
+class Cells(Draw):
     """Random cells, some of them empty."""
 
-    def __init__(self, seed):
-        self.random = np.random.default_rng(seed)
-
-    def pick(self, *values):
-        return values[self.random.integers(len(values))]
-
-    def day(self, low, high):
-        return DAY + datetime.timedelta(days=int(self.random.integers(low, high)))
+    first = DAY
 
     def price(self):
         return round(float(self.random.uniform(2, 12)), 2)
 
     def maybe(self, value, chance=0.5):
         return value if self.random.random() < chance else ""
-
-    def count(self, most):
-        return range(self.random.integers(0, most))
-
-
-def table(columns, rows):
-    return columns + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
 
 
 def goods(draw):
@@ -129,7 +116,7 @@ def world_of(folder, draw):
 
 @pytest.mark.parametrize("seed", range(16))
 def test_the_check_believes_every_price_of_a_random_company(tmp_path, monkeypatch, seed):
-    draw = Draw(seed)
+    draw = Cells(seed)
     world = world_of(tmp_path, draw)
     pairs = listed_pairs(world)
     ids = [pairs[name].to_numpy(object) for name in ("item_id", "location_id")]

@@ -87,7 +87,11 @@ def test_segments_get_levels_of_their_own_within_the_money(planned):
 
 
 def test_orders_follow_the_levels_and_a_pair_keeps_its_own(planned):
-    pairs = world_of(planned["several"]).frame("assortment").set_index("item_id")["service_level"]
+    pairs = (
+        world_of(planned["several"], read_plan(planned["several"]))
+        .frame("assortment")
+        .set_index("item_id")["service_level"]
+    )
     segments = read_plan(planned["several"]).frame("segments").query("kind == 'service'")
     segments = segments.set_index("member_id")["segment"]
     levels = read_plan(planned["several"]).frame("segment_levels").set_index("segment")["service_level"]
@@ -111,7 +115,9 @@ def test_the_check_finds_levels_of_nobody_and_stock_beyond_the_money(planned):
 
     def told(levels, proof=certificate):
         frame = {"segment_levels": levels, "segments": plan.frame("segments")}.__getitem__
-        evidence = SimpleNamespace(frame=frame, certificate=proof, world=world_of(planned["several"]))
+        evidence = SimpleNamespace(
+            frame=frame, certificate=proof, world=world_of(planned["several"], read_plan(planned["several"]))
+        )
         return " ".join(str(one) for one in check_levels(evidence))
 
     assert told(good) == ""

@@ -2,7 +2,6 @@
 
 import datetime
 
-import numpy as np
 import pytest
 from small_company import evidence, planned
 
@@ -10,6 +9,7 @@ from optimizer.plan.check_changes import check_changes, check_locks
 from optimizer.plan.check_orders import check_dates, check_joint_rules, check_names, check_prices, check_quantities
 from optimizer.plan.exceptions import exception_table
 from scenarios.load import load_world
+from tests.draws import Draw, table
 from tests.folders import write_tables
 
 DAY = datetime.date(2024, 4, 15)
@@ -25,27 +25,13 @@ CHECKS = (
 )
 
 
-class Draw:
+class Cells(Draw):
     """Random cells, some of them empty; edges are as likely as ordinary values."""
 
-    def __init__(self, seed):
-        self.random = np.random.default_rng(seed)
-
-    def pick(self, *values):
-        return values[self.random.integers(len(values))]
-
-    def day(self, low, high):
-        return DAY + datetime.timedelta(days=int(self.random.integers(low, high)))
+    first = DAY
 
     def maybe(self, *values, chance=0.4):
         return self.pick(*values) if self.random.random() < chance else ""
-
-    def count(self, most):
-        return range(self.random.integers(0, most))
-
-
-def table(columns, rows):
-    return columns + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
 
 
 def goods(draw):
@@ -159,7 +145,7 @@ def company(folder, draw):
 
 @pytest.mark.parametrize("seed", [pytest.param(n, marks=pytest.mark.slow) if n >= 8 else n for n in range(24)])
 def test_the_check_finds_nothing_in_the_orders_of_a_random_company(tmp_path, seed):
-    world = company(tmp_path, Draw(seed))
+    world = company(tmp_path, Cells(seed))
     result = planned(world)
     result.tables["exceptions"] = exception_table(result.exceptions)
     seen = evidence(world, result)
