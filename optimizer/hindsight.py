@@ -21,9 +21,10 @@ import pyarrow.compute as pc
 
 from optimizer.memory import company_of
 from optimizer.plan.ledger import Event, Ledger, ledger_in, standing
-from optimizer.reorder.position import position, shelf_periods
+from optimizer.reorder.position import position
 from scenarios.money import to_minor
 from scenarios.plans import PlanTables, read_plan, world_of
+from scenarios.shelf_life import sale_periods
 from scenarios.simulate import Stock, simulate
 from scenarios.tariff import tariff
 from scenarios.world import World, rows_of
@@ -47,6 +48,11 @@ class _Case:
     places: list[str]
     begin: date
     end: date
+
+    @property
+    def source(self) -> str:
+        """Who delivers the line."""
+        return str(self.line.source_id if self.event.target == "purchase_orders" else self.line.from_location)
 
     @property
     def periods(self) -> int:
@@ -154,7 +160,8 @@ def _cost(case: _Case, quantity: float, demand: Floats) -> float:
     pairs = pd.DataFrame({"item_id": item, "location_id": case.places})
     held = position(then, pairs, case.periods)
     receipts = held.receipts.sum(axis=0)
-    life = min(int(shelf_periods(then, pairs["item_id"].iloc[:1])[0]), receipts.shape[1]) - 1
+    line = pd.DataFrame({"item_id": [item], "location_id": case.places[:1], "source_id": [case.source]})
+    life = min(int(sale_periods(then, line)[0]), receipts.shape[1]) - 1
     for due, units in [*_others(case), (case.line.due_on, quantity)]:
         period = then.periods.between(case.begin, due)
         if period < case.periods:

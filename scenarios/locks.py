@@ -32,13 +32,21 @@ def locked_quantities(world: World, names: Mapping[str, Lock]) -> dict[Lock, flo
     steps = world.frame("items").set_index("item_id")["unit_step"].to_dict()
     locked: dict[Lock, float] = {}
     for row in _rows(world).to_dict("records"):
-        begun = row["from"] is None or row["from"] <= world.plan_date
-        going = row["to"] is None or row["to"] >= world.plan_date
         lock = names.get(row["line_id"]) if row["line_id"] else _named(row)
-        if begun and going and lock is not None and lock.item_id and lock.location_id:
+        if lock is not None and lock.item_id and lock.location_id:
             step = float(steps.get(lock.item_id, 1.0))
             locked[lock] = float(np.round(np.rint(float(row["value"]) / step) * step, 6))
     return locked
+
+
+def unknown_lines(world: World, names: Mapping[str, Lock]) -> list[str]:
+    """Return the line_ids that `locks` and `overrides` of today name and that are none of today's possible lines.
+
+    A row that names neither a line nor item and place stands as "".
+    """
+    rows = _rows(world).fillna({"line_id": "", "item_id": "", "location_id": ""}).to_dict("records")
+    unknown = [row["line_id"] for row in rows if row["line_id"] and row["line_id"] not in names]
+    return unknown + ["" for row in rows if not (row["line_id"] or (row["item_id"] and row["location_id"]))]
 
 
 def _named(row: Mapping[Any, Any]) -> Lock:
@@ -47,10 +55,13 @@ def _named(row: Mapping[Any, Any]) -> Lock:
 
 
 def _rows(world: World) -> pd.DataFrame:
-    """Return the rows of both tables that give a quantity, the one set last at the end."""
+    """Return the rows of both tables that give a quantity for the plan date, the one set last at the end."""
     parts = [world.frame(name) for name in _TABLES if world.has(name)]
     if not parts:
         return world.frame(_TABLES[0])
     rows = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     rows = rows[(rows["field"] == "quantity") & rows["target"].isin(_TARGETS)]
+    begun = rows["from"].isna() | (rows["from"].fillna(world.plan_date) <= world.plan_date)
+    going = rows["to"].isna() | (rows["to"].fillna(world.plan_date) >= world.plan_date)
+    rows = rows[begun & going]
     return rows.sort_values("at", na_position="first", kind="stable")

@@ -13,9 +13,10 @@ from forecasting.price_tables import regular_prices
 from forecasting.prices import log_ratio, mapping_keys, response_draws, steps_at
 from optimizer.fresh.problem import FREE, Floats, FreshProblem, Integers
 from optimizer.markdown.rules import KEYS, ladder_prices, locked_prices, ruled_pairs, step_allowed
-from optimizer.reorder.position import Position, position, shelf_periods
+from optimizer.reorder.position import Position, position
 from optimizer.reorder.terms import terms
 from scenarios.money import minor_digits, shown_price
+from scenarios.shelf_life import sale_periods
 from scenarios.tariff import tariff
 from scenarios.world import World, rows_of
 
@@ -79,7 +80,7 @@ def fresh_problem(world: World, pairs: pd.DataFrame, paths: DemandPaths) -> Fres
 
 def _periods(world: World, lines: pd.DataFrame, paths: DemandPaths) -> int:
     """Return the periods looked ahead: two lives of what keeps no longer than the horizon."""
-    life = shelf_periods(world, lines["item_id"])
+    life = sale_periods(world, lines[KEYS])
     known = len(paths.dates)
     short = life[life < known]
     return int(min(known, 2 * int(short.max()) + _BEYOND)) if len(short) else known
@@ -106,7 +107,7 @@ def _problem(world: World, lines: pd.DataFrame, paths: DemandPaths) -> FreshProb
         lead=orders["lead_periods"].astype(np.int64),
         pack=orders["pack"].astype(np.int64),
         minimum=orders["minimum"].astype(np.int64),
-        life=np.minimum(shelf_periods(world, lines["item_id"]) - 1, places - 1).astype(np.int64),
+        life=np.minimum(orders["life_periods"] - 1, places - 1).astype(np.int64),
         price=price * per_step[:, None],
         cost=cost * per_step,
         salvage=np.minimum(salvage, cost) * per_step,
@@ -150,7 +151,14 @@ def _orders(world: World, lines: pd.DataFrame, periods: int) -> dict[str, Floats
     first = ~at.duplicated()
     row = at[first].get_indexer(pd.MultiIndex.from_frame(lines[KEYS]))
     row = np.where(row >= 0, np.flatnonzero(first)[row], -1) if len(at) else row
-    none = {"lead_periods": 1.0, "pack": 1.0, "minimum": 0.0, "unit_cost": np.nan, "order_cost": 0.0}
+    none = {
+        "lead_periods": 1.0,
+        "pack": 1.0,
+        "minimum": 0.0,
+        "unit_cost": np.nan,
+        "order_cost": 0.0,
+        "life_periods": 1.0,
+    }
     result = {}
     for name, otherwise in none.items():
         values = np.append(found.lines[name].to_numpy(float), otherwise)

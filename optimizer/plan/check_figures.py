@@ -1,6 +1,7 @@
 """Do the figures add up? Stock to come, costs, key figures, each recomputed from the other tables."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -73,7 +74,7 @@ def check_receipts(evidence: Evidence) -> Iterator[Violation]:
     world, table = evidence.world, evidence.frame("projection")
     if table.empty:
         return
-    orders, own, moves = world.frame("open_orders"), evidence.frame("purchase_orders"), evidence.frame("transfers")
+    orders, own, moves = _sellable(evidence), evidence.frame("purchase_orders"), evidence.frame("transfers")
     moved = moves.rename(columns={"to_location": "location_id"})
     shared = [*_KEYS, "due_on", "quantity"]
     due = pd.concat([orders[shared], own[shared], moved[shared]], ignore_index=True)
@@ -82,6 +83,20 @@ def check_receipts(evidence: Evidence) -> Iterator[Violation]:
     sent = moves.rename(columns={"from_location": "location_id"})[[*_KEYS, "ship_on", "quantity"]]
     sent["date"] = [world.periods.start(day) for day in sent["ship_on"]]
     yield from _compare(table, "shipped", sent)
+
+
+def _sellable(evidence: Evidence) -> pd.DataFrame:
+    """Return the open orders that bring what a place takes and can sell, days of life counted from their arrival."""
+    world = evidence.world
+    orders, least = world.frame("open_orders"), world.frame("assortment").set_index(_KEYS)["min_life_days"].to_dict()
+    kept = []
+    for row in rows_of(orders):
+        asked = least.get((row.item_id, row.location_id))
+        days = 1 if asked is None or pd.isna(asked) else max(int(asked), 1)
+        last_asked = max(row.due_on, world.plan_date) + timedelta(days=days - 1)
+        kept.append(row.expires_on is None or pd.isna(row.expires_on) or row.expires_on >= last_asked)
+    chosen: pd.DataFrame = orders[np.array(kept, bool)]
+    return chosen
 
 
 def _compare(table: pd.DataFrame, column: str, moved: pd.DataFrame) -> Iterator[Violation]:

@@ -12,6 +12,7 @@ from optimizer.plan.ids import order_id
 from optimizer.plan.settled import settled_lines
 from optimizer.plan.truck_costs import truck_orders, trucks_of
 from scenarios.money import line_amount, shown, to_minor
+from scenarios.shelf_life import bringing_nothing
 from scenarios.sourcing import preferred_sources, store_lanes
 from scenarios.world import World, rows_of
 
@@ -199,7 +200,7 @@ def _left(evidence: Evidence) -> dict[str, dict[str, list[float]]]:
 
 def _open_orders(world: World) -> dict[tuple[str, str, int], float]:
     due: dict[tuple[str, str, int], float] = {}
-    for row in rows_of(world.frame("open_orders")):
+    for row in rows_of(world.frame("open_orders")[(bringing_nothing(world) == "").to_numpy()]):
         key = (row.item_id, row.location_id, max(world.periods.between(world.plan_date, row.due_on), 0))
         due[key] = due.get(key, 0.0) + float(row.quantity)
     return due

@@ -13,6 +13,7 @@ from optimizer.plan.ids import order_id, purchase_line_id, transfer_line_id
 from optimizer.plan.settled import settled_lines
 from scenarios.money import line_amount, shown
 from scenarios.sourcing import deliveries_of, order_weekdays, store_lanes, valid_sources
+from scenarios.supplier_terms import supplier_terms
 from scenarios.tariff import currency_rates
 from scenarios.world import World, rows_of
 
@@ -42,8 +43,10 @@ def _lines_with_terms(evidence: Evidence) -> pd.DataFrame:
     valid = valid_sources(evidence.world)
     lines = lines.fillna({"source_id": ""}).merge(valid, on=[*_KEYS, "source_id"], how="left", indicator="known")
     lines = _by_lane(evidence.world, lines)
-    steps = evidence.world.frame("items").set_index("item_id")["unit_step"]
-    lines["step"] = lines["item_id"].map(steps).to_numpy(float)
+    listed = evidence.world.frame("assortment")[[*_KEYS, "listed_to", "min_life_days"]]
+    items = evidence.world.frame("items")[["item_id", "unit_step", "shelf_life_days", "discontinued_on"]]
+    lines = lines.merge(listed, on=_KEYS, how="left").merge(items, on="item_id", how="left")
+    lines["step"] = lines["unit_step"].to_numpy(float)
     lines["pack"] = lines["pack_size"].astype(float).fillna(lines["step"])
     return lines
 
@@ -83,12 +86,25 @@ def check_quantities(evidence: Evidence) -> Iterator[Violation]:
             )
         if free and row.status == "proposed":
             yield from _in_layers(row)
+            yield from _can_be_sold(row)
         if free and not pd.isna(row.moq) and row.quantity < row.moq - UNITS_TOLERANCE:
             yield Violation(row.table, row.line_id, f"quantity {row.quantity:g} is below the minimum {row.moq:g}")
         if free and not pd.isna(row.max_quantity) and row.quantity > row.max_quantity + UNITS_TOLERANCE:
             yield Violation(
                 row.table, row.line_id, f"quantity {row.quantity:g} is above the maximum {row.max_quantity:g}"
             )
+
+
+def _can_be_sold(row: Any) -> Iterator[Violation]:
+    """See that an order comes by the last day of sale, and with the life its place asks for."""
+    for name in ("discontinued_on", "listed_to"):
+        end = getattr(row, name)
+        if end is not None and not pd.isna(end) and row.due_on > end:
+            yield Violation(row.table, row.line_id, f"comes on {row.due_on}, it is sold until {end}")
+    lives = [days for days in (row.shelf_life_days, row.life_on_receipt_days) if not pd.isna(days)]
+    if lives and not pd.isna(row.min_life_days) and min(lives) < row.min_life_days:
+        text = f"comes with {min(lives):g} days of life, {row.location_id} accepts no less than {row.min_life_days:g}"
+        yield Violation(row.table, row.line_id, text)
 
 
 def _settled(evidence: Evidence) -> frozenset[str]:
@@ -171,7 +187,7 @@ def _supplier_minima(evidence: Evidence) -> Iterator[Violation]:
     today = orders[orders["status"] == "proposed"]
     weight = world.frame("items").set_index("item_id")["weight_kg"]
     waived = set(evidence.frame("exceptions").query("kind == 'below_minimum'")["subject"])
-    for supplier in world.frame("suppliers").to_dict("records"):
+    for supplier in supplier_terms(world).to_dict("records"):
         mine = today[today["source_id"] == supplier["supplier_id"]]
         groups = mine.groupby("location_id") if supplier["minimum_scope"] == "per_location" else [("", mine)]
         for place, lines in groups:
@@ -181,7 +197,7 @@ def _supplier_minima(evidence: Evidence) -> Iterator[Violation]:
             for name, amount in reached.items():
                 least = supplier[name]
                 subject = f"{supplier['supplier_id']} {name}"
-                if len(lines) and least and least > amount + 0.005 and subject not in waived:
+                if len(lines) and not pd.isna(least) and least > amount + 0.005 and subject not in waived:
                     words = f"{supplier['supplier_id']} {place}".strip()
                     yield Violation("purchase_orders", words, f"orders {amount:,.2f}, its {name} is {least:,.2f}")
 

@@ -10,9 +10,16 @@ import pandas as pd
 
 from scenarios.faults import Fault
 from scenarios.money import minor_digits
+from scenarios.shelf_life import EXPIRED, REFUSED, bringing_nothing
 from scenarios.tariff import Tariff
 from scenarios.world import World, rows_of
 
+# What is said of an open order by why it brings nothing.
+_COUNTED = {
+    "": "; counted as received today",
+    EXPIRED: " and can no longer be sold then; it is not counted",
+    REFUSED: " with less life left than the place accepts; it is not counted",
+}
 # Shortages listed one by one; the figure for all of them stands in `kpis`.
 MOST_SHORTAGES = 50
 
@@ -57,16 +64,19 @@ def _refused(name: str, faults: list[Fault]) -> ExceptionRow:
 
 
 def late_orders(world: World, rates: "pd.Series[float]") -> list[ExceptionRow]:
-    """Return the open orders due before the plan date; `rates` is the unit cost by item."""
-    orders = world.frame("open_orders")
+    """Return the open orders due before the plan date, and those that bring nothing; `rates` is the cost by item."""
+    orders = world.frame("open_orders").assign(lost=bringing_nothing(world))
     minor = 10 ** minor_digits(world.policy.currency)
     rows = []
-    for row in rows_of(orders[orders["due_on"] < world.plan_date]):
+    for row in rows_of(orders[(orders["due_on"] < world.plan_date) | (orders["lost"] != "")]):
         days = (world.plan_date - row.due_on).days
         what = f"order {row.order_id} line {row.line}: {row.quantity:g} of {row.item_id} for {row.location_id}"
-        text = f"{what} is {days} days late; counted as received today"
+        late = f"{what} is {days} days late" if days > 0 else f"{what} is due on {row.due_on}"
         money = round(row.quantity * float(rates.get(row.item_id, 0.0)) * minor)
-        rows.append(ExceptionRow(f"late {row.order_id} {row.line}", "late", text, {"days": days}, money))
+        kind = row.lost or "late"
+        rows.append(
+            ExceptionRow(f"{kind} {row.order_id} {row.line}", kind, late + _COUNTED[row.lost], {"days": days}, money)
+        )
     return rows
 
 

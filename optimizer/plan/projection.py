@@ -12,6 +12,7 @@ from scenarios.periods import Periods
 from scenarios.simulate import Course, Stock, simulate
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 _KEYS = ["item_id", "location_id"]
 # Series simulated at a time: bounds memory, does not change a figure.
 _CHUNK = 2_000
@@ -47,14 +48,6 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Movements:
-    """Units that the plan itself moves, by pair and period, shape (N, T): lines that arrive, and what a dc sends."""
-
-    received: FloatArray
-    shipped: FloatArray
-
-
-@dataclass(frozen=True)
 class DemandUnits:
     """Demand paths in steps, shape (N, S, T), with units per step, shape (N,), and path weights, shape (S,)."""
 
@@ -63,57 +56,45 @@ class DemandUnits:
     weights: FloatArray
 
 
-def movements(
-    pairs: pd.DataFrame, orders: pd.DataFrame, transfers: pd.DataFrame, dates: npt.NDArray[np.datetime64]
-) -> Movements:
-    """Return what the lines of `purchase_orders` and `transfers` bring to and take from each pair, by period."""
-    received, shipped = np.zeros((len(pairs), len(dates))), np.zeros((len(pairs), len(dates)))
-    _add(received, pairs, dates, orders[_KEYS], orders["due_on"], orders["quantity"])
-    to = transfers[["item_id", "to_location"]].set_axis(_KEYS, axis=1)
-    _add(received, pairs, dates, to, transfers["due_on"], transfers["quantity"])
-    sent = transfers[["item_id", "from_location"]].set_axis(_KEYS, axis=1)
-    _add(shipped, pairs, dates, sent, transfers["ship_on"], transfers["quantity"])
-    return Movements(received, shipped)
-
-
-def _add(
-    target: FloatArray,
-    pairs: pd.DataFrame,
-    dates: npt.NDArray[np.datetime64],
-    keys: pd.DataFrame,
-    days: "pd.Series[Any]",
-    quantity: "pd.Series[float]",
-) -> None:
+def shipped_units(pairs: pd.DataFrame, transfers: pd.DataFrame, dates: npt.NDArray[np.datetime64]) -> FloatArray:
+    """Return what lines of `transfers` take from each pair, by period, units, shape (N, T)."""
+    shipped = np.zeros((len(pairs), len(dates)))
+    keys = transfers[["item_id", "from_location"]].set_axis(_KEYS, axis=1)
     row = pd.MultiIndex.from_frame(pairs[_KEYS]).get_indexer(pd.MultiIndex.from_frame(keys))
-    column = np.searchsorted(dates, pd.to_datetime(days).to_numpy().astype("datetime64[D]"), side="right") - 1
-    # A line due after the last period is not seen in the projection.
+    column, inside = periods_of(transfers["ship_on"], dates)
+    inside &= row >= 0
+    np.add.at(shipped, (row[inside], column[inside]), transfers["quantity"].to_numpy(float)[inside])
+    return shipped
+
+
+def periods_of(days: "pd.Series[Any]", dates: npt.NDArray[np.datetime64]) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """Return the period in which each day lies, and whether the projection sees it: not past its last period."""
+    asked = pd.to_datetime(days).to_numpy().astype("datetime64[D]")
+    column = np.searchsorted(dates, asked, side="right") - 1
     end = dates[-1] + (dates[1] - dates[0] if len(dates) > 1 else np.timedelta64(1, "D"))
-    inside = (row >= 0) & (column >= 0) & (pd.to_datetime(days).to_numpy().astype("datetime64[D]") < end)
-    np.add.at(target, (row[inside], column[inside]), quantity.to_numpy(float)[inside])
+    return column.astype(np.int64), (column >= 0) & (asked < end)
 
 
-def project(stock: Stock, demand: DemandUnits, moves: Movements, rates: Rates | None = None) -> Projection:
-    """Return the mean course of stock over the paths when `moves` happen on top of the receipts already due.
+def project(stock: Stock, demand: DemandUnits, shipped: FloatArray, rates: Rates | None = None) -> Projection:
+    """Return the mean course of stock over the paths when each pair ships `shipped` units by period, shape (N, T).
 
     What a dc ships leaves before its own demand is served; `lost_mean` counts both where they cannot be.
     """
     parts = []
     for begin in range(0, len(stock.on_hand), _CHUNK):
         rows = slice(begin, begin + _CHUNK)
-        parts.append(_project_chunk(stock, demand, moves, (rates, rows)))
+        parts.append(_project_chunk(stock, demand, shipped[rows], (rates, rows)))
     fields = Projection.__dataclass_fields__
     return Projection(**{name: np.concatenate([part[name] for part in parts]) for name in fields})
 
 
 def _project_chunk(
-    stock: Stock, demand: DemandUnits, moves: Movements, part: tuple[Rates | None, slice]
+    stock: Stock, demand: DemandUnits, shipped: FloatArray, part: tuple[Rates | None, slice]
 ) -> dict[str, FloatArray]:
     rates, rows = part
     units = demand.steps[rows] * demand.unit_step[rows, None, None]
-    receipts = stock.receipts[rows].copy()
-    receipts[:, :, -1] += moves.received[rows]
+    receipts = stock.receipts[rows]
     owed = None if stock.owed is None else stock.owed[rows]
-    shipped = moves.shipped[rows]
     course = simulate(Stock(stock.on_hand[rows], receipts, owed), units + shipped[:, None, :])
     weights = demand.weights
     quantiles = (

@@ -10,6 +10,7 @@ import pandas as pd
 from optimizer.plan.costs import finished_costs
 from optimizer.plan.ids import order_id
 from scenarios.money import to_minor
+from scenarios.supplier_terms import supplier_terms
 from scenarios.world import World
 
 # The room of a truck, and what of an item fills it.
@@ -21,7 +22,7 @@ def truck_orders(world: World, orders: pd.DataFrame) -> Iterator[tuple[Mapping[H
     """Yield for each joint order of today its supplier, its place ("" over all) and its load in trucks by measure."""
     items = world.frame("items").set_index("item_id")
     today = orders[orders["status"] == "proposed"]
-    for supplier in world.frame("suppliers").to_dict("records"):
+    for supplier in supplier_terms(world).to_dict("records"):
         mine = today[today["source_id"] == supplier["supplier_id"]]
         by_place = supplier["minimum_scope"] == "per_location"
         for place in sorted(set(mine["location_id"])) if by_place else [""]:

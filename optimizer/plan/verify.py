@@ -44,6 +44,7 @@ from optimizer.plan.check_prices import (
     check_price_locks,
     check_price_rules,
 )
+from optimizer.plan.check_reasons import check_reasons
 from optimizer.plan.check_review import check_regular_prices
 from optimizer.plan.check_routes import check_driving, check_route_costs, check_stops_once
 
@@ -67,6 +68,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_risk,
         check_kpis,
         check_explanations,
+        check_reasons,
     ),
     "routes": (check_stops_once, check_driving, check_route_costs),
     "excluded_rows": (check_excluded, check_holds, check_segments, check_levels),

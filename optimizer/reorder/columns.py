@@ -248,17 +248,19 @@ def _ordinary(lines: Lines) -> Lines:
 def unfitted_policy(lines: Lines) -> Policy:
     """Statistics of the protection demand, lots, and the newsvendor fractile as the first `z`."""
     mean, deviation, rate, gap = protection(lines)
-    holding = lines.holding
+    holding, expires = lines.holding, lines.shelf <= lines.demand.shape[2]
     review = rate * gap
     with np.errstate(divide="ignore", invalid="ignore"):
         economic = np.sqrt(2.0 * lines.order_cost * rate / holding)
         # A step too much costs its holding until the next order, and its waste once in a shelf life.
-        wasted = np.where(lines.shelf <= lines.demand.shape[2], lines.write_off / lines.shelf, 0.0)
+        wasted = np.where(expires, lines.write_off / lines.shelf, 0.0)
         critical = lines.shortage / (lines.shortage + holding * gap + wasted)
     horizon = rate * lines.demand.shape[2]
     economic = np.where(lines.order_cost > 0.0, _finite(economic, horizon), 0.0)
     least = np.maximum(lines.minimum, lines.pack)
     economic = _with_breaks(lines, rate, economic, least)
+    # More than is sold within a shelf life is thrown away.
+    economic = np.where(expires, np.minimum(economic, rate * lines.shelf), economic)
     lot = np.maximum(economic, least)
     # Where a review asks for more than the lot, that much is ordered at once, and pays the premium of that much.
     often = np.ceil(np.maximum(lot, review))

@@ -7,11 +7,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from optimizer.plan.exceptions import ExceptionRow
-from optimizer.plan.settled import locked_today
+from optimizer.plan.settled import locked_today, possible_lines
 from optimizer.reorder.inputs import Given, shelf_room
 from optimizer.reorder.rules import BUDGET
-from scenarios.locks import Lock
+from scenarios.locks import Lock, unknown_lines
 from scenarios.money import shown
+from scenarios.supplier_terms import supplier_terms
 from scenarios.world import rows_of
 
 FloatArray = npt.NDArray[np.float64]
@@ -38,6 +39,11 @@ def _unheard(given: Given) -> Iterator[ExceptionRow]:
         if lock not in known:
             text = f"{units:g} of {lock.item_id} at {lock.location_id} are locked in {lock.table}, where it is no line"
             yield ExceptionRow(f"lock {' '.join(lock[:3])}", "conflict", text, {"locked": units})
+    for line_id in unknown_lines(given.world, possible_lines(given.world)):
+        what = (
+            f"names line {line_id}, which is no line of today" if line_id else "names no line, and not item and place"
+        )
+        yield ExceptionRow(f"lock {line_id}".strip(), "conflict", f"a lock or override {what}: it is not applied", {})
 
 
 def _closed(given: Given) -> Iterator[ExceptionRow]:
@@ -92,7 +98,7 @@ def _below_minimum(given: Given, orders: pd.DataFrame) -> Iterator[ExceptionRow]
     weight = given.world.frame("items").set_index("item_id")["weight_kg"]
     today = orders[orders["status"] == "proposed"]
     today = today.assign(weight_kg=today["item_id"].map(weight).astype(float).fillna(0.0))
-    for supplier in given.world.frame("suppliers").to_dict("records"):
+    for supplier in supplier_terms(given.world).to_dict("records"):
         mine = today[today["source_id"] == supplier["supplier_id"]]
         if mine.empty or supplier["supplier_id"] not in locked:
             continue

@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecasting.paths import DemandPaths
 from optimizer.reorder.changes import Before, Changes, change_prices, frozen_periods, meant
-from optimizer.reorder.position import Position, shelf_periods
+from optimizer.reorder.position import Position
 from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, NONE, JointRules, ReorderProblem
 from optimizer.reorder.rules import BETWEEN, CapacityRow, Standing, joint_rules
 from optimizer.reorder.shelf import room_left, with_shelves
@@ -110,7 +110,7 @@ def problem_of(given: Given) -> ReorderProblem:
         order_cost=lines["order_cost"].to_numpy(float) * given.minor,
         unit_cost=lines["unit_cost"].to_numpy(float) * per_step,
         salvage_value=np.minimum(_left_brings(given), lines["unit_cost"].to_numpy(float)) * per_step,
-        life_periods=np.minimum(shelf_periods(given.world, lines["item_id"]), NO_EXPIRY),
+        life_periods=np.minimum(lines["life_periods"].to_numpy(np.int64), NO_EXPIRY),
         unmet="backorders" if backorders else "lost_sales",
         joint=given.tied[0],
         supply=_supply(given),

@@ -235,7 +235,8 @@ def fit(lines: Lines, policy: Policy, steps: Array, caps: Array) -> None:
             centre = policy.z[n]
             for side in (-half, half):
                 best = _try_policy(lines, policy, n, (centre + side, free), best, work)
-        if not lines.backorders and lines.lead[n] > 0 and lines.order_cost[n] == 0.0:
+        late = not lines.backorders and lines.lead[n] > 0 and lines.order_cost[n] == 0.0
+        if late or lines.shelf[n] <= lines.demand.shape[2]:
             centre = policy.z[n]
             for multiple in caps:
                 for side in (0.0, 0.5):

@@ -82,7 +82,7 @@ def _offers(given: Given, lanes: pd.DataFrame, surplus: dict[tuple[str, str], fl
     wanted: pd.DataFrame = lines.drop_duplicates(_KEYS).merge(lanes, left_on="location_id", right_on="to_location")
     # What comes after the horizon helps nobody who is planned for, and would only be out of the way.
     in_time = wanted["lead_time_days"] < world.periods.days * given.paths.steps.shape[2]
-    wanted = wanted[(wanted["status"] != "run_out") & (wanted["maximum"] != 0) & in_time]
+    wanted = wanted[(wanted["barred"] == "") & (wanted["maximum"] != 0) & in_time]
     offers = wanted.merge(spare, on=["item_id", "from_location"])
     volume = world.frame("items").set_index("item_id")["volume_l"].reindex(offers["item_id"]).fillna(0).to_numpy(float)
     offers["per_unit"] = offers["cost_per_litre"].to_numpy(float) * volume
@@ -96,5 +96,6 @@ def _offers(given: Given, lanes: pd.DataFrame, surplus: dict[tuple[str, str], fl
         "source_id": offers["from_location"], "source_kind": BETWEEN, "lead_periods": lead, "usual_lead_periods": lead,
         "pack": 1, "minimum": 0, "maximum": most, "unit_cost": cheapest + offers["per_unit"], "collect": False,
         "order_cost": offers["fixed_cost"].astype(float), "layer_size": np.nan, "pallet_size": np.nan,
+        "lead_time_sd": np.nan, "barred": "",
     }  # fmt: skip
     return offers.assign(**changed)[list(lines.columns)]

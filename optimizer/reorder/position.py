@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from optimizer.reorder.supply import KEEPS
+from scenarios.shelf_life import bringing_nothing, sale_periods
+from scenarios.sourcing import valid_sources
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
@@ -21,7 +22,8 @@ class Position:
     """Stock before the plan date's first event, and receipts already ordered. N pairs, T periods, A remaining lives.
 
     on_hand: usable units by remaining life as in `scenarios.flow`, shape (N, A)
-    receipts: open orders by the period they can be sold from, and by life, shape (N, T, A); late ones in period 0
+    receipts: open orders by the period they can be sold from, and by life, shape (N, T, A); late ones in period 0, and
+        none that come expired or with less life than the place accepts
     owed: units backordered, shape (N,)
     expired: units on hand whose last day has passed, shape (N,)
     """
@@ -46,13 +48,14 @@ def position(world: World, pairs: pd.DataFrame, periods: int) -> Position:
     """Return stock and open orders of `pairs` (columns item_id, location_id) over `periods` from the plan date on."""
     index = pd.MultiIndex.from_frame(pairs[_KEYS])
     stock, orders = world.frame("stock"), world.frame("open_orders")
+    orders = orders[(bringing_nothing(world) == "").to_numpy()]
     lives = _lives(world, stock["expires_on"], periods, 0)
     when = np.array([max(world.periods.between(world.plan_date, day), 0) for day in orders["due_on"]], int)
     order_lives = _lives(world, orders["expires_on"], periods, when)
-    shelf = shelf_periods(world, pairs["item_id"])
-    # Orders that do not say when they expire are fresh when they come.
-    fresh = shelf_periods(world, orders["item_id"])
+    # Orders that do not say when they expire are as fresh as their source brings them.
+    fresh = sale_periods(world, orders)
     order_lives = np.where(orders["expires_on"].isna() & (when + fresh < periods), fresh - 1, order_lives)
+    shelf = np.append(sale_periods(world, pairs[_KEYS]), _source_lives(world, index))
     places = 1 + max(
         [0, *shelf[shelf < periods], *(lives[lives != NO_LIFE] + 1), *(order_lives[order_lives != NO_LIFE] + 1)]
     )
@@ -72,11 +75,11 @@ def position(world: World, pairs: pd.DataFrame, periods: int) -> Position:
     return Position(on_hand, receipts, owed, expired)
 
 
-def shelf_periods(world: World, item_ids: "pd.Series[str]") -> IntArray:
-    """Return for how many periods a unit received can be sold, its period of arrival included; KEEPS where for ever."""
-    days = world.frame("items").set_index("item_id")["shelf_life_days"].reindex(item_ids).astype(float).to_numpy()
-    counted = np.maximum(np.floor(np.nan_to_num(days) / world.periods.days), 1)
-    return np.where(np.isnan(days), KEEPS, counted).astype(np.int64)
+def _source_lives(world: World, index: pd.MultiIndex) -> IntArray:
+    """Return the lives of what the sources of some pairs bring, in periods."""
+    sources = valid_sources(world)
+    told = sources[sources["life_on_receipt_days"].notna()]
+    return sale_periods(world, told[pd.MultiIndex.from_frame(told[_KEYS]).isin(index)])
 
 
 def _lives(world: World, ends: pd.Series, periods: int, since: int | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

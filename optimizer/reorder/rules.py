@@ -13,6 +13,7 @@ from optimizer.plan.truck_costs import TRUCK_ROOM
 from optimizer.reorder.problem import NONE, JointRules
 from optimizer.reorder.trucks import Trucks
 from scenarios.money import minor_digits
+from scenarios.supplier_terms import supplier_terms
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
@@ -122,7 +123,7 @@ def _supplier_groups(world: World, standing: Standing) -> tuple[IntArray, FloatA
     lines = standing.lines
     supplier, weight, load = np.full(len(lines), NONE), np.zeros(len(lines)), np.zeros((len(lines), 2))
     groups: list[tuple[float, float, float]] = []
-    for row in world.frame("suppliers").to_dict("records"):
+    for row in supplier_terms(world).to_dict("records"):
         cost, fill, loads = _truck(world, lines, row)
         minima = _minima(world, standing, row)
         if fill:
@@ -147,7 +148,7 @@ def _minima(world: World, standing: Standing, row: Mapping[Hashable, Any]) -> li
         "min_order_units": (1, step),
         "min_order_kg": (1, _per_step(world, lines, "weight_kg")),
     }
-    asked = [(row[name], *kind) for name, kind in kinds.items() if row[name] is not None and row[name] > 0]
+    asked = [(row[name], *kind) for name, kind in kinds.items() if not pd.isna(row[name]) and row[name] > 0]
     return [(float(amount) * scale, adds) for amount, scale, adds in asked]
 
 
@@ -224,7 +225,7 @@ def _budgets(world: World, lines: pd.DataFrame) -> Iterator[CapacityRow]:
 
 def _trucks(world: World, lines: pd.DataFrame) -> Iterator[CapacityRow]:
     """Yield the room on all trucks of an order, in litres and in kilograms."""
-    for row in world.frame("suppliers").to_dict("records"):
+    for row in supplier_terms(world).to_dict("records"):
         most = row["max_trucks"]
         for name, measure in TRUCK_ROOM.items():
             if pd.isna(most) or pd.isna(row[name]):

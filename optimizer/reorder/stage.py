@@ -14,7 +14,7 @@ from optimizer.plan.closing import closing_times
 from optimizer.plan.costs import change_costs, purchase_costs, stock_costs, transfer_costs
 from optimizer.plan.exceptions import ExceptionRow, expired_stock, late_orders, shortages
 from optimizer.plan.figures import key_figures
-from optimizer.plan.projection import DemandUnits, Rates, movements, project, projection_table
+from optimizer.plan.projection import DemandUnits, Rates, periods_of, project, projection_table, shipped_units
 from optimizer.plan.risk import Risk, risk_of
 from optimizer.plan.settled import locked_today, settled_lines
 from optimizer.plan.truck_costs import truck_costs
@@ -25,7 +25,7 @@ from optimizer.reorder.columns import Settings
 from optimizer.reorder.conflicts import conflicts
 from optimizer.reorder.inputs import CARRIED, FROZEN, LOCKED, Given
 from optimizer.reorder.lateral import with_lateral
-from optimizer.reorder.position import position, shelf_periods
+from optimizer.reorder.position import position
 from optimizer.reorder.terms import terms
 from optimizer.reorder.today import Decision, Lines, decide_today, order_changes, proof
 from optimizer.reorder.words import joint_text, reasons
@@ -170,14 +170,11 @@ def _outlook(given: Given, lines: Lines) -> _Outlook:
     world, dates = given.world, given.paths.dates
     owed = given.position.owed if world.policy.unmet == "backorders" else None
     demand = DemandUnits(given.paths.steps, given.paths.unit_step, given.paths.weights)
-    moves = movements(given.pairs, lines.orders, lines.transfers, dates)
-    # What is ordered now is fresh when it comes; places count the periods after the first.
-    receipts, place = given.position.receipts.copy(), given.position.receipts.shape[2] - 1
-    life = np.minimum(shelf_periods(world, given.pairs["item_id"]) - 1, place)
-    receipts[np.arange(len(life)), :, life] += moves.received
-    stock, moves = Stock(given.position.on_hand, receipts, owed), replace(moves, received=0 * moves.received)
+    receipts = given.position.receipts.copy()
+    _receive(given, lines, receipts)
+    stock, shipped = Stock(given.position.on_hand, receipts, owed), shipped_units(given.pairs, lines.transfers, dates)
     rates = Rates(given.tariff.holding, given.tariff.shortage, given.tariff.waste)
-    course = project(stock, demand, moves, rates)
+    course = project(stock, demand, shipped, rates)
     projection = plain_frame(projection_table(given.pairs, dates, world.periods, course))
     asked = given.terms.lines[[*_KEYS, "source_id", "order_cost"]]
     costs = [
@@ -188,6 +185,16 @@ def _outlook(given: Given, lines: Lines) -> _Outlook:
     ]
     risk = risk_of(world, given.pairs, course.path_cost, demand.weights)
     return _Outlook(projection, pd.concat(costs, ignore_index=True), risk)
+
+
+def _receive(given: Given, lines: Lines, receipts: FloatArray) -> None:
+    """Add what orders and transfers bring to the receipts by life, shape (N, T, A)."""
+    life = np.minimum(given.terms.lines["life_periods"].to_numpy(np.int64), receipts.shape[2]) - 1
+    for table in (lines.orders, lines.transfers):
+        n = table["n"].to_numpy(np.int64)
+        due, inside = periods_of(table["due_on"], given.paths.dates)
+        at = given.rows[n[inside]], due[inside], life[n[inside]]
+        np.add.at(receipts, at, table["quantity"].to_numpy(float)[inside])
 
 
 def _exceptions(given: Given, decision: Decision, projection: pd.DataFrame, costs: pd.DataFrame) -> list[ExceptionRow]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from scenarios.shelf_life import KEEPS
 
-KEEPS: Final = 2**20
-"""A step that never expires has these `shelf_periods`."""
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

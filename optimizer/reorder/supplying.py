@@ -5,8 +5,9 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import norm
 
-from optimizer.reorder.position import Position, shelf_periods
+from optimizer.reorder.position import Position
 from optimizer.reorder.supply import Supply
 from scenarios.sourcing import PriceTiers
 from scenarios.world import World
@@ -34,7 +35,7 @@ def supply_of(
     step = lines["unit_step"].to_numpy(float)
     begins, extra, all_units = _breaks(lines, *prices)
     return Supply(
-        shelf_periods=shelf_periods(world, lines["item_id"]),
+        shelf_periods=lines["life_periods"].to_numpy(np.int64),
         expiring=_expiring(position, rows, periods) / step[:, None],
         delay=_delays(world, lines, paths),
         break_from=begins,
@@ -82,7 +83,9 @@ def _breaks(
 def _delays(world: World, lines: pd.DataFrame, paths: int) -> IntArray:
     """Return the delay of each line's orders on each path: as often as its source was that late in `receipts`.
 
-    All lines of a source share the draw of a path, for they come on the same truck.
+    A source with too few receipts is late as its `lead_time_sd` says, the positive half of a normal distribution; what
+    comes early is there when it was promised. All lines of a source share the draw of a path, for they come on the
+    same truck.
     """
     receipts = world.frame("receipts")
     receipts = receipts[receipts["promised_on"].notna() & receipts["received_on"].notna()]
@@ -92,11 +95,18 @@ def _delays(world: World, lines: pd.DataFrame, paths: int) -> IntArray:
     ]
     known = pd.Series(late, index=receipts["source_id"].astype(str).to_numpy(), dtype=float)
     delay = np.zeros((len(lines), paths), np.int64)
+    deviation = np.nan_to_num(lines["lead_time_sd"].to_numpy(float)) / world.periods.days
+    share = (np.arange(paths) + 0.5) / paths
     for name, at in lines.groupby("source_id").indices.items():
         seen = np.sort(known[known.index == str(name)].to_numpy())
-        if len(seen) < _FEWEST_RECEIPTS or seen[-1] == 0:
+        known_well = len(seen) >= _FEWEST_RECEIPTS
+        if (seen[-1] if known_well else deviation[at].max()) == 0:
             continue
-        spread = seen[((np.arange(paths) + 0.5) / paths * len(seen)).astype(int)]
         rng = np.random.default_rng([world.policy.seed, crc32(str(name).encode())])
-        delay[at] = rng.permutation(spread).astype(np.int64)
+        drawn = rng.permutation(share)
+        if known_well:
+            delay[at] = seen[(drawn * len(seen)).astype(int)].astype(np.int64)
+        else:
+            late_by = np.maximum(norm.ppf(drawn), 0.0)
+            delay[at] = np.rint(deviation[at][:, None] * late_by).astype(np.int64)
     return delay

@@ -6,7 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from optimizer.reorder.shelf import last_periods
+from scenarios.shelf_life import accepted_days, sale_days, sale_periods
 from scenarios.sourcing import deliveries_of, order_weekdays, ranked_sources, review_periods
+from scenarios.supplier_terms import untold_terms
 from scenarios.tariff import currency_rates
 from scenarios.world import World
 
@@ -26,7 +29,8 @@ class Terms:
     lines: columns item_id, location_id, status, source_id, source_kind, lead_periods, unit_step (units), pack, minimum,
         maximum (steps; maximum -1 for none), unit_cost, order_cost (major units), review_periods, collect,
         layer_size, pallet_size (units), price_rate (of the currency the source asks in); lead_periods is that of an
-        order of today, usual_lead_periods of later ones
+        order of today, usual_lead_periods of later ones; lead_time_sd in days, NaN where none is
+        told; life_periods in which what it brings can be sold; barred says why nothing may be ordered at all, else ""
     can_order: whether an order can be placed, by period, shape (lines, periods)
     assumed: what had to be assumed and for how many pairs, in words
     without_source: pairs that nobody delivers, columns item_id, location_id
@@ -47,7 +51,7 @@ def terms(world: World, pairs: pd.DataFrame, periods: int) -> Terms:
     items = world.frame("items").set_index("item_id").reindex(lines["item_id"])
     lines["unit_step"] = items["unit_step"].to_numpy(float)
     lines = lines.assign(**_quantities(lines), **_times(world, lines), **_costs(world, lines, items))
-    lines = _without_orders(world, lines, items)
+    lines = _without_orders(world, lines.assign(life_periods=sale_periods(world, lines)))
     lines = lines.sort_values(_KEYS, kind="stable").reset_index(drop=True)
     can_order = _order_days(world, lines, periods)
     kept = _candidates(lines, can_order[:, 0] if periods else np.ones(len(lines), np.bool_))
@@ -56,7 +60,7 @@ def terms(world: World, pairs: pd.DataFrame, periods: int) -> Terms:
     without = lacking.loc[lacking["_merge"] == "left_only", _KEYS]
     columns = ["status", "source_id", "source_kind", "lead_periods", "unit_step", "pack", "minimum", "maximum"]
     columns += ["unit_cost", "order_cost", "review_periods", "collect", "layer_size", "pallet_size"]
-    columns += ["usual_lead_periods", "price_rate"]
+    columns += ["usual_lead_periods", "price_rate", "lead_time_sd", "life_periods", "barred"]
     return Terms(lines[[*_KEYS, *columns]], can_order, _assumed(world, pairs, chosen), without)
 
 
@@ -77,7 +81,7 @@ def _assumed(world: World, pairs: pd.DataFrame, chosen: pd.DataFrame) -> tuple[s
     if not world.has("sources"):
         defaults = f"lead_time_days {policy.lead_time_days}, review_days {policy.review_days}, pack = unit step"
         return (f"no sources table: {len(pairs)} pairs are ordered on defaults ({defaults})",)
-    words = []
+    words = untold_terms(world)
     if unknown := int(chosen["lead_time_days"].isna().sum()):
         words.append(f"{unknown} sources name no lead time: {policy.lead_time_days} days")
     if foreign := int(np.isnan(currency_rates(world, chosen["currency"].tolist())).sum()):
@@ -124,15 +128,29 @@ def _costs(world: World, lines: pd.DataFrame, items: pd.DataFrame) -> dict[str, 
     }
 
 
-def _without_orders(world: World, lines: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
-    """Return the lines with maximum 0 where nothing may be ordered: run-outs, and items that end before it arrives."""
-    ends = pd.to_datetime(items["discontinued_on"]).to_numpy()
-    arrival = np.datetime64(world.plan_date) + lines["lead_periods"].to_numpy() * np.timedelta64(
-        world.periods.days, "D"
+def _without_orders(world: World, lines: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines with maximum 0 where nothing may be ordered, and why not.
+
+    That are run-outs, what would arrive after its last day of sale, and what the place would refuse as too old.
+    """
+    last, lead = last_periods(world, lines), lines["lead_periods"].to_numpy(np.int64)
+    ended = ["" if np.isinf(end) else _ended_on(world, int(end)) for end in last]
+    days, least = sale_days(world, lines), accepted_days(world, lines)
+    old = [
+        f"it comes with {has:g} days of life, the place accepts no less than {asks:g}"
+        for has, asks in zip(days, least, strict=True)
+    ]
+    barred = np.select(
+        [(lines["status"] == "run_out").to_numpy(), last < lead, days < least],
+        ["only what is left is to be sold", ended, old],
+        "",
     )
-    ended = ~np.isnat(ends) & (ends < arrival)
-    stopped = ended | (lines["status"] == "run_out").to_numpy()
-    return lines.assign(maximum=np.where(stopped, 0, lines["maximum"]))
+    return lines.assign(maximum=np.where(barred != "", 0, lines["maximum"]), barred=barred.astype(object))
+
+
+def _ended_on(world: World, last: int) -> str:
+    day = world.periods.add(world.plan_date, last)
+    return f"it could not be there by its last {world.period} of sale, {day}"
 
 
 def _order_days(world: World, lines: pd.DataFrame, periods: int) -> BoolArray:

@@ -77,7 +77,8 @@ def _not_ordered(given: Given, decision: Decision, numbers: pd.DataFrame) -> lis
         name = transfer_line_id(*key, today) if moved else purchase_line_id(key[0], key[2], key[1], today)
         mine = {str(column): _plain(value) for column, value in numbers.iloc[n].items()}
         text = _why_nothing(given, n, mine, line.source_id or "the default source")
-        if np.isnan(given.fixed[n]) and terms.can_order[n, 0] and (barred := _barred(line, float(room[n]))):
+        open_today = terms.can_order[n, 0] or line.barred
+        if np.isnan(given.fixed[n]) and open_today and (barred := _barred(line, float(room[n]))):
             text = f"nothing is ordered: {barred}"
         what = json.dumps(mine, ensure_ascii=False)
         rows.append({"line_id": name, "reason": text, "text": text, "numbers": what, "money": 0})
@@ -88,10 +89,10 @@ def _barred(line: Any, room: float) -> str:
     """Return why no quantity of a line may be ordered today, empty where one may; `room` is in steps of the item."""
     least = -(-max(line.minimum, 1) // line.pack) * line.pack
     smallest = f"the least order in whole packs is {shown_number(least * line.unit_step)}"
-    if line.status == "run_out":
-        return "only what is left is to be sold"
+    if line.barred:
+        return str(line.barred)
     if line.maximum == 0:
-        return "its source delivers none of it that could still be sold"
+        return "its source delivers none of it"
     if 0 < line.maximum < least:
         return f"{smallest}, the most is {shown_number(line.maximum * line.unit_step)}"
     if room < least:

@@ -115,6 +115,44 @@ def forget_an_explanation(f):
     return f.drop(f.index[f["text"].str.startswith("When it arrives")][0])
 
 
+def edit_numbers(f, change):
+    for row in f.index[f["text"].str.startswith("When it arrives")]:
+        numbers = json.loads(f.loc[row, "numbers"])
+        change(numbers)
+        f.loc[row, "numbers"] = json.dumps(numbers)
+
+
+def need_another_quantity(f):
+    edit_numbers(f, lambda numbers: numbers.update(need=numbers["need"] + 1))
+
+
+def round_the_need_up_twice(f):
+    edit_numbers(f, lambda numbers: numbers.update(need_in_packs=numbers["need_in_packs"] + numbers["pack"]))
+
+
+def speak_of_another_quantity(f):
+    edit_numbers(f, lambda numbers: numbers.update(quantity=numbers["quantity"] + numbers["pack"]))
+
+
+def count_what_is_not_there(f):
+    def more(numbers):
+        numbers.update(position=numbers["position"] + 1, order_up_to=numbers["order_up_to"] + 1)
+
+    edit_numbers(f, more)
+
+
+def want_more_than_is_forecast(f):
+    edit_numbers(f, lambda numbers: numbers.update(wanted=numbers["wanted"] + 1))
+
+
+def pass_over_a_better_quantity(f):
+    edit_numbers(f, lambda numbers: numbers.update(cost_one_pack_more=numbers["cost"] - 1, binding=""))
+
+
+def put_nothing_at_stake(f):
+    f["money"] = "0.00"
+
+
 def book_a_later_line_as_cash(f):
     f.loc[first(f, component="purchase", nature="expected"), "nature"] = "cash"
 
@@ -230,6 +268,13 @@ FAULTS = [
     ("projection", open_with_more, "stock has"),
     ("forecast", want_less, "the forecast says"),
     ("explanations", forget_an_explanation, "is not explained"),
+    ("explanations", need_another_quantity, "level and position make that"),
+    ("explanations", round_the_need_up_twice, "in packs, that is"),
+    ("explanations", speak_of_another_quantity, "the line has"),
+    ("explanations", count_what_is_not_there, "as there, the projection"),
+    ("explanations", want_more_than_is_forecast, "until the next arrival, the projection"),
+    ("explanations", pass_over_a_better_quantity, "a pack more would cost"),
+    ("explanations", put_nothing_at_stake, "at stake, a pack less costs"),
     ("costs", book_a_later_line_as_cash, "only today's lines are cash"),
     ("costs", forget_a_holding_cost, "the projection gives"),
 ]

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from optimizer.reorder.problem import NO_EXPIRY, NO_MAXIMUM, JointRules, ReorderProblem
-from optimizer.reorder.supply import KEEPS, Supply
+from optimizer.reorder.supply import Supply
+from scenarios.shelf_life import KEEPS
 
 COST_TOLERANCE = 1e-6
 EXACT = 1e-9
@@ -211,6 +212,8 @@ def lot_and_credit(problem: ReorderProblem, n: int, rate: float) -> tuple[float,
         rate * (K + premium_of(problem, n, max(q, least))) / max(q, least) + h * max(q, least) / 2 for q in trials
     ]
     economic = trials[per_period.index(min(per_period))]
+    shelf = int(problem.supplied.shelf_periods[n])
+    economic = min(economic, rate * shelf) if shelf <= problem.periods else economic
     lot = max(economic, least)
     often = math.ceil(max(lot, rate * gap))
     dearer = rate * premium_of(problem, n, often) / often

@@ -141,8 +141,15 @@ BARRED = {
     "only what is left is to be sold": {
         "assortment": SHELF.format("", "").replace("fig,A,active", "fig,A,run_out"),
     },
-    "its source delivers none of it that could still be sold": {
+    "it could not be there by its last day of sale, 2024-04-16": {
         "items": PLAIN["items"].replace("shelf_life_days", "discontinued_on").replace("2,1,\n", "2,1,2024-04-16\n")
+    },
+    "its source delivers none of it": {
+        "sources": "item_id,location_id,source_id,lead_time_days,max_quantity\nfig,A,Sup,2,0\n"
+    },
+    "it comes with 3 days of life, the place accepts no less than 4": {
+        "sources": "item_id,location_id,source_id,lead_time_days,life_on_receipt_days\nfig,A,Sup,2,3\n",
+        "assortment": "item_id,location_id,status,min_life_days\nfig,A,active,4\n",
     },
 }
 
