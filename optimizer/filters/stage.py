@@ -17,6 +17,7 @@ from optimizer.filters.history import CleanHistory, clean_history
 from optimizer.filters.holds import hold_orders
 from optimizer.filters.lines import order_lines
 from optimizer.filters.rates import hold_rates
+from optimizer.filters.reservations import free_of_held
 from optimizer.filters.screen import Judged, screen_lines
 from optimizer.filters.segments import item_segments, moves
 from optimizer.filters.verdict import Verdict, final_verdict
@@ -43,7 +44,7 @@ class Filter(StrEnum):
 class Screened:
     """The world to plan with, the tables of the filters, orders not to ship, and what a person should look at.
 
-    world: sales net of what was taken out; every other table as it was
+    world: sales net of what was taken out, stock without what held orders reserve, promises to segments
     tables: order_holds, hold_rates, excluded_rows, segments, segment_moves, with the declared columns; and rows for
         ``explanations`` of held orders and moves, where there are any
     state: what the screen of the next day remembers
@@ -97,6 +98,8 @@ def screen_world(
     exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
     kept = _as_if_in_stock(clean.world) if Filter.STOCK_OUTS in without else clean.world
     exceptions += _unpromised(kept)
+    kept, freed = free_of_held(kept, lines, frozenset(holds["order_id"]))
+    exceptions += freed
     kept = with_segment_policies(kept, groups)
     return Screened(kept, tables, frozenset(holds["order_id"]), exceptions, verdict.state | frozen, decided.proof)
 

@@ -45,6 +45,28 @@ class Evidence:
         return self.plan.frame(name)
 
 
+def free_stock(evidence: Evidence) -> pd.DataFrame:
+    """Return the table `stock` of the inputs with `units` free to sell: what held orders reserved is free too."""
+    world = evidence.world
+    stock = world.frame("stock").sort_values(["item_id", "location_id", "lot"], kind="stable")
+    held, asked = set(evidence.frame("order_holds")["order_id"]), dict[tuple[str, str], float]()
+    orders = world.frame("transactions") if held else world.frame("transactions").iloc[:0]
+    for row in orders[
+        orders["order_id"].isin(held) & (orders["units"] > 0) & orders["cancels_order_id"].isna()
+    ].to_dict("records"):
+        if not pd.isna(row["ordered_at"]) and pd.Timestamp(row["ordered_at"]) >= pd.Timestamp(world.plan_date):
+            continue
+        key = (row["item_id"], row["location_id"])
+        asked[key] = asked.get(key, 0.0) + float(row["units"])
+    units = []
+    for row in stock.to_dict("records"):
+        key = (row["item_id"], row["location_id"])
+        freed = min(asked.get(key, 0.0), float(row["reserved"]))
+        asked[key] = asked.get(key, 0.0) - freed
+        units.append(max(float(row["on_hand"]) - float(row["reserved"]) + freed - float(row["held"]), 0.0))
+    return stock.assign(units=units)
+
+
 Check = Callable[[Evidence], Iterator[Violation]]
 
 

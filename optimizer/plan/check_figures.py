@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
+from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation, free_stock
 from scenarios.money import minor_digits, shown, to_minor
 from scenarios.tariff import cost_rows, tariff
 from scenarios.world import rows_of
@@ -53,9 +53,9 @@ def _newly_short(evidence: Evidence, table: pd.DataFrame) -> "pd.Series[float]":
 def check_opening(evidence: Evidence) -> Iterator[Violation]:
     """Compare the first opening with the stock of the inputs: usable lots, less what is reserved, held or owed."""
     world = evidence.world
-    stock = world.frame("stock")
+    stock = free_stock(evidence)
     usable = stock["expires_on"].isna() | (stock["expires_on"].fillna(world.plan_date) >= world.plan_date)
-    units = (stock["on_hand"] - stock["reserved"] - stock["held"]).clip(lower=0).where(usable, 0.0)
+    units = stock["units"].where(usable, 0.0)
     if world.policy.unmet == "backorders":
         units = units - stock["backordered"]
     given = units.groupby([stock["item_id"], stock["location_id"]]).sum()

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+import numpy as np
 import pandas as pd
 
-from optimizer.plan.check import Evidence, Violation
+from optimizer.plan.check import Evidence, Violation, free_stock
 from optimizer.plan.check_prices import locked_pairs, off_ladder, off_step, price_facts, rule_of
-from scenarios.world import World, rows_of
+from scenarios.shelf_life import bringing_nothing, sale_days
+from scenarios.world import rows_of
 
 _TABLE = "price_changes"
 _KEYS = ["item_id", "location_id"]
@@ -22,7 +24,7 @@ def check_stickers(evidence: Evidence) -> Iterator[Violation]:
     items, rules = world.frame("items").set_index("item_id"), world.frame("markdown_rules")
     ladders = dict(iter(world.frame("price_ladders").groupby("ladder_id")))
     dcs = set(world.frame("locations").query("kind == 'dc'")["location_id"])
-    facts, locked, ends = price_facts(world, stickers), locked_pairs(world), _last_days(world)
+    facts, locked, ends = price_facts(world, stickers), locked_pairs(world), _last_days(evidence)
     for row in rows_of(stickers):
         rule = rule_of(rules, items, row.item_id)
         if rule is None or pd.isna(rule.days_left) or row.location_id in dcs:
@@ -41,19 +43,19 @@ def check_stickers(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation(_TABLE, row.line_id, text)
 
 
-def _last_days(world: World) -> pd.DataFrame:
+def _last_days(evidence: Evidence) -> pd.DataFrame:
     """Return units that can be sold today with the last day they can: in stock, or due by today.
 
-    What is due and names no last day is as old as its item allows.
+    What is due and names no last day is as fresh as its source brings it.
     """
-    stock = world.frame("stock").dropna(subset=["expires_on"])
-    units = (stock["on_hand"] - stock["reserved"] - stock["held"]).clip(lower=0.0)
-    rows = [stock[[*_KEYS, "expires_on"]].assign(units=units)]
+    world = evidence.world
+    rows = [free_stock(evidence).dropna(subset=["expires_on"])[[*_KEYS, "expires_on", "units"]]]
     end = world.plan_date + timedelta(days=world.periods.days - 1)
     orders = world.frame("open_orders")
-    due = orders[orders["due_on"] <= end]
-    life = due["item_id"].map(world.frame("items").set_index("item_id")["shelf_life_days"]).astype(float)
-    fresh = [None if pd.isna(days) else world.plan_date + timedelta(days=int(days) - 1) for days in life]
+    due = orders[(orders["due_on"] <= end) & (bringing_nothing(world) == "").to_numpy()]
+    fresh = [
+        None if np.isinf(days) else world.plan_date + timedelta(days=int(days) - 1) for days in sale_days(world, due)
+    ]
     told = due["expires_on"].where(due["expires_on"].notna(), pd.Series(fresh, index=due.index, dtype=object))
     due = due.assign(expires_on=told, units=due["quantity"]).dropna(subset=["expires_on"])
     rows.append(due[[*_KEYS, "expires_on", "units"]])

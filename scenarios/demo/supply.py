@@ -12,6 +12,9 @@ from scenarios.demo.history import SUPPLIERS, History, packs, supplier_numbers
 from scenarios.periods import WEEKDAYS
 
 _TRUCK_FILL, _MOST_TRUCKS, _TRUCK_COST_PER_LITRE = 0.6, 4, 0.06
+_PACKS_IN_A_LAYER, _LAYERS_ON_A_PALLET = 4, 5
+# Goods that last longer than so many days have lost some of them when they come.
+_AGED_FROM_DAYS, _DAYS_UNDER_WAY = 10, 3
 # Every so many items somebody else sells it too: in turn a rival who is cheaper, and one who is dearer and steps in.
 _SECOND_SOURCE_EVERY, _RIVAL_COST, _STAND_IN_COST = 5, 0.97, 1.03
 
@@ -44,7 +47,9 @@ def _sources(company: Company) -> pd.DataFrame:
             "moq": dc_pack,
             "pack_size": dc_pack,
             "order_cost": 0.4,
-            "layer_size": np.where(supplier_numbers(company.items) == 0, 4 * dc_pack, np.nan),
+            "layer_size": np.where(number == 0, _PACKS_IN_A_LAYER * dc_pack, np.nan),
+            "pallet_size": np.where(number == 0, _LAYERS_ON_A_PALLET * _PACKS_IN_A_LAYER * dc_pack, np.nan),
+            "life_on_receipt_days": _life_on_receipt(company),
             "priority": 0,
         }
     )
@@ -53,6 +58,12 @@ def _sources(company: Company) -> pd.DataFrame:
     from_dc["pack_size"] = from_dc["item_id"].map(by_item)
     everyone = pd.concat([from_supplier, _second_sources(company, from_supplier), from_dc], ignore_index=True)
     return everyone.sort_values(["item_id", "location_id"], kind="stable")
+
+
+def _life_on_receipt(company: Company) -> pd.Series:
+    """Return the days of life left when goods come to the dc: those that last longer have been under way."""
+    life = company.items["shelf_life_days"].astype("Int64")
+    return (life - _DAYS_UNDER_WAY).where(life > _AGED_FROM_DAYS)
 
 
 def _second_sources(company: Company, first: pd.DataFrame) -> pd.DataFrame:
@@ -66,6 +77,7 @@ def _second_sources(company: Company, first: pd.DataFrame) -> pd.DataFrame:
         lead_time_days=[SUPPLIERS[n].lead_days for n in other],
         unit_cost=np.round(first["unit_cost"].to_numpy()[chosen] * dearer, 2),
         layer_size=np.nan,
+        pallet_size=np.nan,
         priority=steps_in,
     )
 

@@ -22,6 +22,7 @@ from scenarios.demo.clearance import (
 from scenarios.demo.company import Company, Size, day_of, invent
 from scenarios.demo.customers import CustomerOrders, customer_orders
 from scenarios.demo.history import History, live
+from scenarios.demo.planner import planner
 from scenarios.demo.streets import streets_and_deliveries
 from scenarios.demo.supply import supply
 
@@ -30,6 +31,10 @@ TRUTH = "truth"
 _STORE_ROOM_DAYS, _DC_ROOM_DAYS = 1.0, 14
 # Of what a usual week of produce costs, so much may be spent: a budget that binds.
 _PRODUCE_SHARE = 0.9
+# The item that ends can be sold for so many days from the plan date on.
+_LAST_DAYS = 24
+# Stores take dairy with at least so many days of life left.
+_DAIRY_ACCEPTED_DAYS = 5
 _TRUE_COLUMNS = ["base_rate", "elasticity", "dispersion"]
 _POLICY = """\
 currency = "EUR"
@@ -60,6 +65,7 @@ def write_demo(folder: Path, size: Size | None = None, seed: int = 1) -> date:
             **orders.tables,
             **streets_and_deliveries(company, orders, seed),
             **clearance(company),
+            **planner(company, history),
         }
         for name, frame in tables.items():
             frame.to_csv(scratch / f"{name}.csv", index=False, lineterminator="\n")
@@ -77,7 +83,7 @@ def write_demo(folder: Path, size: Size | None = None, seed: int = 1) -> date:
 
 def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[str, pd.DataFrame]:
     return {
-        "items": company.items.drop(columns=_TRUE_COLUMNS).astype({"shelf_life_days": "Int64"}),
+        "items": _items(company),
         "locations": _locations(company, history),
         "sales": _sales(company, history, web),
         "stock": _stock(company, history),
@@ -87,6 +93,16 @@ def _tables(company: Company, history: History, web: CustomerOrders) -> Mapping[
         "promotions": _promotions(company),
         "budgets": _budgets(company),
     }
+
+
+def _items(company: Company) -> pd.DataFrame:
+    """Return the items; the last that does not run out yet ends some weeks after the plan date."""
+    items = company.items.drop(columns=_TRUE_COLUMNS).astype({"shelf_life_days": "Int64"})
+    last = np.flatnonzero(~ends(company))[-1]
+    end = day_of(company.size.days + _LAST_DAYS)
+    return items.assign(
+        discontinued_on=pd.Series([end if n == last else None for n in range(len(items))], dtype=object)
+    )
 
 
 def _locations(company: Company, history: History) -> pd.DataFrame:
@@ -164,6 +180,8 @@ def _assortment(company: Company) -> pd.DataFrame:
     weighed = pairs["item_id"].map(items.set_index("item_id")["unit_step"]).to_numpy() < 1
     at_dc = (pairs["location_id"] == "DC1").to_numpy()
     pairs["presentation_min"] = np.where(~at_dc & (number % 3 == 0) & ~weighed, 2.0, 0.0)
+    dairy = pairs["item_id"].isin(items.loc[items["category"] == "dairy", "item_id"]).to_numpy()
+    pairs["min_life_days"] = pd.array(np.where(dairy & ~at_dc, _DAIRY_ACCEPTED_DAYS, np.nan), dtype="Int64")
     pairs["shelf_capacity"] = np.ceil(weekly * 10 / 7) + 12
     return pairs.sort_values(["item_id", "location_id"], kind="stable")
 
