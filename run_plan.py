@@ -44,6 +44,7 @@ from optimizer.reports.console import (
     print_summary,
     shown_progress,
 )
+from optimizer.reports.explain import explained
 from optimizer.reports.write import write_reports
 from optimizer.routing.command import RouteRequest, route_file
 from optimizer.routing.file_problem import UnreadableRoutingFileError
@@ -54,7 +55,7 @@ from scenarios.demo import Size, write_demo
 from scenarios.faults import UnusableInputError
 from scenarios.importers import KINDS
 from scenarios.load import load_world
-from scenarios.plans import DamagedPlanError, read_plan
+from scenarios.plans import DamagedPlanError, read_plan, world_of
 from scenarios.whatif import ScenarioError, read_scenario, under
 from scenarios.world import World
 from solvers.outcome import NoPlanError
@@ -233,19 +234,21 @@ def report(plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan f
 @app.command()
 def explain(
     plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan folder")],
-    line: Annotated[str, typer.Argument(help="a line_id, or the first characters of one")],
+    subject: Annotated[str, typer.Argument(help="an item, a line_id or its first characters, an order, a group")],
+    place: Annotated[str, typer.Argument(help="a place, with an item")] = "",
     as_json: Json = False,
 ) -> None:
-    """Say why a line is what it is. Example: `python run_plan.py explain plans/2024-04-15-1a2b3c4d 3f2a`."""
-    table = read_plan(plan_dir).frame("explanations") if plan_dir.is_dir() else None
-    found = table[table["line_id"].str.startswith(line)] if table is not None else None
+    """Say why a thing is ordered, moved, priced, held, or not. Example: `python run_plan.py explain PLAN 0003 S01`."""
+    plan = read_plan(plan_dir) if plan_dir.is_dir() else None
+    found = explained(plan, world_of(plan_dir, plan), subject, place) if plan is not None else None
     if found is None or found.empty:
-        raise UsageError(f"{plan_dir} explains no line {line}; purchase_orders and transfers list the lines")
+        where = f" at {place}" if place else ""
+        raise UsageError(f"{plan_dir} explains no {subject}{where}; its tables list the lines, items and places")
     for row in found.head(SHOWN_FAULTS).to_dict("records"):
         if as_json:
             print(json.dumps({"line_id": row["line_id"], "text": row["text"], "numbers": json.loads(row["numbers"])}))
         else:
-            out.print(f"{row['line_id']}\n{row['text']}\n", markup=False)
+            out.print(f"{row['line'] or row['line_id']}\n{row['text']}\n", markup=False)
 
 
 @app.command()

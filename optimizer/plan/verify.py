@@ -31,6 +31,7 @@ from optimizer.plan.check_orders import (
     check_quantities,
     check_releases,
 )
+from optimizer.plan.check_price_reasons import check_price_reasons
 from optimizer.plan.check_price_ties import (
     check_cannibalisation,
     check_competitor_band,
@@ -74,6 +75,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
     "excluded_rows": (check_excluded, check_holds, check_segments, check_levels),
     "price_changes": (
         check_price_lines,
+        check_price_reasons,
         check_price_rules,
         check_price_locks,
         check_price_labels,

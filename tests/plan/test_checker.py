@@ -149,6 +149,33 @@ def pass_over_a_better_quantity(f):
     edit_numbers(f, lambda numbers: numbers.update(cost_one_pack_more=numbers["cost"] - 1, binding=""))
 
 
+def edit_price_numbers(f, change):
+    for row in f.index[f["text"].str.startswith("The price falls")]:
+        numbers = json.loads(f.loc[row, "numbers"])
+        change(numbers)
+        f.loc[row, "numbers"] = json.dumps(numbers)
+
+
+def start_from_another_price(f):
+    edit_price_numbers(f, lambda numbers: numbers.update(price_today=numbers["price_today"] + 0.5))
+
+
+def plan_another_price(f):
+    edit_price_numbers(f, lambda numbers: numbers["changes"][0].__setitem__(1, 0.01))
+
+
+def decide_another_rung(f):
+    edit_price_numbers(f, lambda numbers: [rung.update(beside=rung["beside"] + 1) for rung in numbers["ladder"]])
+
+
+def sell_more_than_is_there(f):
+    edit_price_numbers(f, lambda numbers: numbers.update(sold=numbers["sold"] + 1))
+
+
+def earn_more(f):
+    edit_price_numbers(f, lambda numbers: numbers.update(value=numbers["value"] + 1))
+
+
 def put_nothing_at_stake(f):
     f["money"] = "0.00"
 
@@ -275,6 +302,11 @@ FAULTS = [
     ("explanations", want_more_than_is_forecast, "until the next arrival, the projection"),
     ("explanations", pass_over_a_better_quantity, "a pack more would cost"),
     ("explanations", put_nothing_at_stake, "at stake, a pack less costs"),
+    ("explanations", start_from_another_price, "starts from"),
+    ("explanations", plan_another_price, "begins with"),
+    ("explanations", decide_another_rung, "as decided, the line says"),
+    ("explanations", sell_more_than_is_there, "sells and leaves"),
+    ("explanations", earn_more, "the values differ by"),
     ("costs", book_a_later_line_as_cash, "only today's lines are cash"),
     ("costs", forget_a_holding_cost, "the projection gives"),
 ]

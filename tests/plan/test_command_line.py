@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 import run_plan
+from optimizer.reports.explain import explained
 from run_plan import Exit
+from scenarios.plans import read_plan, world_of
 from tests.folders import TEA, tea_sales, tea_shop
 
 
@@ -38,6 +40,20 @@ def test_the_order_covers_what_is_wanted_after_it_arrives(tea_plan, capsys):
     assert numbers["wanted"] < line["quantity"] < 2 * numbers["wanted"]
     assert numbers["quantity"] == line["quantity"]
     assert numbers["cost_one_pack_less"] >= numbers["cost"] <= numbers["cost_one_pack_more"]
+
+
+def test_an_item_is_explained_where_it_is_ordered_and_where_it_is_not(planned, capsys):
+    world = world_of(planned, read_plan(planned))
+    assert run_plan.run(["explain", str(planned), "0001", "S01"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "transfer of 0001 from DC1 to S01 locked at 12 by the planner" in told
+    assert "S02" not in told
+    rows = explained(read_plan(planned), world, "0001")
+    # All that can be said of an item: one line for each source in force at each place.
+    sources = world.frame("sources").query("item_id == '0001'")
+    assert len(rows[~rows["line"].str.startswith("price")]) >= len(sources)
+    assert run_plan.run(["explain", str(planned), "0001", "nowhere"]) == Exit.USAGE
+    assert "explains no 0001 at nowhere" in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_verify_says_yes_and_no(tea_plan, tmp_path, capsys):
@@ -74,7 +90,7 @@ def test_check_lists_faults_and_decisions(tmp_path, capsys):
         (["forecast", "examples/tea_shop", "--levels", "2"], Exit.USAGE, "between 0 and 1"),
         (["import", "sap", "a", "b"], Exit.USAGE, "kinds are"),
         (["import", "vn2", "nowhere", "b"], Exit.USAGE, "lacks"),
-        (["explain", "nowhere", "abc"], Exit.USAGE, "explains no line"),
+        (["explain", "nowhere", "abc"], Exit.USAGE, "explains no abc"),
         (["plan", "examples/tea_shop", "--previous", "nowhere"], Exit.USAGE, "is no plan folder"),
         (["dance"], Exit.USAGE, "dance"),
     ],
