@@ -66,7 +66,7 @@ def scored_overrides(world: World, plans: Path) -> pd.DataFrame:
 
     world: the company today, with the sales since; plans: folder of the plans and their ledger
     """
-    rows, company = [], company_of(world)
+    rows, company = [], company_of(world, plans)
     events = [event for event in standing(Ledger(ledger_in(plans)).events()) if event.company == company]
     for event in events:
         if event.action == "override":

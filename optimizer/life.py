@@ -56,7 +56,7 @@ def with_promises(world: World, plans: Path) -> World:
     Promised are the lines of today of the plan published last for the day, but for those released since, and the locks
     and overrides of people; of several on one line the one set last holds.
     """
-    events, company = Ledger(ledger_in(plans)).events(), company_of(world)
+    events, company = Ledger(ledger_in(plans)).events(), company_of(world, plans)
     world = _with_labels(world, [e for e in standing(events) if e.company == company and e.target == HOLDS])
     rows = [*_confirmed(events, company, world.plan_date, plans), *_asked(events, company, world.plan_date)]
     if not rows:
@@ -269,7 +269,7 @@ def plans_in(plans: Path) -> list[dict[str, Any]]:
 
 def snoozed(world: World, plans: Path) -> dict[str, Event]:
     """Return the subjects of exceptions that somebody set aside for the day."""
-    return snoozed_on(Ledger(ledger_in(plans)).events(), company_of(world), world.plan_date)
+    return snoozed_on(Ledger(ledger_in(plans)).events(), company_of(world, plans), world.plan_date)
 
 
 def shown_events(events: Iterable[Event]) -> list[dict[str, Any]]:

@@ -3,9 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -14,12 +16,15 @@ import pyarrow.parquet as pq
 from forecasting.kept import Kept
 from forecasting.kept_files import kept_from
 from optimizer.plan.exceptions import ExceptionRow
-from scenarios.plans import DamagedPlanError, read_plan, run_of
+from scenarios.plans import INPUTS, DamagedPlanError, read_plan, run_of
+from scenarios.policy import read_policy
 from scenarios.schema import declared
 from scenarios.world import World, plain_frame
 
 STATE, LEARNED, OVERRIDDEN = "state", "learned", "overridden"
 NO_PREVIOUS = "none"
+# Of all places of two plans at least this share is in both where they are of one company.
+_SAME_PLACES = 0.5
 # A level that moved by more than this share, and by this many units a period, is said.
 _MOVED_SHARE, _MOVED_UNITS, _MOST_MOVES = 0.3, 1.0, 20
 
@@ -35,12 +40,14 @@ class Memory:
     digest: hash of the previous plan's files, "" without one
     tables: the previous plan's tables by name; state: its state tables by name
     learned: what its forecast keeps for the next, as written; see ``forecasting.kept_files``
+    company: name by which the plans beside the one to come find each other
     """
 
     digest: str = ""
     tables: Mapping[str, pd.DataFrame] | None = None
     state: Mapping[str, pd.DataFrame] | None = None
     learned: pa.Table | None = None
+    company: str = ""
 
     def table(self, name: str) -> pd.DataFrame | None:
         """Return a table of the previous plan, None without one."""
@@ -51,10 +58,38 @@ class Memory:
         return kept_from(self.learned)
 
 
-def company_of(world: World) -> str:
-    """Return a short hash of what stays the same from day to day: places, currency, period."""
-    places = ",".join(sorted(world.frame("locations")["location_id"]))
-    return hashlib.sha256(f"{places}|{world.policy.currency}|{world.period}".encode()).hexdigest()[:16]
+def company_of(world: World, plans: Path) -> str:
+    """Return the short name of the company by which its plans in a folder find each other.
+
+    It is a hash of places, currency and period. A company none of whose plans is there goes on under the name of the
+    latest plan with the same currency and period and at least half of all places of both in common: a store may open
+    or close between two plans.
+    """
+    places = set(world.frame("locations")["location_id"])
+    told = f"{','.join(sorted(places))}|{world.policy.currency}|{world.period}"
+    own, runs = hashlib.sha256(told.encode()).hexdigest()[:16], _runs(plans)
+    if any(run["company"] == own for run, _ in runs):
+        return own
+    for run, folder in runs:
+        before, theirs = _places(folder), read_policy(folder / INPUTS)[0]
+        alike = (theirs.currency, theirs.period) == (world.policy.currency, world.period)
+        if alike and len(places & before) >= _SAME_PLACES * len(places | before) > 0:
+            return str(run["company"])
+    return own
+
+
+def _runs(plans: Path) -> list[tuple[dict[str, Any], Path]]:
+    """Return what the plans of a folder say of themselves, the latest first."""
+    found = []
+    for path in sorted(plans.glob("*/run.json")) if plans.is_dir() else []:
+        with suppress(DamagedPlanError):
+            found.append((run_of(path.parent), path.parent))
+    return sorted(found, key=lambda one: (one[0]["plan_date"], one[1].stat().st_mtime), reverse=True)
+
+
+def _places(folder: Path) -> set[str]:
+    path = folder / INPUTS / "locations.parquet"
+    return set(pq.read_table(path, columns=["location_id"])["location_id"].to_pylist()) if path.is_file() else set()
 
 
 def recall(world: World, choice: str | None, plans: Path) -> Memory:
@@ -91,15 +126,11 @@ def _chosen(world: World, choice: str | None, plans: Path) -> Path | None:
         if not (Path(choice) / "run.json").is_file():
             raise NoPlanFolderError(f'{choice} is no plan folder; give one, or "none"')
         return Path(choice)
-    company, found = company_of(world), []
-    for path in sorted(plans.glob("*/run.json")) if plans.is_dir() else []:
-        try:
-            run = run_of(path.parent)
-        except DamagedPlanError:
-            continue
+    company = company_of(world, plans)
+    for run, folder in _runs(plans):
         if run["company"] == company and date.fromisoformat(run["plan_date"]) < world.plan_date:
-            found.append((run["plan_date"], path.parent.stat().st_mtime, path.parent))
-    return max(found)[2] if found else None
+            return folder
+    return None
 
 
 def digest_of(folder: Path) -> str:

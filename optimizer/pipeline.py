@@ -146,7 +146,9 @@ def carry_out(
     stages = _Stages(progress)
     with run_all_on(order.workers, stages.report) as run_all:
         tools = Tools(run_all, stages.stage, shared)
-        record = compute(world, order, recall(world, order.previous, plans), tools)
+        memory = recall(world, order.previous, plans)
+        beside = folder.absolute().parent if folder else plans
+        record = compute(world, order, replace(memory, company=company_of(world, beside)), tools)
     target = folder or default_folder(plans, world, record)
     with plan_folder(target) as scratch:
         with stages.stage("write"):
@@ -177,7 +179,7 @@ def compute(world: World, order: Order, memory: Memory, tools: Tools) -> Record:
         _add_decisions(parts, screened, order, memory, tools)
     return parts.record(
         order.wanted,
-        company=company_of(world),
+        company=memory.company,
         previous=memory.digest,
         choices={
             "without": sorted(order.without),

@@ -17,6 +17,7 @@ import pandas as pd
 
 from optimizer.demand import Expected
 from optimizer.executor import RunAll
+from optimizer.life import with_promises
 from optimizer.markdown.stage import clearance_horizon
 from optimizer.memory import recall
 from optimizer.pipeline import Order, carry_out, expected_alone
@@ -25,7 +26,7 @@ from optimizer.reorder.horizon import planning_horizon
 from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
 from scenarios.money import minor_digits
-from scenarios.plans import INPUTS, read_plan, world_of
+from scenarios.plans import INPUTS, PlanTables, read_plan, run_of, world_of
 from scenarios.policy import read_policy
 from scenarios.tariff import tariff
 from scenarios.whatif import Scenario, ScenarioError, Told, under
@@ -46,12 +47,20 @@ _MILLIONTHS = 10**6
 
 @dataclass(frozen=True)
 class Setting:
-    """Where the tables lie and what of the policy the command line changes."""
+    """Where the tables lie, what of the policy the command line changes, and whose promises hold.
+
+    plans: folder with the ledger of the plans that promised something for the day
+    """
 
     data: Path
     date: Any
     changes: dict[str, Any]
     order: Order
+    plans: Path
+
+    def world(self) -> World:
+        """Return the tables with what was promised for the day."""
+        return with_promises(load_world(self.data, self.date, self.changes), self.plans)
 
     def currency(self) -> str:
         """Return the currency of the policy."""
@@ -60,13 +69,19 @@ class Setting:
 
 @dataclass(frozen=True)
 class Run:
-    """One scenario planned: its folder, what its changes did, what it said, how long it took."""
+    """One scenario planned: its folder, what its changes did, what it said, how long it took.
+
+    cost: as `cost_of` returns it; path_costs: the table of the plan; stages: seconds of each stage
+    """
 
     name: str
     folder: Path
     told: tuple[str, ...]
     summary: dict[str, Any]
     seconds: float
+    cost: int
+    path_costs: pd.DataFrame
+    stages: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -113,7 +128,7 @@ def prepared(setting: Setting, scenarios: Sequence[Scenario]) -> tuple[Setting, 
                 f"{scenario.file} policy: {', '.join(unlike)} must be the same in all that is compared; set it for all "
                 "of them, in policy.toml or on the command line"
             )
-    world = load_world(setting.data, setting.date, setting.changes)
+    world = setting.world()
     changed = [under(world, [scenario]) for scenario in scenarios]
     told = [one for _, words in changed for one in words]
     for other, words in changed:
@@ -163,7 +178,7 @@ def run_scenarios(
 
 def forecast_once(setting: Setting, folder: Path, run_all: RunAll) -> Expected | None:
     """Return the forecast of the base, which all scenarios take that change nothing it rests on."""
-    world = load_world(setting.data, setting.date, setting.changes)
+    world = setting.world()
     return expected_alone(world, setting.order, recall(world, setting.order.previous, folder), run_all)
 
 
@@ -171,12 +186,15 @@ def _planned(spec: _Spec) -> Run:
     """Plan one scenario in this process."""
     begin = time.perf_counter()
     setting = spec.setting
-    world = load_world(setting.data, setting.date, setting.changes)
+    world = setting.world()
     world, told = under(world, spec.scenarios)
     words = tuple(one.sentence(world.policy.currency) for one in told)
     order = replace(setting.order, workers=1, scenario_changes=words)
     written = carry_out(world, order, spec.folder, spec.folder.parent, _silent, spec.shared)
-    return Run(spec.name, written.folder, words, written.summary, time.perf_counter() - begin)
+    plan = read_plan(written.folder)
+    cost, stages = cost_of(written.folder, plan), run_of(written.folder)["seconds"]
+    seconds = time.perf_counter() - begin
+    return Run(spec.name, written.folder, words, written.summary, seconds, cost, plan.frame("path_costs"), stages)
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -192,14 +210,13 @@ def side_by_side(runs: Sequence[Run]) -> pd.DataFrame:
     return table.reset_index()
 
 
-def cost_of(folder: Path) -> int:
+def cost_of(folder: Path, plan: PlanTables) -> int:
     """
     Return what a plan costs over its horizon, minor units.
 
     Goods count at cost as they are wanted, not as they are ordered: what is bought for later would else be a loss,
     and a budget cut a gain. To them come orders, transport, holding, waste, the margin of what is lost, and penalties.
     """
-    plan = read_plan(folder)
     world = world_of(folder, plan)
     costs, projection = plan.frame("costs"), plan.frame("projection")
     wanted = projection.groupby(["item_id", "location_id"])["demand_mean"].sum().reset_index()
@@ -218,7 +235,7 @@ def under_uncertainty(runs: Sequence[Run]) -> pd.DataFrame:
     regret_worst, what it costs more than the scenario that is cheapest on the path; best, the probability that it is
     that scenario (Savage 1951). Without path costs, as of a command that orders nothing, the table is empty.
     """
-    plans = [read_plan(run.folder).frame("path_costs") for run in runs]
+    plans = [run.path_costs for run in runs]
     names = ["name", "expected", "p95", "tail", "worst", "regret_mean", "regret_worst", "best"]
     if any(plan.empty for plan in plans) or len({len(plan) for plan in plans}) > 1:
         return pd.DataFrame(columns=names)
@@ -226,7 +243,7 @@ def under_uncertainty(runs: Sequence[Run]) -> pd.DataFrame:
     weight = weight / weight.sum()
     cost = np.array([plan["cost"].to_numpy(float) for plan in plans])
     # All else that a plan costs is the same on every path.
-    cost += np.array([cost_of(run.folder) for run in runs])[:, None] - (cost @ weight)[:, None]
+    cost += np.array([run.cost for run in runs])[:, None] - (cost @ weight)[:, None]
     regret, rows = cost - cost.min(axis=0), []
     for run, own, more in zip(runs, cost, regret, strict=True):
         order = np.argsort(own, kind="stable")
@@ -289,7 +306,7 @@ def _figures_of(folder: Path) -> dict[_Figure, int]:
     """Return the cost and the key figures of a plan as whole numbers of their smallest parts."""
     currency = read_policy(folder / INPUTS)[0].currency
     minor = 10 ** minor_digits(currency)
-    figures = {_Figure("cost", currency, minor): cost_of(folder)}
+    figures = {_Figure("cost", currency, minor): cost_of(folder, read_plan(folder))}
     for row in rows_of(read_plan(folder).frame("kpis")):
         scale = minor if row.unit == currency else _MILLIONTHS
         figures[_Figure(row.name, row.unit, scale)] = round(row.value * scale)

@@ -1,6 +1,7 @@
 """The commands that put plans side by side: scenarios of one day, and any two plan folders."""
 
 import json
+import time
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,14 +56,18 @@ def scenarios_run(
     changes = {name: shared[name] for name in ("seed", "paths", "horizon") if shared[name] is not None}
     date, previous = shared["date"], shared["previous"] or "none"
     order = Order(Wanted.PLAN, 1, previous=previous, without=frozenset(shared["without"] or ()))
-    setting = Setting(data, date.date() if date else None, changes, order)
+    setting = Setting(data, date.date() if date else None, changes, order, PLANS_FOLDER)
     setting, told = prepared(setting, scenarios)
     for one in told:
         err.print(one.sentence(setting.currency()), markup=False)
     folder = shared["out_folder"] or PLANS_FOLDER / "scenarios"
     workers = shared["workers"] or usable_cores()
     with shown_progress(err) as report, run_all_on(workers, partial(report, "scenarios")) as run_all:
+        begin = time.perf_counter()
         forecast = forecast_once(setting, folder, run_all)
+        err.print(
+            f"forecast, once for all scenarios that change nothing it rests on: {time.perf_counter() - begin:,.1f} s"
+        )
         runs = run_scenarios(setting, scenarios, folder, run_all, forecast)
         found = [compare_plans(runs[0].folder, run.folder) for run in runs[1:]]
         if attribute:

@@ -16,7 +16,7 @@ from optimizer.reports.page import document
 from optimizer.reports.tables import Field, table
 from optimizer.reports.wording import counted, money
 from optimizer.reports.workbook import Sheet, write_sheets
-from optimizer.runs import Run, cost_of, side_by_side, under_uncertainty
+from optimizer.runs import Run, side_by_side, under_uncertainty
 from scenarios.compare import Comparison
 from scenarios.whatif import Scenario
 from scenarios.world import rows_of
@@ -161,7 +161,7 @@ def print_runs(console: Console, runs: Sequence[Run], currency: str) -> None:
     if len(fares):
         by_name = [(words, [_fared(currency, name, row) for row in rows_of(fares)]) for words, name in _FARES[1:]]
         _print_numbered(console, f"Over the demand paths, {currency}", names, by_name)
-    costs = {run.name: cost_of(run.folder) for run in runs}
+    costs = {run.name: run.cost for run in runs}
     for name, cost in sorted(costs.items(), key=lambda pair: pair[1]):
         more = cost - costs[runs[0].name]
         beside = "" if name == runs[0].name else f", {money(more, currency)} against {runs[0].name}"
@@ -169,6 +169,9 @@ def print_runs(console: Console, runs: Sequence[Run], currency: str) -> None:
             f"{name}: goods at cost, what is paid and lost, penalties {money(cost, currency)} {currency}{beside}",
             markup=False,
         )
+    stages = dict.fromkeys(name for run in runs for name in run.stages)
+    spent = [(name, [f"{run.stages.get(name, 0.0):,.1f}" for run in runs]) for name in stages]
+    _print_numbered(console, "Seconds", names, [*spent, ("all", [f"{run.seconds:,.1f}" for run in runs])])
 
 
 def _print_numbered(console: Console, title: str, names: Sequence[str], rows: Sequence[tuple[str, list[str]]]) -> None:
@@ -279,7 +282,8 @@ def runs_result(runs: Sequence[Run], scenarios: Sequence[Scenario], shares: Sequ
                 "folder": str(run.folder),
                 "changes": list(run.told),
                 "seconds": round(run.seconds, 2),
-                "cost": cost_of(run.folder),
+                "cost": run.cost,
+                "stages": run.stages,
                 "kpis": run.summary["kpis"],
             }
             for run in runs

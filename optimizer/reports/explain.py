@@ -10,7 +10,7 @@ from scenarios.world import World, rows_of
 
 
 def explained(plan: PlanTables, world: World, subject: str, place: str = "") -> pd.DataFrame:
-    """Return the rows of `explanations` on a subject, with `line_id`, `text`, `numbers`, and for an item `line` in words.
+    """Return the rows of `explanations` on a subject, with `line_id`, `text`, `numbers`; for an item `line` in words.
 
     subject: a line_id or its first characters, else an item; an order_id, stop_id or "kind member" of a group as the
         table names it

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import json
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,13 @@ import pytest
 
 import run_plan
 from optimizer.life import about_line, alarms_of, plans_in, point_to, publish, whole, with_promises
+from optimizer.memory import company_of
 from optimizer.plan.ledger import Event, Ledger, LedgerError, ledger_in, promises_on, published_on, status_of
 from run_plan import Exit
 from scenarios.load import load_world
 from scenarios.plans import DamagedPlanError
+from scenarios.schema import declared
+from scenarios.world import from_frame
 from tests.folders import tea_shop
 
 DAY = datetime.date(2024, 4, 15)
@@ -242,6 +246,25 @@ def test_promises_are_for_their_company_and_day(shop):
     other = world.replace(plan_date=world.plan_date + datetime.timedelta(days=1))
     kept = with_promises(other, shop / "plans")
     assert kept.frame("locks").empty
+
+
+def test_a_company_goes_on_when_a_store_opens_and_is_another_when_most_places_are(shop):
+    world, plans = load_world(shop / "shop"), shop / "plans"
+    known = company_of(world, plans)
+    assert known == company_of(world, shop / "nothing")
+
+    def with_places(*names):
+        frame = pd.DataFrame({"location_id": names, "kind": "store"})
+        table = declared()["locations"]
+        return world.replace(locations=from_frame(table, frame.reindex(columns=list(table.names))))
+
+    own = world.frame("locations")["location_id"].tolist()
+    opened = with_places(*own, *(f"N{n}" for n in range(len(own))))
+    assert company_of(opened, plans) == known != company_of(opened, shop / "nothing")
+    moved = with_places(*own, *(f"N{n}" for n in range(len(own) + 1)))
+    assert company_of(moved, plans) == company_of(moved, shop / "nothing") != known
+    abroad = opened.replace(policy=replace(world.policy, currency="USD"))
+    assert company_of(abroad, plans) != known
 
 
 def test_published_points_to_the_new_plan_in_one_step(tmp_path):

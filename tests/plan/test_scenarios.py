@@ -93,15 +93,18 @@ def test_the_same_draws_meet_every_scenario(runs):
 
 def test_scenarios_are_compared_path_by_path(runs):
     names = ("base", "more-tea", "two-things")
-    found = under_uncertainty([Run(name, runs / name, (), {}, 0.0) for name in names]).set_index("name")
+    plans = {name: read_plan(runs / name) for name in names}
+    costs = {name: cost_of(runs / name, plan) for name, plan in plans.items()}
+    many = [Run(name, runs / name, (), {}, 0.0, costs[name], plans[name].frame("path_costs"), {}) for name in names]
+    found = under_uncertainty(many).set_index("name")
     paths = [read_plan(runs / name).frame("path_costs")["cost"].tolist() for name in names]
     count = len(paths[0])
-    cost = [[cost_of(runs / name) - sum(own) / count + c for c in own] for name, own in zip(names, paths, strict=True)]
+    cost = [[costs[name] - sum(own) / count + c for c in own] for name, own in zip(names, paths, strict=True)]
     regret = [[own[s] - min(other[s] for other in cost) for s in range(count)] for own in cost]
     assert count == 50
     for n, name in enumerate(names):
         row, ordered = found.loc[name], sorted(cost[n])
-        assert row["expected"] == pytest.approx(cost_of(runs / name), abs=1)
+        assert row["expected"] == pytest.approx(costs[name], abs=1)
         assert row["worst"] == pytest.approx(ordered[-1], abs=1)
         # The worst twentieth of fifty paths is two and a half of them, 95 % stay below the 48th.
         assert row["p95"] == pytest.approx(ordered[47], abs=1)
@@ -182,7 +185,7 @@ def test_a_plan_that_is_not_whole_or_of_another_kind_is_not_compared_as_if_it_ha
 
 def test_the_difference_is_split_over_the_changes_to_the_cent(shop, tmp_path):
     order = Order(Wanted.PLAN, 1, previous="none")
-    setting = Setting(shop / "shop", None, {"paths": 30}, order)
+    setting = Setting(shop / "shop", None, {"paths": 30}, order, shop / "plans")
     scenario = read_scenario(shop / "less.toml")
     shares = attribution(setting, scenario, tmp_path, plain_loop)
     cost = shares[shares["figure"] == "cost"]
@@ -228,7 +231,7 @@ def _has_openpyxl():
 def test_no_figure_is_cut_however_many_scenarios_there_are(runs, width):
     names = ["base", "more-tea", "two-things"] * 2
     kpis = [read_plan(runs / name).frame("kpis").to_dict("records") for name in names]
-    many = [Run(f"Scenario {n}", runs / name, (), {"kpis": kpi}, 0.0)
+    many = [Run(f"Scenario {n}", runs / name, (), {"kpis": kpi}, 0.0, 0, read_plan(runs / name).frame("path_costs"), {})
             for n, (name, kpi) in enumerate(zip(names, kpis, strict=True))]  # fmt: skip
     text = io.StringIO()
     print_runs(Console(file=text, width=width), many, "EUR")
@@ -259,7 +262,7 @@ def test_whole_shares_add_up(shares, total):
 
 def test_all_look_as_far_ahead_as_the_one_that_looks_farthest(shop, tmp_path):
     (tmp_path / "slow.toml").write_text("[policy]\nlead_time_days = 20\n")
-    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN))
+    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN), shop / "plans")
     slow, told = prepared(setting, [read_scenario(tmp_path / "slow.toml")])
     assert slow.changes["horizon"] > 20 and told[0].words == "lead_time_days 7 becomes 20"
     same, _ = prepared(setting, [read_scenario(shop / "more.toml")])
@@ -268,7 +271,7 @@ def test_all_look_as_far_ahead_as_the_one_that_looks_farthest(shop, tmp_path):
 
 def test_two_scenarios_of_one_name_are_refused(shop, tmp_path):
     (tmp_path / "again.toml").write_text(MORE)
-    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN))
+    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN), shop / "plans")
     files = [read_scenario(shop / "more.toml"), read_scenario(tmp_path / "again.toml")]
     with pytest.raises(ScenarioError, match="the name is taken"):
         prepared(setting, files)
@@ -283,14 +286,14 @@ def test_two_scenarios_of_one_name_are_refused(shop, tmp_path):
 @pytest.mark.parametrize("key", ['currency = "JPY"', 'period = "week"', "horizon = 3", "seed = 9", "paths = 7"])
 def test_what_would_make_costs_unlike_is_refused_before_anything_is_planned(shop, tmp_path, key):
     (tmp_path / "unlike.toml").write_text(f"[policy]\n{key}\n")
-    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN))
+    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN), shop / "plans")
     with pytest.raises(ScenarioError, match=r"unlike\.toml policy: .* must be the same in all"):
         prepared(setting, [read_scenario(tmp_path / "unlike.toml")])
 
 
 def test_a_change_beyond_what_the_plan_looks_at_hits_nothing(shop, tmp_path, capsys):
     (tmp_path / "far.toml").write_text('[[change]]\nkind = "demand"\nfactor = 2\nfrom = 2030-01-01\n')
-    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN))
+    setting = Setting(shop / "shop", None, {}, Order(Wanted.PLAN), shop / "plans")
     with pytest.raises(ScenarioError, match="changes nothing, it begins on 2030-01-01"):
         prepared(setting, [read_scenario(tmp_path / "far.toml")])
     call = ["plan", str(shop / "shop"), "--scenario", str(tmp_path / "far.toml"), "--out", str(tmp_path / "plan")]
@@ -304,7 +307,7 @@ def test_the_forecast_is_shared_where_it_rests_on_the_same(shop, monkeypatch, tm
     monkeypatch.setattr(optimizer.pipeline, "expected_demand", lambda *a: (calls.append(1), given(*a))[1])
     (tmp_path / "price.toml").write_text('[[change]]\nkind = "demand"\nfactor = 2\n')
     (tmp_path / "store.toml").write_text('[[change]]\nkind = "new_store"\nplace = "S9"\nlike = "S2"\n')
-    setting = Setting(shop / "shop", None, {"paths": 20}, Order(Wanted.PLAN, 1, previous="none"))
+    setting = Setting(shop / "shop", None, {"paths": 20}, Order(Wanted.PLAN, 1, previous="none"), shop / "plans")
     files = [read_scenario(tmp_path / name) for name in ("price.toml", "store.toml")]
     runs = run_scenarios(setting, files, tmp_path / "out", plain_loop)
     # Once for all, and once more for the store that has sales of its own.
