@@ -42,7 +42,8 @@ def add(frame, row, column, amount):
 
 
 def break_a_pack(f):
-    add(f, first(f, status="proposed"), "quantity", 1)
+    # The first line is the planner's own.
+    add(f, f.index[(f["status"] == "proposed") & (f["quantity"].astype(float) % 15 != 0)][0], "quantity", 1)
 
 
 def move_a_cent(f):

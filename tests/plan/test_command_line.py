@@ -47,7 +47,7 @@ def test_an_item_is_explained_where_it_is_ordered_and_where_it_is_not(planned, c
     assert run_plan.run(["explain", str(planned), "0001", "S01"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "transfer of 0001 from DC1 to S01 locked at 12 by the planner" in told
-    assert "S02" not in told
+    assert "to S02" not in told
     rows = explained(read_plan(planned), world, "0001")
     # All that can be said of an item: one line for each source in force at each place.
     sources = world.frame("sources").query("item_id == '0001'")
