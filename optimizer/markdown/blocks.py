@@ -17,12 +17,13 @@ Mathematics 194).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from scipy.sparse import csgraph, csr_array
 
 from optimizer.executor import RunAll
-from optimizer.markdown.columns import all_columns, charged, least
+from optimizer.markdown.columns import Kept, all_columns, charged, kept, least
 from optimizer.markdown.joint import Choice, JointSettings, relaxed, solve_joint
 from optimizer.markdown.model import charges_of, joint_rows, spent
 from optimizer.markdown.problem import Flags, Floats, Integers, MarkdownProblem
@@ -49,6 +50,8 @@ class Block:
         Numbers of columns worth starting from.
     most_columns : int
     settings : JointSettings
+    listed : Kept, optional
+        The columns to decide from; ``pool`` are places among them then. None: all are listed.
     """
 
     problem: MarkdownProblem
@@ -56,17 +59,22 @@ class Block:
     pool: Integers
     most_columns: int
     settings: JointSettings
+    listed: Kept | None = None
 
 
 @dataclass(frozen=True)
 class Priced:
-    """A block's linear model: cost and spend (B, T) without charge, bound with it, budget prices (B, T), its pool."""
+    """A block's linear model: cost and spend (B, T) without charge, bound with it, budget prices (B, T), its pool.
+
+    kept : of its columns those that a decision may need.
+    """
 
     cost: float
     spend: Floats
     bound: float
     price: Floats
     pool: Integers
+    kept: Kept
 
 
 @dataclass(frozen=True)
@@ -95,8 +103,11 @@ def split(problem: MarkdownProblem, most_lines: int) -> list[Integers]:
 
 
 def wishes(block: Block) -> tuple[Floats, Floats]:
-    """Return the markdown (B, T) at today's prices, and that of the best column of each group alone."""
-    columns = all_columns(block.problem, block.most_columns)
+    """Return the markdown (B, T) at today's prices, and that of the best column of each group alone with one change.
+
+    Shares follow what blocks wish for; for that the first change tells enough, at a twentieth of the columns.
+    """
+    columns = all_columns(block.problem, 1)
     best, _ = least(columns, -columns.value)
     return spent(block.problem, columns, columns.start[:-1]), spent(block.problem, columns, best)
 
@@ -116,18 +127,20 @@ def priced(block: Block) -> Priced:
         bound=found.bound,
         price=found.prices.budget,
         pool=found.pool[used],
+        kept=kept(columns, found.pool[used]),
     )
 
 
 def decided(block: Block) -> Decided:
-    """Return the block's plan with its share of the budget."""
-    columns = all_columns(block.problem, block.most_columns)
+    """Return the block's plan with its share of the budget, from its columns where they are at hand, else from all."""
+    columns = all_columns(block.problem, block.most_columns) if block.listed is None else block.listed.columns
     choice = solve_joint(block.problem, columns, joint_rows(block.problem, columns), block.settings, block.pool)
     most = np.minimum(block.problem.rules.most_changes, block.problem.epochs)
     free, _ = least(columns, -columns.value)
     cut = int((columns.most_changes < most).sum())
     rung, alone = (columns.rung[chosen].astype(np.int64) for chosen in (choice.column, free))
-    return Decided(choice, rung, alone, len(columns.value), cut)
+    total = len(columns.value) if block.listed is None else block.listed.total
+    return Decided(choice, rung, alone, total, cut)
 
 
 @dataclass(frozen=True)
@@ -177,12 +190,18 @@ def coordinate(blocks: list[Block], budget: Floats, gap: float, run_all: RunAll)
         if cost - bound <= gap * abs(cost):
             break
         trial = _next_price(history, budget, price, _WIDTH * 0.5**turn)
-    # What a block proves of its own share says nothing of the whole: it need not price again.
-    blocks = [
-        replace(block, settings=replace(block.settings, rounds=0, most_taken=0))
-        for block in _grown(blocks, history[-1])
-    ]
+    blocks = [_to_decide(block, turns) for block, *turns in zip(_grown(blocks, history[-1]), *history, strict=True)]
     return Coordination(blocks, price, bound)
+
+
+def _to_decide(block: Block, turns: list[Priced]) -> Block:
+    """Return the block with the columns its turns took.
+
+    What a block proves of its own share says nothing of the whole: it need not price again, nor list all columns.
+    """
+    listed = reduce(Kept.and_also, [turn.kept for turn in turns])
+    settings = replace(block.settings, rounds=0, most_taken=0)
+    return replace(block, settings=settings, listed=listed, pool=np.searchsorted(listed.number, block.pool))
 
 
 def _with(block: Block, share: Floats, price: Floats | None = None) -> Block:

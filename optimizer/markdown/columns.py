@@ -37,6 +37,29 @@ class Columns(NamedTuple):
         return np.asarray(np.diff(self.rung[chosen], axis=1, prepend=0) != 0)
 
 
+class Kept(NamedTuple):
+    """Some columns of a list, by their ``number`` in it, rising; ``total`` is how many the list has."""
+
+    number: Integers
+    columns: Columns
+    total: int
+
+    def and_also(self, other: Kept) -> Kept:
+        """Return these and the other columns of the same list."""
+        number, first = np.unique(np.concatenate([self.number, other.number]), return_index=True)
+        mine, theirs = self.columns, other.columns
+        today = self.number[mine.start[:-1]]
+        start = np.append(np.searchsorted(number, today), len(number)).astype(np.int64)
+        columns = Columns(
+            start,
+            np.concatenate([mine.rung, theirs.rung])[first],
+            np.concatenate([mine.value, theirs.value])[first],
+            np.concatenate([mine.spend, theirs.spend])[first],
+            mine.most_changes,
+        )
+        return Kept(number, columns, self.total)
+
+
 class Charges(NamedTuple):
     """What a column is charged for: a change (G, T), a minor unit of markdown (G, Q, T), a week at a rung (G, T, K)."""
 
@@ -94,11 +117,28 @@ def all_columns(problem: MarkdownProblem, most: int) -> Columns:
     return Columns(start, *room, changes)
 
 
+def kept(columns: Columns, chosen: Integers) -> Kept:
+    """Return the chosen columns, and of each group today's and the best alone, which every decision looks at."""
+    best, _ = least(columns, -columns.value)
+    number = np.unique(np.concatenate([columns.start[:-1], best, chosen]))
+    start = np.searchsorted(number, columns.start).astype(np.int64)
+    parts = columns.rung[number], columns.value[number], columns.spend[number]
+    return Kept(number, Columns(start, *parts, columns.most_changes), len(columns.value))
+
+
 def charged(columns: Columns, charges: Charges) -> Floats:
     """Return the cost of each column: minus its value, with what it is charged for."""
     cost = np.empty(len(columns.value))
     _charge(columns.start, columns.rung, columns.value, columns.spend, charges, cost)
     return cost
+
+
+def cheapest(columns: Columns, charges: Charges) -> tuple[Integers, Floats]:
+    """Return the first column of least cost of each group with its charges, and that cost."""
+    # Charges that are never negative leave out at once what costs more without any.
+    never_less = all(bool((part >= 0.0).all()) for part in charges)
+    found: tuple[Integers, Floats] = _charge_least(columns, charges, never_less)
+    return found
 
 
 def least(columns: Columns, cost: Floats) -> tuple[Integers, Floats]:
@@ -272,6 +312,32 @@ def _charge(start: Integers, rung: Rungs, value: Floats, spend: Floats, charges:
                     total += charges.change[g, t]
                 before = k
             cost[c] = total
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _charge_least(columns: Columns, charges: Charges, never_less: bool) -> tuple[Integers, Floats]:
+    """Return the first column of least cost of each group, its charges counted, and that cost."""
+    start, rung, spend = columns.start, columns.rung, columns.spend
+    epochs, purses = rung.shape[1], spend.shape[1]
+    place, cost = np.zeros(len(start) - 1, np.int64), np.zeros(len(start) - 1)
+    for g in range(len(start) - 1):
+        best, chosen = np.inf, start[g]
+        for c in range(start[g], start[g + 1]):
+            total, before = -columns.value[c], 0
+            if never_less and total >= best:
+                continue
+            for t in range(epochs):
+                k = rung[c, t]
+                total += charges.rung[g, t, k]
+                for q in range(purses):
+                    total += charges.spend[g, q, t] * spend[c, q, t]
+                if k != before:
+                    total += charges.change[g, t]
+                before = k
+            if total < best:
+                best, chosen = total, c
+        place[g], cost[g] = chosen, best
+    return place, cost
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.markdown.columns import Columns, charged, least
+from optimizer.markdown.columns import Columns, charged, cheapest, least
 from optimizer.markdown.model import JointRows, Prices, charges_of, markdown_model, usage
 from optimizer.markdown.problem import Floats, Integers, MarkdownProblem
 from solvers.engines import solve
@@ -104,7 +104,7 @@ def relaxed(
         fresh = [pool]
         for mix in (0.0, 0.5):
             trial = prices.mixed(at, mix)
-            found, cost = least(columns, charged(columns, charges_of(problem, trial)))
+            found, cost = cheapest(columns, charges_of(problem, trial))
             fresh.append(found)
             reached = float(cost.sum()) - trial.worth(rows)
             if reached > bound:

@@ -52,7 +52,13 @@ def make_plan(world, plans, name, random):
         f"{purchase_line_id(item, 'A', source, DAY)},o,{item},A,{source},{DAY},{DAY},{units:g},proposed\n"
         for (item, source), units in lines.items()
     )
-    run = {"command": "plan", "plan_date": DAY.isoformat(), "company": company_of(world, plans), "input_hash": "", "files": {}}
+    run = {
+        "command": "plan",
+        "plan_date": DAY.isoformat(),
+        "company": company_of(world, plans),
+        "input_hash": "",
+        "files": {},
+    }
     with plan_folder(plans / name) as folder:
         (folder / "run.json").write_text(json.dumps(run))
         (folder / "purchase_orders.csv").write_text(COLUMNS + rows)
