@@ -18,7 +18,7 @@ from scenarios.world import World, rows_of
 from solvers.routing.problem import RELOAD, PlannedRoute, RoutingPlan
 from solvers.routing.unserved import Reason, Relaxation
 
-_CAUSES: Final = {
+CAUSES: Final = {
     "skills": "no vehicle has its skills and temperature, starts where it is loaded and is the one promised",
     "load": "it is above the load of every vehicle that may bring it",
     "window": "no vehicle reaches it inside its window",
@@ -91,7 +91,7 @@ def unserved_table(day: Day, reasons: list[Reason]) -> pd.DataFrame:
     """Return the table `unserved`: each stop left out with its cause, what would let it in and what that costs."""
     rows = []
     for reason in reasons:
-        row = {"stop_id": day.found.stops["stop_id"].iloc[reason.stop], "cause": _CAUSES[reason.cause]}
+        row = {"stop_id": day.found.stops["stop_id"].iloc[reason.stop], "cause": CAUSES[reason.cause]}
         helps = reason.relaxation.kind != "none"
         cost = round(reason.relaxation.cost) if helps else None
         rows.append({**row, "cheapest_relaxation": _relaxation_words(day, reason.relaxation), "cost": cost})

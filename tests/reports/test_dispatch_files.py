@@ -48,7 +48,38 @@ def assert_agree(folder):
         assert line["geometry"]["coordinates"] == [[float(r["lon"]), float(r["lat"])] for r in mine]
         assert line["properties"]["km"] == pytest.approx(sum(float(r["km"]) for r in mine))
     assert len(lines) == routes["route_id"].nunique()
+    assert_vroom_agrees(folder, rows)
     return rows
+
+
+def assert_vroom_agrees(folder, rows):
+    """VROOM's answer has the visits of the CSV in its order, with their times, loads, ways and places."""
+    answer = json.loads((folder / "dispatch" / "all.vroom.json").read_text(encoding="utf-8"))
+    steps = [step for route in answer["routes"] for step in route["steps"] if step["type"] not in {"start", "end"}]
+    visits = [row for row in rows if row["kind"] != "depot"]
+    midnight = pd.Timestamp(min(row["eta"] for row in rows)).normalize()
+    ids = {}
+    for step, row in zip(steps, visits, strict=True):
+        arrival, leaves = (midnight + pd.Timedelta(seconds=s) for s in (step["arrival"], sum_of_stay(step)))
+        assert (arrival, leaves) == (pd.Timestamp(row["eta"]), pd.Timestamp(row["etd"]))
+        assert step["description"].split(" ")[0] == row["stop_id"].split(" ")[0]
+        assert step["load"] == pytest.approx([1000 * float(row[name]) for name in ("load_kg", "load_l")], abs=1)
+        assert (step["location"] if row["lat"] else None) == (
+            pytest.approx([float(row["lon"]), float(row["lat"])]) if row["lat"] else None
+        )
+        assert ids.setdefault(step["id"], row["stop_id"]) == row["stop_id"]
+    assert answer["summary"]["distance"] == pytest.approx(sum(1000 * float(row["km"]) for row in rows), abs=len(rows))
+    for route in answer["routes"]:
+        first, last = route["steps"][0], route["steps"][-1]
+        whole = last["arrival"] + last["service"] + last["waiting_time"] - first["arrival"]
+        assert whole == route["duration"] + route["service"] + route["waiting_time"]
+    left = pd.read_csv(folder / "unserved.csv")
+    assert [job["description"] for job in answer["unassigned"]] == sorted(left["stop_id"])
+    assert not {job["id"] for job in answer["unassigned"]} & set(ids)
+
+
+def sum_of_stay(step):
+    return step["arrival"] + step["waiting_time"] + step["setup"] + step["service"]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +104,7 @@ def test_the_files_of_a_planned_company_agree_with_its_routes(planned):
 def test_each_route_has_its_own_files_and_together_they_are_all(folder):
     names = sorted(path.name for path in (folder / "dispatch").iterdir())
     # A route called R/2 cannot be a file name as it is.
-    kinds = ("csv", "geojson", "gpx", "html", "loading.tsv")
+    kinds = ("csv", "geojson", "gpx", "html", "loading.tsv", "vroom.json")
     assert names == sorted(f"{name}.{kind}" for name in ("R-2", "R1", "all") for kind in kinds)
     parts = [row for name in ("R-2.csv", "R1.csv") for row in read_csv(folder / "dispatch" / name)]
     assert parts == read_csv(folder / "dispatch" / "all.csv")
