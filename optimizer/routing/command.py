@@ -15,7 +15,7 @@ from optimizer.reports.dispatch import write_pack
 from optimizer.routing.file_pack import file_stops, without_the_impossible
 from optimizer.routing.file_problem import FileProblem, Rounding
 from optimizer.routing.files import read_routing_file
-from optimizer.routing.routed_tables import CAUSES
+from optimizer.routing.left_out import CAUSES
 from optimizer.routing.solution_files import solution_text
 from optimizer.routing.vroom import vroom_solution
 from solvers.outcome import NoPlanError, Outcome

@@ -1,34 +1,19 @@
-"""From a plan of routes to the tables `routes`, `unserved` and `costs`, and what people should look at."""
+"""From a plan of routes to the tables `routes` and `costs`."""
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from optimizer.plan.exceptions import ExceptionRow
 from optimizer.plan.ids import stable_id
 from optimizer.routing.day import Day
 from optimizer.routing.fleet import THOUSANDTHS
-from optimizer.routing.stops import StopsOfTheDay
 from scenarios.money import to_minor
 from scenarios.schema import declared
-from scenarios.world import World, rows_of
+from scenarios.world import World
 from solvers.routing.problem import RELOAD, PlannedRoute, RoutingPlan
-from solvers.routing.unserved import Reason, Relaxation
-
-CAUSES: Final = {
-    "skills": "no vehicle has its skills and temperature, starts where it is loaded and is the one promised",
-    "load": "it is above the load of every vehicle that may bring it",
-    "window": "no vehicle reaches it inside its window",
-    "limits": "a trip of its own breaks shift, time or distance of every vehicle",
-    "vehicles": "every vehicle is out and none has room for it",
-    "price": "bringing it costs more than leaving it out",
-    "search": "it would fit, but no place for it was found within the work allowed",
-    "partner": "its shipment found no place on a route",
-}
-_NOTHING: Final = "nothing single"
 
 
 def no_tables() -> dict[str, pd.DataFrame]:
@@ -85,87 +70,6 @@ def _way(route: PlannedRoute, n: int, metres: float) -> dict[str, float]:
 
 def _moment(day: Day, seconds: int) -> datetime:
     return datetime.combine(day.world.plan_date, time()) + timedelta(seconds=seconds)
-
-
-def unserved_table(day: Day, reasons: list[Reason]) -> pd.DataFrame:
-    """Return the table `unserved`: each stop left out with its cause, what would let it in and what that costs."""
-    rows = []
-    for reason in reasons:
-        row = {"stop_id": day.found.stops["stop_id"].iloc[reason.stop], "cause": CAUSES[reason.cause]}
-        helps = reason.relaxation.kind != "none"
-        cost = round(reason.relaxation.cost) if helps else None
-        rows.append({**row, "cheapest_relaxation": _relaxation_words(day, reason.relaxation), "cost": cost})
-    table = pd.DataFrame(rows, columns=list(declared()["unserved"].names))
-    return table.sort_values("stop_id", kind="stable").reset_index(drop=True)
-
-
-def _relaxation_words(day: Day, relaxation: Relaxation) -> str:
-    kind = relaxation.vehicle_type
-    vehicle = "a vehicle" if kind is None else f"a vehicle like {day.fleet.vehicle_ids[kind][0]}"
-    if kind is not None and relaxation.route is not None:
-        vehicle = f"route R{relaxation.route + 1:03d}"
-    minutes, thousands = -(-relaxation.amount // 60), relaxation.amount / THOUSANDTHS
-    unit = ("kg", "litres")[relaxation.dimension]
-    words = {
-        "vehicle": f"one more of {vehicle.removeprefix('a vehicle like ')}",
-        "load": f"{thousands:,.3f}".rstrip("0").rstrip(".") + f" {unit} more load on {vehicle}",
-        "window": f"a window that closes {minutes:,} minutes later",
-        "shift": f"a shift {minutes:,} minutes longer for {vehicle}",
-        "seconds": f"{minutes:,} minutes more working time for {vehicle}",
-        "metres": f"{thousands:,.1f} km more for {vehicle}",
-        "stops": f"{relaxation.amount:,} more stop for {vehicle}",
-        "reloads": f"{relaxation.amount:,} more trip for {vehicle}",
-        "skills": f"{vehicle} allowed to bring it",
-        "price": "a price of leaving it out above what bringing it costs",
-    }
-    return words.get(relaxation.kind, _NOTHING)
-
-
-def unserved_without_plan(stops: list[str], why: str) -> pd.DataFrame:
-    """Return the table `unserved` of a day on which nothing is planned, for one reason."""
-    rows = [{"stop_id": stop, "cause": why, "cheapest_relaxation": _NOTHING, "cost": None} for stop in sorted(stops)]
-    return pd.DataFrame(rows, columns=list(declared()["unserved"].names))
-
-
-def left_out_rows(world: World, found: StopsOfTheDay, unserved: pd.DataFrame) -> list[ExceptionRow]:
-    """Return an exception for each stop left out, worth what leaving it out costs where the tables say so."""
-    worth = _left_out_worth(world, found)
-    return [
-        ExceptionRow(
-            f"unserved {row.stop_id}",
-            "unserved",
-            f"stop {row.stop_id} is left out: {row.cause}; what would let it in: {row.cheapest_relaxation}",
-            {},
-            worth[row.stop_id],
-        )
-        for row in rows_of(unserved)
-    ]
-
-
-def _left_out_worth(world: World, found: StopsOfTheDay) -> dict[str, int]:
-    """Return what leaving each stop out costs, minor units, 0 where the tables do not say."""
-    worth = found.stops.set_index("stop_id")["unserved_cost"].fillna(0.0)
-    return {str(stop): to_minor(float(cost), world.policy.currency) for stop, cost in worth.items()}
-
-
-def left_out_costs(world: World, found: StopsOfTheDay, unserved: pd.DataFrame) -> pd.DataFrame:
-    """Return the penalties of the stops left out, where the tables name them."""
-    worth = _left_out_worth(world, found)
-    rows = [
-        {
-            "cost_id": stable_id("cost", "unserved", row.stop_id),
-            "decision": "routes",
-            "component": "unserved",
-            "nature": "penalty",
-            "line_id": stable_id("route", row.stop_id, world.plan_date),
-            "date": world.plan_date,
-            "currency": world.policy.currency,
-            "amount": worth[row.stop_id],
-        }
-        for row in rows_of(unserved)
-        if worth[row.stop_id]
-    ]
-    return pd.DataFrame(rows, columns=list(declared()["costs"].names))
 
 
 def route_costs(world: World, routes: pd.DataFrame) -> pd.DataFrame:

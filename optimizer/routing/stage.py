@@ -10,15 +10,8 @@ import pandas as pd
 from optimizer.plan.exceptions import ExceptionRow
 from optimizer.routing.day import TRIPS_FOR_A_STOP, Day, day_of
 from optimizer.routing.fleet import vehicles_of_the_day
-from optimizer.routing.routed_tables import (
-    left_out_costs,
-    left_out_rows,
-    no_tables,
-    route_costs,
-    route_table,
-    unserved_table,
-    unserved_without_plan,
-)
+from optimizer.routing.left_out import left_out_costs, left_out_rows, unserved_table, unserved_without_plan
+from optimizer.routing.routed_tables import no_tables, route_costs, route_table
 from optimizer.routing.stops import StopsOfTheDay, stops_of_the_day
 from scenarios.world import World
 from solvers.outcome import Outcome
