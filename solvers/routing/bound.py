@@ -102,10 +102,8 @@ def _without_facts(problem: RoutingProblem) -> RoutingProblem:
         replace(v, cost_per_hour=0.0, shift_start=min(v.shift_start, v.driven[0])) if v.driven else v
         for v in problem.vehicle_types
     )
-    problem = problem.with_stops(
-        first_window=np.arange(stops.count + 1), window_start=window[:, 0], window_end=window[:, 1],
-        release=np.where(chosen, 0, stops.release),
-    )  # fmt: skip
+    windows = {"first_window": np.arange(stops.count + 1), "window_start": window[:, 0], "window_end": window[:, 1]}
+    problem = problem.with_stops(**windows, release=np.where(chosen, 0, stops.release))
     return replace(problem, vehicle_types=types)
 
 

@@ -100,7 +100,7 @@ def _standing(vehicle: VehicleType, route: PlannedRoute, n: int, times: tuple[in
     if n + 1 < len(vehicle.driven):
         left = vehicle.driven[n + 1]
     if departure != left:
-        yield stop, f"leaves at {departure}, service and breaks take until {left}"
+        yield stop, f"leaves at {departure}, service takes until {left}"
     if int(route.wait[n]) != wait or wait < 0:
         yield stop, f"states {int(route.wait[n])} s of waiting, its times give {wait}"
 
