@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 
 from solvers.model import Vector
 from solvers.outcome import Limit
+from solvers.routing.features import features
 from solvers.routing.problem import (
-    ALONE,
     MUST,
     NO_LIMIT,
     IntArray,
@@ -73,14 +73,7 @@ def ruin_engine(problem: RoutingProblem, work: Work) -> Answer:
 
 def unsupported(problem: RoutingProblem) -> list[str]:
     """Return in words what of the problem this engine cannot take, nothing when it can take all."""
-    stops = problem.stops
-    several = int((np.diff(stops.first_window) > 1).sum())
-    asked = {
-        f"several windows ({several} stops have them)": several > 0,
-        "shipments": bool((stops.partner != ALONE).any()),
-        "reloads": any(v.max_reloads > 0 for v in problem.vehicle_types),
-        "no vehicle": sum(v.available for v in problem.vehicle_types) == 0,
-    }
+    asked = features(problem) | {"no vehicle": sum(v.available for v in problem.vehicle_types) == 0}
     return [words for words, there in asked.items() if there]
 
 

@@ -6,16 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from solvers.routing.compiled import Floats, Integers, compiled
 from solvers.routing.ruin_kernel import (
     NOBODY,
-    Floats,
     Ground,
-    Integers,
     Tours,
     arc_metres,
     arc_seconds,
     close_route,
-    compiled,
     insertion,
     joined,
     keep,

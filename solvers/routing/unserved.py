@@ -140,7 +140,7 @@ def _way_cost(problem: RoutingProblem, kind: int, stops: list[int]) -> float:
     places = _places(problem, vehicle, stops)
     arcs = places[:-1], places[1:]
     service = sum(vehicle.reload_seconds if stop == RELOAD else int(given.service_seconds[stop]) for stop in stops)
-    seconds = int(problem.seconds[vehicle.profile][arcs].sum()) + service
+    seconds = int(problem.least_seconds[vehicle.profile][arcs].sum()) + service
     return vehicle.cost(int(problem.metres[vehicle.profile][arcs].sum()), seconds)
 
 
