@@ -11,7 +11,7 @@ import pandas as pd
 
 from optimizer.reports.driver_files import write_driver_files
 from optimizer.reports.material import Material
-from optimizer.reports.stops import STOP_COLUMNS, has_place, stops_in_order
+from optimizer.reports.stops import NO_STOPS, STOP_COLUMNS, has_place, stops_in_order
 from optimizer.reports.vroom_plan import numbered, write_vroom
 from optimizer.reports.wording import missing
 from scenarios.plans import guarded, shown_number
@@ -90,7 +90,7 @@ def _features(stops: pd.DataFrame) -> Iterator[dict[str, Any]]:
     about = {
         "route": rows[0].route,
         "vehicle": rows[0].vehicle,
-        "stops": sum(row.kind != "depot" for row in rows),
+        "stops": sum(row.kind not in NO_STOPS for row in rows),
         "km": round(float(stops["km"].sum()), 3),
         "start": rows[0].eta.isoformat(),
         "end": rows[-1].etd.isoformat(),

@@ -7,7 +7,7 @@ import pandas as pd
 from optimizer.reports.markup import Markup, element, join
 from optimizer.reports.material import Material
 from optimizer.reports.road_map import ROUTE_COLOURS, Place, Route, Scene, Visit, road_map
-from optimizer.reports.stops import has_place, stops_in_order
+from optimizer.reports.stops import NO_STOPS, has_place, stops_in_order
 from optimizer.reports.tables import Field, capped, note, rest, rows_for_groups, section, summed, table
 from optimizer.reports.wording import clock, clock_cell, counted, missing, money, units
 from scenarios.world import rows_of
@@ -33,7 +33,7 @@ def _map(material: Material, stops: pd.DataFrame) -> Markup:
     scene = Scene(_places(material), placed, _roads(material))
     legend = [_key("line", n, f"{route.name}, {_vehicle(stops, route.name)}") for n, route in enumerate(placed)]
     marks = (_key("dc", 0, "distribution centre"), _key("store", 0, "store"), _key("stop", 0, "stop, in driving order"))
-    lost = len(stops) - sum(len(route.visits) for route in placed)
+    lost = int((stops["kind"] != "break").sum()) - sum(len(route.visits) for route in placed)
     missed = f" {counted(lost, 'visit')} without coordinates are not drawn." if lost else ""
     roads = " Faint lines are roads." if scene.roads else ""
     words = f"Routes are straight lines from stop to stop; kilometres are those driven.{roads}{missed}"
@@ -50,7 +50,7 @@ def _visits(stops: pd.DataFrame) -> list[Visit]:
     return [
         Visit(float(row.lat), float(row.lon), int(row.seq), _words(row), row.kind)
         for row in rows_of(stops)
-        if has_place(row.lat, row.lon)
+        if has_place(row.lat, row.lon) and row.kind != "break"
     ]
 
 
@@ -102,7 +102,7 @@ def _overview(material: Material, stops: pd.DataFrame) -> Markup:
         {
             "route": [name for name, _ in parts],
             "vehicle": [part["vehicle"].iloc[0] for _, part in parts],
-            "stops": [int((part["kind"] != "depot").sum()) for _, part in parts],
+            "stops": [int((~part["kind"].isin(NO_STOPS)).sum()) for _, part in parts],
             "start": [part["eta"].iloc[0] for _, part in parts],
             "end": [part["etd"].iloc[-1] for _, part in parts],
             "km": [part["km"].sum() for _, part in parts],
@@ -139,7 +139,7 @@ def _stop_tables(stops: pd.DataFrame) -> list[Markup]:
         Field("Arrives", lambda row: clock_cell(row.eta), "n"),
         Field("Leaves", lambda row: clock_cell(row.etd), "n"),
         Field("Window", _open),
-        Field("Unload kg", lambda row: units(row.qty) if row.kind != "depot" else "", "n"),
+        Field("Unload kg", lambda row: units(row.qty) if row.kind not in NO_STOPS else "", "n"),
         Field("Load after, kg", lambda row: units(row.load_kg), "n"),
         Field("km", lambda row: f"{row.km:,.1f}", "n"),
     )
@@ -159,7 +159,7 @@ def _caption(name: str, part: pd.DataFrame) -> Markup:
 
 def _where(row: Any) -> Markup:
     words = ", ".join(str(part) for part in (row.address, row.notes) if not missing(part))
-    return join(" ", element("small", words or row.stop_id, class_="id")) if row.kind != "depot" else Markup("")
+    return join(" ", element("small", words or row.stop_id, class_="id")) if row.kind not in NO_STOPS else Markup("")
 
 
 def _open(row: Any) -> str:

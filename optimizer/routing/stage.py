@@ -11,6 +11,7 @@ from optimizer.plan.exceptions import ExceptionRow
 from optimizer.routing.day import TRIPS_FOR_A_STOP, Day, day_of
 from optimizer.routing.fleet import vehicles_of_the_day
 from optimizer.routing.left_out import left_out_costs, left_out_rows, unserved_table, unserved_without_plan
+from optimizer.routing.locks import locks_of
 from optimizer.routing.routed_tables import no_tables, route_costs, route_table
 from optimizer.routing.stops import StopsOfTheDay, stops_of_the_day
 from scenarios.world import World
@@ -56,7 +57,7 @@ def plan_routes(world: World, transfers: pd.DataFrame, held: Collection[str]) ->
     found, lost = _reachable(world, found, vehicles)
     if found.stops.empty:
         return RoutesOfTheDay(no_tables(), None, lost)
-    day = day_of(world, found, vehicles)
+    day = day_of(world, found, vehicles, locks_of(found.stops, vehicles))
     work = Work(world.policy.route_iterations, None, world.policy.seed)
     try:
         outcome = solve_routing(day.problem, work, chosen_engine(day.problem).engine)
@@ -75,7 +76,8 @@ def _nobody_drives(world: World, found: StopsOfTheDay, why: str) -> RoutesOfTheD
     unserved = unserved_without_plan(list(found.stops["stop_id"]), why)
     rows = [ExceptionRow("routes", "skipped", f"no routes are planned: {why}", {"stops": len(unserved)})]
     rows += left_out_rows(world, found, unserved)
-    return RoutesOfTheDay({**no_tables(), "unserved": unserved}, None, rows, _shortfall(found, unserved))
+    tables = {**no_tables(), "unserved": unserved, "costs": left_out_costs(world, found, unserved)}
+    return RoutesOfTheDay(tables, None, rows, _shortfall(found, unserved))
 
 
 def _reachable(world: World, found: StopsOfTheDay, vehicles: pd.DataFrame) -> tuple[StopsOfTheDay, list[ExceptionRow]]:
@@ -102,14 +104,13 @@ def _read_back(day: Day, outcome: Outcome[RoutingPlan], lost: list[ExceptionRow]
 
 
 def _assumed(day: Day) -> list[str]:
-    several = sum(len(some) > 1 for some in day.found.windows)
-    words = [f"{several} stops have several windows: the widest is kept"] if several else []
+    words = []
     without = int(day.found.stops["unserved_cost"].isna().sum())
     if without:
         words.append(
             f"{without} stops have no unserved_cost: {TRIPS_FOR_A_STOP:g} trips there and back by the dearest vehicle"
         )
-    return [*day.found.assumed, *day.ways.assumed, *day.fleet.ignored, *words]
+    return [*day.found.assumed, *day.ways.assumed, *day.fleet.words, *words]
 
 
 def _shortfall(found: StopsOfTheDay, unserved: pd.DataFrame) -> pd.DataFrame:
@@ -143,4 +144,5 @@ def _proof(day: Day, outcome: Outcome[RoutingPlan]) -> dict[str, Any]:
         "price_of_left_out": round(left_out, 6),
         "iterations": day.world.policy.route_iterations,
         "engine": f"{choice.name}: {choice.why}",
+        "assumed": _assumed(day),
     }
