@@ -290,6 +290,8 @@ def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
         options.get("previous"),
         frozenset(options.get("without") or ()),
         options.get("transfers"),
+        options.get("now", ""),
+        options.get("late") or {},
         words,
         frozenset(snoozed(world, plans)),
     )

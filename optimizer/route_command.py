@@ -1,6 +1,7 @@
 """The command `route`: a day's deliveries, or a file, into routes."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from optimizer.options import Date, Json, Previous, Seed, Without, Workers
 from optimizer.routing.command import RouteRequest, route_file
 
 out = Console()
+_CLOCK = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
 Decide = Callable[..., None]
 
 
@@ -29,6 +31,13 @@ def add_to(app: typer.Typer, decide: Decide) -> None:
         ],
         plan_dir: Annotated[
             Path | None, typer.Option("--plan", help="for tables: a plan of this day whose transfers are brought too")
+        ] = None,
+        now: Annotated[
+            str | None,
+            typer.Option("--now", help="HH:MM at which --plan is being driven; done and aboard stays"),
+        ] = None,
+        late: Annotated[
+            list[str] | None, typer.Option("--late", help="VEHICLE=MINUTES it is behind the plan; repeatable")
         ] = None,
         date: Date = None,
         previous: Previous = None,
@@ -53,6 +62,7 @@ def add_to(app: typer.Typer, decide: Decide) -> None:
                 words = "--seconds and --pack are for files; a day has --work, so that routes are the same every time"
                 raise typer.BadParameter(f"{words}, and its plan folder holds the pack")
             shared: dict[str, Any] = {"date": date, "previous": previous, "without": without, "seed": seed}
+            shared |= _under_way(plan_dir, now, late or [])
             decide(
                 source, out_folder=out_path, route_iterations=work, transfers=plan_dir, workers=workers,
                 as_json=as_json, **shared,
@@ -60,8 +70,8 @@ def add_to(app: typer.Typer, decide: Decide) -> None:
             return
         if not source.is_file():
             raise typer.BadParameter(f"{source} is neither a file nor a folder of tables")
-        if date or without or plan_dir or previous:
-            raise typer.BadParameter("--date, --previous, --without and --plan are for a folder of tables")
+        if date or without or plan_dir or previous or now or late:
+            raise typer.BadParameter("--date, --previous, --without, --plan, --now and --late are for tables")
         _route_file(source, RouteRequest(work, seconds, 1 if seed is None else seed, out_path, pack), workers, as_json)
 
 
@@ -73,3 +83,24 @@ def _route_file(source: Path, request: RouteRequest, workers: int | None, as_jso
         return
     for line in routed.lines():
         out.print(line, markup=False, highlight=False)
+
+
+def _under_way(plan_dir: Path | None, now: str | None, late: list[str]) -> dict[str, Any]:
+    """Return the moment and the delays of a day under way, checked."""
+    if now is None and not late:
+        return {}
+    if now is None or plan_dir is None:
+        raise typer.BadParameter("--now and --plan go together, and --late with them")
+    if not _CLOCK.fullmatch(now):
+        raise typer.BadParameter(f"--now wants a time as HH:MM, not {now!r}")
+    pairs = dict(text.rpartition("=")[::2] for text in late)
+    try:
+        return {"now": now, "late": {vehicle: float(minutes) for vehicle, minutes in pairs.items() if _named(vehicle)}}
+    except ValueError:
+        raise typer.BadParameter(f"--late wants VEHICLE=MINUTES, not {' '.join(late)!r}") from None
+
+
+def _named(vehicle: str) -> bool:
+    if not vehicle:
+        raise ValueError("no vehicle")
+    return True

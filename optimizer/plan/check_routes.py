@@ -48,14 +48,15 @@ def check_stops_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _deliveries_once(evidence: Evidence, there: set[str]) -> Iterator[Violation]:
-    held = set(evidence.frame("order_holds")["order_id"])
+    held, routes = set(evidence.frame("order_holds")["order_id"]), evidence.frame("routes")
+    driven = set(routes.loc[routes["locked"].astype(bool), "stop_id"])
     for row in rows_of(evidence.world.frame("deliveries")):
         due, here = row.service_date == evidence.world.plan_date and row.state != "done", row.delivery_id in there
         if row.order_id in held and here:
             yield Violation("routes", row.delivery_id, f"order {row.order_id} is held and must not be shipped")
         if due and row.order_id not in held and not here:
             yield Violation("routes", row.delivery_id, "is due and on no route, nor among the unserved")
-        if not due and here:
+        if not due and here and row.delivery_id not in driven:
             yield Violation("routes", row.delivery_id, "is not due on the plan date")
 
 
@@ -109,13 +110,13 @@ def check_driving(evidence: Evidence) -> Iterator[Violation]:
     """Routes begin and end right, loads are those of their stops and fit, times go forward, windows and limits hold."""
     yield from _vehicles(evidence)
     asked, known = _asked(evidence), Places(evidence.world)
-    unpaid, late = _unpaid(evidence), _promised_late(evidence)
+    unpaid, late, overrun = _unpaid(evidence), _said(evidence, "late_stop"), _said(evidence, "late_vehicle")
     for route in _driven(evidence):
         yield from _ends(route)
         yield from _trips(route)
         yield from _loads(route, asked)
-        yield from _times(route, evidence.world)
-        yield from _limits(route, unpaid)
+        yield from _times(route, evidence.world, overrun)
+        yield from _limits(route, unpaid, overrun)
         yield from check_ways(route.name, route.stops, _share(route.vehicle), known)
         yield from _visits(route, evidence.world, asked, late)
     yield from _lanes(evidence)
@@ -142,10 +143,10 @@ def _unpaid(evidence: Evidence) -> dict[str, float]:
     return minutes
 
 
-def _promised_late(evidence: Evidence) -> set[str]:
-    """Return the stops that a plan made during the day says it cannot reach in time any more: they are aboard."""
+def _said(evidence: Evidence, kind: str) -> set[str]:
+    """Return the stops, or vehicles, that a plan made during the day says it cannot have in time any more."""
     exceptions = evidence.frame("exceptions")
-    return set(exceptions.loc[exceptions["kind"] == "late_stop", "subject"].str.removeprefix("stop "))
+    return set(exceptions.loc[exceptions["kind"] == kind, "subject"].str.split(" ", n=1).str[-1])
 
 
 def _visits(
@@ -256,7 +257,7 @@ def _lanes(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("routes", str(lane), words)
 
 
-def _times(route: _Route, world: World) -> Iterator[Violation]:
+def _times(route: _Route, world: World, overrun: set[str]) -> Iterator[Violation]:
     stops, midnight = route.stops, pd.Timestamp(datetime.combine(world.plan_date, time()))
     if (stops["etd"] + _SLACK < stops["eta"]).any() or (stops["eta"] + _SLACK < stops["etd"].shift()).any():
         yield Violation("routes", route.name, "goes back in time")
@@ -265,7 +266,7 @@ def _times(route: _Route, world: World) -> Iterator[Violation]:
         end += timedelta(days=1)
     if start is not None and stops["eta"].min() < midnight + start - _SLACK:
         yield Violation("routes", route.name, f"begins at {stops['eta'].min():%H:%M}, before its shift")
-    if end is not None and stops["etd"].max() > midnight + end + _SLACK:
+    if end is not None and route.vehicle.name not in overrun and stops["etd"].max() > midnight + end + _SLACK:
         yield Violation("routes", route.name, f"ends at {stops['etd'].max():%d %H:%M}, after its shift")
 
 
@@ -276,7 +277,7 @@ def _clock(text: object) -> timedelta | None:
     return timedelta(hours=int(hours), minutes=int(minutes))
 
 
-def _limits(route: _Route, unpaid: dict[str, float]) -> Iterator[Violation]:
+def _limits(route: _Route, unpaid: dict[str, float], overrun: set[str]) -> Iterator[Violation]:
     stops = route.stops
     whole = (stops["etd"].max() - stops["eta"].min()).total_seconds() / 60
     used = {
@@ -285,12 +286,12 @@ def _limits(route: _Route, unpaid: dict[str, float]) -> Iterator[Violation]:
         "max_stops": (float((~stops["kind"].isin(_NO_STOPS)).sum()), 0.0),
     }
     for name, (amount, slack) in used.items():
-        most = route.vehicle[name]
+        most = np.nan if name == "max_minutes" and route.vehicle.name in overrun else route.vehicle[name]
         if not pd.isna(most) and amount > float(most) + slack:
             yield Violation("routes", route.name, f"takes {amount:g}, its {name} is {most:g}")
     minutes, slack = used["max_minutes"]
     longest = float(route.vehicle["overtime_from_minutes"]) + float(route.vehicle["max_overtime_minutes"])
-    if minutes > longest + slack:
+    if minutes > longest + slack and route.vehicle.name not in overrun:
         yield Violation("routes", route.name, f"takes {minutes:g} minutes, {longest:g} with all overtime")
 
 

@@ -53,13 +53,13 @@ def day_of(world: World, found: StopsOfTheDay, vehicles: pd.DataFrame, locks: Lo
     problem = RoutingProblem(
         stops=_stop_arrays(found, len(fleet.depots), _prices(found, vehicles, fleet, ways) * minor),
         depot_place=np.arange(len(fleet.depots)),
-        vehicle_types=fleet.types,
+        vehicle_types=tuple(replace(vehicle, prefix=(), driven=()) for vehicle in fleet.types),
         metres=tuple(ways.metres for _ in fleet.speeds),
         seconds=tuple(_at_speed(ways.seconds, share) for share in fleet.speeds),
         band_starts=ways.band_starts,
         docks=docks_of(world, fleet.depots, until),
     )
-    problem, cut = drivable(problem, fleet.vehicle_ids, list(found.stops["stop_id"]))
+    problem, cut = drivable(problem, fleet.types, fleet.vehicle_ids, list(found.stops["stop_id"]))
     return Day(world, found, replace(fleet, words=(*fleet.words, *locks.words, *cut)), ways, problem)
 
 

@@ -45,6 +45,12 @@ def vehicles_of_the_day(world: World) -> pd.DataFrame:
     return today.assign(end_depot_id=today["end_depot_id"].fillna(today["depot_id"]))
 
 
+def largest_load(vehicles: pd.DataFrame) -> tuple[float, float]:
+    """Return the largest load in kg and in litres; a vehicle without a capacity carries anything."""
+    kg, litres = (vehicles[name].astype(float).fillna(np.inf).max() for name in ("capacity_kg", "capacity_l"))
+    return float(kg), float(litres)
+
+
 def fleet_of(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame, locks: Locks) -> Fleet:
     """Return the fleet for `stops`; vehicles that are alike are one type. Costs in minor units.
 
@@ -63,9 +69,11 @@ def fleet_of(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame, locks: L
     for row in rows_of(vehicles):
         duty = duty_of(world, row.vehicle_id, shift_seconds(row.shift_start, row.shift_end))
         words += duty.words
-        plain = _vehicle_type(row, depots, _allowed(row, stops), 10 ** minor_digits(world.policy.currency))
+        allowed = _allowed(row, stops)
+        plain = _vehicle_type(row, depots, allowed, 10 ** minor_digits(world.policy.currency))
         profile = speeds.index(_speed(row.speed_profile) or 1.0)
-        vehicle = replace(plain, profile=profile, breaks=duty.breaks, **_settled(locks, row.vehicle_id, stops))
+        settled = _settled(locks, row.vehicle_id, stops, allowed) | _longer(plain, locks.longer.get(row.vehicle_id, 0))
+        vehicle = replace(plain, profile=profile, breaks=duty.breaks, **settled)
         mask = b"" if vehicle.allowed is None else vehicle.allowed.tobytes()
         key = (*(value for name, value in vars(vehicle).items() if name != "allowed"), mask, duty.names)
         groups.setdefault(key, []).append(row.vehicle_id)
@@ -86,14 +94,28 @@ def _speed(text: object) -> float | None:
     return share if 0 < share < np.inf else None
 
 
-def _settled(locks: Locks, vehicle: str, stops: pd.DataFrame) -> dict[str, Any]:
+def _settled(locks: Locks, vehicle: str, stops: pd.DataFrame, allowed: npt.NDArray[np.bool_]) -> dict[str, Any]:
     """Return what is settled of a vehicle's route as fields of its type."""
     begun = locks.begun.get(vehicle)
     if begun is None:
         return {}
     number = {name: n for n, name in enumerate(stops["stop_id"])}
     prefix = tuple(RELOAD if name == "" else number[name] for name in begun.stops)
-    return {"prefix": prefix, "driven": begun.driven, "resume": begun.resume}
+    settled: dict[str, Any] = {"prefix": prefix, "driven": begun.driven, "resume": begun.resume}
+    # What is driven was allowed; on the way home only what is loaded there can follow.
+    driven = np.isin(np.arange(len(stops)), prefix[: len(begun.driven)])
+    if begun.home:
+        allowed = allowed & ((stops["kind"] != "pick-up") & stops["partner"].isna()).to_numpy()
+    if begun.driven:
+        settled["allowed"] = allowed | driven
+    return settled
+
+
+def _longer(vehicle: VehicleType, seconds: int) -> dict[str, Any]:
+    """Return the limits of a shift that may last longer."""
+    if not seconds:
+        return {}
+    return {"shift_end": vehicle.shift_end + seconds, "max_seconds": min(vehicle.max_seconds + seconds, NO_LIMIT)}
 
 
 def _vehicle_type(row: Any, depots: tuple[str, ...], allowed: npt.NDArray[np.bool_], minor: int) -> VehicleType:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from scenarios.world import rows_of
-from solvers.routing.problem import RELOAD, RoutingProblem, VehicleType
+from solvers.routing.problem import RELOAD, RoutingProblem, RoutingProblemError, VehicleType
 from solvers.routing.schedule import excess_of
 
 # What a settled order of stops may break: its windows and releases are past asking.
@@ -21,19 +21,22 @@ class Begun:
     stops: stop_ids in driving order, "" for the depot between two trips
     driven: seconds when it left its depot and the first of them
     resume: it leaves the last of them no earlier
+    home: it is on its way to the depot, so that whatever else it brings is loaded there first
     """
 
     stops: tuple[str, ...] = ()
     driven: tuple[int, ...] = ()
     resume: int = 0
+    home: bool = False
 
 
 @dataclass(frozen=True)
 class Locks:
-    """By vehicle what is settled, and in words what clashed; `only` are stops a vehicle may serve besides those."""
+    """By vehicle what is settled, in words what clashed, and seconds by which a shift may last longer."""
 
     begun: Mapping[str, Begun] = field(default_factory=lambda: MappingProxyType({}))
     words: tuple[str, ...] = ()
+    longer: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def locks_of(stops: pd.DataFrame, vehicles: pd.DataFrame) -> Locks:
@@ -56,33 +59,47 @@ def locks_of(stops: pd.DataFrame, vehicles: pd.DataFrame) -> Locks:
     return Locks({name: Begun(tuple(some)) for name, some in sorted(begun.items())}, tuple(words))
 
 
+def with_more(settled: Locks, asked: Locks) -> Locks:
+    """Return what is settled by driving, and behind it the stops that are locked besides."""
+    begun = dict(settled.begun)
+    for vehicle, locked in asked.begun.items():
+        first = begun.get(vehicle, Begun())
+        rest = tuple(stop for stop in locked.stops if stop not in first.stops)
+        begun[vehicle] = replace(first, stops=(*first.stops, *rest))
+    return replace(settled, begun=begun, words=(*settled.words, *asked.words))
+
+
 def drivable(
-    problem: RoutingProblem, ids: Sequence[tuple[str, ...]], names: Sequence[str]
+    problem: RoutingProblem, wanted: Sequence[VehicleType], ids: Sequence[tuple[str, ...]], names: Sequence[str]
 ) -> tuple[RoutingProblem, tuple[str, ...]]:
-    """Return the problem with locks cut off from where they cannot be kept, and each in words.
+    """Return the problem with the locks of the `wanted` types, cut off from where they cannot be kept, each in words.
 
     ids: vehicle ids by type; names: stop_ids by stop
     """
-    types, words = list(problem.vehicle_types), list[str]()
-    for kind, vehicle in enumerate(types):
-        kept = _kept(problem, kind, vehicle)
-        if len(kept) < len(vehicle.prefix):
-            cut = names[vehicle.prefix[len(kept)]]
-            more = len(vehicle.prefix) - len(kept) - 1
-            rest = f" and {more} behind it" if more else ""
-            words.append(f"lock of {cut}: {ids[kind][0]} cannot drive so, it is free{rest}")
-            types[kind] = replace(vehicle, prefix=kept, driven=vehicle.driven[: len(kept) + 1])
-    return replace(problem, vehicle_types=tuple(types)), tuple(words)
+    words = list[str]()
+    for kind, vehicle in enumerate(wanted):
+        for count in range(len(vehicle.prefix), -1, -1):
+            tried = _locked(problem, kind, vehicle, count)
+            if tried is None:
+                continue
+            problem = tried
+            if count < len(vehicle.prefix):
+                cut = [names[stop] for stop in vehicle.prefix[count:] if stop != RELOAD]
+                rest = f" and {len(cut) - 1} behind it" if len(cut) > 1 else ""
+                words.append(f"lock of {cut[0]}: {ids[kind][0]} cannot drive so, it is free{rest}")
+            break
+    return problem, tuple(words)
 
 
-def _kept(problem: RoutingProblem, kind: int, vehicle: VehicleType) -> tuple[int, ...]:
-    """Return the longest beginning of the locked stops that loads, ways and skills let the vehicle drive."""
-    for count in range(len(vehicle.prefix), 0, -1):
-        some = vehicle.prefix[:count]
-        if some[-1] == RELOAD:
-            continue
-        types = list(problem.vehicle_types)
-        types[kind] = replace(vehicle, prefix=some, driven=vehicle.driven[: count + 1])
-        if excess_of(replace(problem, vehicle_types=tuple(types)), kind, some).kinds() <= _SETTLED:
-            return some
-    return ()
+def _locked(problem: RoutingProblem, kind: int, vehicle: VehicleType, count: int) -> RoutingProblem | None:
+    """Return the problem with the first locks of a vehicle, None where loads, ways, skills or other locks forbid it."""
+    some = vehicle.prefix[:count]
+    if some and some[-1] == RELOAD:
+        return None
+    types = list(problem.vehicle_types)
+    types[kind] = replace(vehicle, prefix=some, driven=vehicle.driven[: count + 1])
+    try:
+        locked = replace(problem, vehicle_types=tuple(types))
+    except RoutingProblemError:
+        return None
+    return locked if not some or excess_of(locked, kind, some).kinds() <= _SETTLED else None

@@ -2,24 +2,29 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from optimizer.plan.exceptions import ExceptionRow
 from optimizer.routing.day import TRIPS_FOR_A_STOP, Day, day_of
-from optimizer.routing.fleet import vehicles_of_the_day
+from optimizer.routing.fleet import largest_load, vehicles_of_the_day
 from optimizer.routing.left_out import left_out_costs, left_out_rows, unserved_table, unserved_without_plan
-from optimizer.routing.locks import locks_of
+from optimizer.routing.locks import Locks, locks_of, with_more
+from optimizer.routing.route_changes import changes_of, late_rows
 from optimizer.routing.routed_tables import no_tables, route_costs, route_table
 from optimizer.routing.stops import StopsOfTheDay, stops_of_the_day
+from optimizer.routing.underway import Underway, loosened, settled_by, stuck_aboard
 from scenarios.world import World
 from solvers.outcome import Outcome
 from solvers.routing.choice import chosen_engine
 from solvers.routing.problem import RoutingPlan, Work
 from solvers.routing.solve import UnsupportedError, solve_routing
 from solvers.routing.unserved import reasons_left_out
+
+# A day under way is planned once more for what is aboard and fits no window, and once more for shifts that are over.
+_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,12 @@ def no_routes(_: object = None) -> RoutesOfTheDay:
     return RoutesOfTheDay(no_tables(), None, [])
 
 
-def plan_routes(world: World, transfers: pd.DataFrame, held: Collection[str]) -> RoutesOfTheDay:
+def plan_routes(
+    world: World, transfers: pd.DataFrame, held: Collection[str], underway: Underway | None = None
+) -> RoutesOfTheDay:
     """Return the routes of the plan date for today's transfers and the deliveries due whose order is not `held`.
+
+    underway: the plan that is being driven; what is done or aboard by now stays, and the changes are listed
 
     The work is `route_iterations` of the policy, the seed the policy's: the same tables, the same routes. Without a
     vehicle or a stop the tables are empty; a stop that cannot be planned stands in `unserved` with its cause.
@@ -49,7 +58,8 @@ def plan_routes(world: World, transfers: pd.DataFrame, held: Collection[str]) ->
     if not world.has("vehicles"):
         return no_routes()
     vehicles = vehicles_of_the_day(world)
-    found = stops_of_the_day(world, transfers, held, _largest(vehicles))
+    driven = set() if underway is None else set(underway.routes["stop_id"])
+    found = stops_of_the_day(world, transfers, held, largest_load(vehicles), driven)
     if found.stops.empty:
         return no_routes()
     if vehicles.empty:
@@ -57,19 +67,33 @@ def plan_routes(world: World, transfers: pd.DataFrame, held: Collection[str]) ->
     found, lost = _reachable(world, found, vehicles)
     if found.stops.empty:
         return RoutesOfTheDay(no_tables(), None, lost)
-    day = day_of(world, found, vehicles, locks_of(found.stops, vehicles))
-    work = Work(world.policy.route_iterations, None, world.policy.seed)
     try:
-        outcome = solve_routing(day.problem, work, chosen_engine(day.problem).engine)
+        day, outcome = _solved(world, found, vehicles, underway)
     except UnsupportedError as error:
         return _nobody_drives(world, found, str(error))
-    return _read_back(day, outcome, lost)
+    return _read_back(day, outcome, lost, underway)
 
 
-def _largest(vehicles: pd.DataFrame) -> tuple[float, float]:
-    """Return the largest load in kg and in litres; a vehicle without a capacity carries anything."""
-    kg, litres = (vehicles[name].astype(float).fillna(np.inf).max() for name in ("capacity_kg", "capacity_l"))
-    return float(kg), float(litres)
+def _solved(
+    world: World, found: StopsOfTheDay, vehicles: pd.DataFrame, underway: Underway | None
+) -> tuple[Day, Outcome[RoutingPlan]]:
+    """Return the day and its plan; what is on the road is brought late, or after the shift, rather than not at all."""
+    locks, drives = Locks(), set(vehicles["vehicle_id"])
+    if underway is not None:
+        table = world.frame("deliveries")
+        done = set(table.loc[table["state"] == "done", "delivery_id"])
+        found, locks = settled_by(underway, found, done, drives)
+    locks = with_more(locks, locks_of(found.stops, vehicles))
+    work = Work(world.policy.route_iterations, None, world.policy.seed)
+    for attempt in range(_ATTEMPTS):
+        day = day_of(world, found, vehicles, locks)
+        outcome = solve_routing(day.problem, work, chosen_engine(day.problem).engine)
+        left = set(found.stops["stop_id"].to_numpy()[outcome.required().unserved])
+        aboard = stuck_aboard(found, locks, left)
+        if not aboard or attempt == _ATTEMPTS - 1:
+            break
+        found, locks = loosened(found, locks, aboard)
+    return day, outcome
 
 
 def _nobody_drives(world: World, found: StopsOfTheDay, why: str) -> RoutesOfTheDay:
@@ -91,7 +115,9 @@ def _reachable(world: World, found: StopsOfTheDay, vehicles: pd.DataFrame) -> tu
     return found.without(lost), [ExceptionRow(f"place {name}", "no_place", text.format(name), {}) for name in lost]
 
 
-def _read_back(day: Day, outcome: Outcome[RoutingPlan], lost: list[ExceptionRow]) -> RoutesOfTheDay:
+def _read_back(
+    day: Day, outcome: Outcome[RoutingPlan], lost: list[ExceptionRow], underway: Underway | None
+) -> RoutesOfTheDay:
     plan = outcome.required()
     routes = route_table(day, plan)
     unserved = unserved_table(day, reasons_left_out(day.problem, plan))
@@ -100,6 +126,10 @@ def _read_back(day: Day, outcome: Outcome[RoutingPlan], lost: list[ExceptionRow]
     costs = [route_costs(day.world, routes), left_out_costs(day.world, day.found, unserved)]
     costs = [part for part in costs if len(part)] or costs[:1]
     tables = {"routes": routes, "unserved": unserved, "costs": pd.concat(costs, ignore_index=True)}
+    if underway is not None:
+        changes = changes_of(day, plan, routes, underway)
+        tables["route_changes"] = changes.table
+        rows = [*changes.told, *late_rows(day, routes), *rows]
     return RoutesOfTheDay(tables, _proof(day, outcome), rows, _shortfall(day.found, unserved))
 
 

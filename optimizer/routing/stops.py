@@ -52,7 +52,11 @@ class StopsOfTheDay:
 
 
 def stops_of_the_day(
-    world: World, transfers: pd.DataFrame, held: Collection[str], most: tuple[float, float]
+    world: World,
+    transfers: pd.DataFrame,
+    held: Collection[str],
+    most: tuple[float, float],
+    driven: Collection[str] = (),
 ) -> StopsOfTheDay:
     """
     Return the stops of the plan date, by id.
@@ -60,13 +64,14 @@ def stops_of_the_day(
     transfers: as the table; those with ship_on = plan date are brought
     held: customer orders that are not shipped
     most: the largest vehicle's kg and litres, by which transfers to one place are split, line by line
+    driven: deliveries that count though they are done: they stand on routes under way
 
     Transfers approved earlier are open orders from a dc, ordered on the plan date, approved or confirmed. Deliveries
     are those with service_date = plan date that are not done. Loads without figures: 1 kg and 1 litre a unit
     transferred, nothing for a delivery.
     """
     moved, lines, words = _transfer_stops(world, transfers, most)
-    brought, windows, assumed = _delivery_stops(world, held)
+    brought, windows, assumed = _delivery_stops(world, held, driven)
     stops = pd.concat([part for part in (moved, brought) if len(part)] or [moved], ignore_index=True)[_COLUMNS]
     stops[_TEXTS] = stops[_TEXTS].astype(object).where(stops[_TEXTS].notna(), None)
     return StopsOfTheDay(stops, [[] for _ in range(len(moved))] + windows, lines, (*words, *assumed))
@@ -130,13 +135,14 @@ def _parts(loads: pd.DataFrame, most: tuple[float, float]) -> list[int]:
     return parts
 
 
-def deliveries_due(world: World, held: Collection[str]) -> pd.DataFrame:
+def deliveries_due(world: World, held: Collection[str], driven: Collection[str] = ()) -> pd.DataFrame:
     """Return the deliveries of the plan date that are not done and whose order is not held, with coordinates found.
 
     Coordinates are the delivery's own, else the customer's, else NaN.
     """
     table = world.frame("deliveries")
-    wanted = (table["service_date"] == world.plan_date) & (table["state"] != "done") & ~table["order_id"].isin(held)
+    open_still = (table["state"] != "done") | table["delivery_id"].isin(driven)
+    wanted = (table["service_date"] == world.plan_date) & open_still & ~table["order_id"].isin(held)
     due = table[wanted].reset_index(drop=True)
     people = world.frame("customers").set_index("customer_id")[["lat", "lon"]].reindex(due["customer_id"])
     own = due[["lat", "lon"]].astype(float)
@@ -146,8 +152,10 @@ def deliveries_due(world: World, held: Collection[str]) -> pd.DataFrame:
     return due
 
 
-def _delivery_stops(world: World, held: Collection[str]) -> tuple[pd.DataFrame, list[Windows], list[str]]:
-    due = deliveries_due(world, held)
+def _delivery_stops(
+    world: World, held: Collection[str], driven: Collection[str]
+) -> tuple[pd.DataFrame, list[Windows], list[str]]:
+    due = deliveries_due(world, held, driven)
     midnight = datetime.combine(world.plan_date, time())
     partner = _partners(due)
     stops = due.assign(
