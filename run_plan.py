@@ -45,6 +45,7 @@ from optimizer.reports.console import (
 from optimizer.reports.write import write_reports
 from optimizer.route_command import add_to as add_route_command
 from optimizer.routing.file_problem import UnreadableRoutingFileError
+from optimizer.routing.hand_plan import UnreadablePlanError
 from optimizer.runs import check_sight
 from optimizer.scenario_commands import compare, scenarios_app
 from scenarios.compare import UnlikePlansError
@@ -66,7 +67,8 @@ class UsageError(Exception):
 
 
 _MISUSES = (
-    UsageError, OccupiedError, NoPlanFolderError, ScenarioError, UnlikePlansError, DamagedPlanError, LedgerError
+    UsageError, UnreadablePlanError, OccupiedError, NoPlanFolderError, ScenarioError, UnlikePlansError,
+    DamagedPlanError, LedgerError,
 )  # fmt: skip
 # The error of typer for a wrong call: its own copy of click in newer versions, click's in older ones.
 _CALL_ERROR: type[Exception] = typer.BadParameter.__mro__[1]

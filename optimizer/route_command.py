@@ -10,10 +10,16 @@ import typer
 from rich.console import Console
 
 from optimizer.executor import run_all_on, usable_cores
+from optimizer.filters.stage import screen_world
+from optimizer.memory import transfers_of
 from optimizer.options import Date, Json, Previous, Seed, Without, Workers
 from optimizer.routing.command import RouteRequest, route_file
+from optimizer.routing.hand_plan import judged, read_hand_plan
+from scenarios.load import load_world
 
 out = Console()
+# Exit code where the routes cannot be driven, as of `verify`.
+_BROKEN = 65
 _CLOCK = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
 Decide = Callable[..., None]
 
@@ -39,6 +45,10 @@ def add_to(app: typer.Typer, decide: Decide) -> None:
         late: Annotated[
             list[str] | None, typer.Option("--late", help="VEHICLE=MINUTES it is behind the plan; repeatable")
         ] = None,
+        check: Annotated[
+            Path | None,
+            typer.Option("--check", help="CSV of routes made by hand: what they break and cost"),
+        ] = None,
         date: Date = None,
         previous: Previous = None,
         without: Without = None,
@@ -61,6 +71,9 @@ def add_to(app: typer.Typer, decide: Decide) -> None:
             if seconds is not None or pack is not None:
                 words = "--seconds and --pack are for files; a day has --work, so that routes are the same every time"
                 raise typer.BadParameter(f"{words}, and its plan folder holds the pack")
+            if check is not None:
+                _check(source, check, plan_dir, (date, without, work), as_json)
+                return
             shared: dict[str, Any] = {"date": date, "previous": previous, "without": without, "seed": seed}
             shared |= _under_way(plan_dir, now, late or [])
             decide(
@@ -70,8 +83,8 @@ def add_to(app: typer.Typer, decide: Decide) -> None:
             return
         if not source.is_file():
             raise typer.BadParameter(f"{source} is neither a file nor a folder of tables")
-        if date or without or plan_dir or previous or now or late:
-            raise typer.BadParameter("--date, --previous, --without, --plan, --now and --late are for tables")
+        if date or without or plan_dir or previous or now or late or check:
+            raise typer.BadParameter("--date, --previous, --without, --plan, --now, --late and --check are for tables")
         _route_file(source, RouteRequest(work, seconds, 1 if seed is None else seed, out_path, pack), workers, as_json)
 
 
@@ -83,6 +96,21 @@ def _route_file(source: Path, request: RouteRequest, workers: int | None, as_jso
         return
     for line in routed.lines():
         out.print(line, markup=False, highlight=False)
+
+
+def _check(data: Path, plan: Path, plan_dir: Path | None, settings: tuple[Any, Any, int | None], as_json: bool) -> None:
+    """Judge routes made by hand; the exit code is that of `verify`."""
+    date, without, work = settings
+    changes: dict[str, object] = {} if work is None else {"route_iterations": work}
+    world = load_world(data, date.date() if date else None, changes)
+    screened = screen_world(world, None, frozenset(without or ()))
+    judgement = judged(screened.world, transfers_of(plan_dir, world), screened.held_orders, read_hand_plan(plan))
+    if as_json:
+        print(json.dumps(judgement.summary(), ensure_ascii=False, indent=1))
+    else:
+        for line in judgement.lines():
+            out.print(line, markup=False, highlight=False)
+    raise typer.Exit(_BROKEN if judgement.faults else 0)
 
 
 def _under_way(plan_dir: Path | None, now: str | None, late: list[str]) -> dict[str, Any]:

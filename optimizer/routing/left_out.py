@@ -128,12 +128,13 @@ def _why_nobody(day: Day, stop: Any) -> Iterator[str]:
         if stop["vehicle_id"] not in set(today["vehicle_id"]):
             yield f"it is promised to {stop['vehicle_id']}, which does not drive today"
         today = today[today["vehicle_id"] == stop["vehicle_id"]]
-        yield from _what_lacks(today, stop, f"it is promised to {stop['vehicle_id']}, which")
+        yield from what_lacks(today, stop, f"it is promised to {stop['vehicle_id']}, which")
     else:
-        yield from _what_lacks(today, stop, "every vehicle that drives today")
+        yield from what_lacks(today, stop, "every vehicle that drives today")
 
 
-def _what_lacks(vehicles: pd.DataFrame, stop: Any, who: str) -> Iterator[str]:
+def what_lacks(vehicles: pd.DataFrame, stop: Any, who: str) -> Iterator[str]:
+    """Yield what none of some vehicles has of what a stop asks for; `who` begins the sentence."""
     if stop["depot_id"] is not None and stop["depot_id"] not in set(vehicles["depot_id"]):
         yield f"{who} starts elsewhere than at {stop['depot_id']}, where it is loaded"
     asked = words_of(stop["skills"])

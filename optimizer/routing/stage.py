@@ -64,7 +64,7 @@ def plan_routes(
         return no_routes()
     if vehicles.empty:
         return _nobody_drives(world, found, "no vehicle drives today")
-    found, lost = _reachable(world, found, vehicles)
+    found, lost = _reachable(world, found)
     if found.stops.empty:
         return RoutesOfTheDay(no_tables(), None, lost)
     try:
@@ -72,6 +72,16 @@ def plan_routes(
     except UnsupportedError as error:
         return _nobody_drives(world, found, str(error))
     return _read_back(day, outcome, lost, underway)
+
+
+def day_to_route(world: World, transfers: pd.DataFrame, held: Collection[str]) -> Day | None:
+    """Return the routing problem of the plan date with what the tables lock, None where nothing or nobody drives."""
+    vehicles = vehicles_of_the_day(world)
+    if vehicles.empty:
+        return None
+    found = stops_of_the_day(world, transfers, held, largest_load(vehicles))
+    found, _ = _reachable(world, found)
+    return None if found.stops.empty else day_of(world, found, vehicles, locks_of(found.stops, vehicles))
 
 
 def _solved(
@@ -104,7 +114,7 @@ def _nobody_drives(world: World, found: StopsOfTheDay, why: str) -> RoutesOfTheD
     return RoutesOfTheDay(tables, None, rows, _shortfall(found, unserved))
 
 
-def _reachable(world: World, found: StopsOfTheDay, vehicles: pd.DataFrame) -> tuple[StopsOfTheDay, list[ExceptionRow]]:
+def _reachable(world: World, found: StopsOfTheDay) -> tuple[StopsOfTheDay, list[ExceptionRow]]:
     """Return the stops that have a place, and a row for each that has none: no coordinates, not in the travel table."""
     table = world.frame("travel")
     known = {*table["from_id"]} & {*table["to_id"]}
