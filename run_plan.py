@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 
@@ -53,7 +54,7 @@ from scenarios.demo import Size, write_demo
 from scenarios.faults import UnusableInputError
 from scenarios.importers import KINDS
 from scenarios.load import load_world
-from scenarios.plans import DamagedPlanError, read_plan
+from scenarios.plans import DamagedPlanError, PlanTables, read_plan
 from scenarios.whatif import ScenarioError, read_scenario, under
 from scenarios.world import World
 from solvers.outcome import NoPlanError
@@ -233,14 +234,14 @@ def report(plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan f
 @app.command()
 def explain(
     plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan folder")],
-    line: Annotated[str, typer.Argument(help="a line_id, or the first characters of one")],
+    line: Annotated[str, typer.Argument(help="a line_id, or the first characters of one; or a stop of a route")],
     as_json: Json = False,
 ) -> None:
     """Say why a line is what it is. Example: `python run_plan.py explain plans/2024-04-15-1a2b3c4d 3f2a`."""
-    table = read_plan(plan_dir).frame("explanations") if plan_dir.is_dir() else None
-    found = table[table["line_id"].str.startswith(line)] if table is not None else None
+    tables = read_plan(plan_dir) if plan_dir.is_dir() else None
+    found = _explained(tables, line) if tables is not None else None
     if found is None or found.empty:
-        raise UsageError(f"{plan_dir} explains no line {line}; purchase_orders and transfers list the lines")
+        raise UsageError(f"{plan_dir} explains no line {line}; purchase_orders, transfers and routes list the lines")
     for row in found.head(SHOWN_FAULTS).to_dict("records"):
         if as_json:
             print(json.dumps({"line_id": row["line_id"], "text": row["text"], "numbers": json.loads(row["numbers"])}))
@@ -303,6 +304,13 @@ def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
         print(json.dumps(written.summary, ensure_ascii=False, indent=1))
         return
     print_summary(out, written.summary)
+
+
+def _explained(tables: PlanTables, line: str) -> pd.DataFrame:
+    """Return what explains a line, or a stop by its own name."""
+    table, routes = tables.frame("explanations"), tables.frame("routes")
+    stops = set(routes.loc[routes["stop_id"] == line, "line_id"])
+    return table[table["line_id"].str.startswith(line) | table["line_id"].isin(stops)]
 
 
 add_route_command(app, partial(_decide, Wanted.ROUTE))

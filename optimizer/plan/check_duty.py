@@ -169,8 +169,8 @@ def _groups(evidence: Evidence) -> dict[str, str]:
         lanes.setdefault(f"{row.from_location}>{row.to_location}", set()).add("" if of_item is None else str(of_item))
     for stop in set(evidence.frame("routes")["stop_id"]):
         kinds = lanes.get(str(stop).split("#")[0], set())
-        if len(kinds) == 1 and "" not in kinds:
-            group[stop] = next(iter(kinds))
+        if len(kinds - {""}) == 1:
+            group[stop] = next(iter(kinds - {""}))
     return group
 
 
@@ -180,7 +180,7 @@ def check_lanes_apart(evidence: Evidence) -> Iterator[Violation]:
     moves = evidence.frame("transfers")
     moves = moves[moves["ship_on"] == evidence.world.plan_date]
     lanes = moves["from_location"].astype(str) + ">" + moves["to_location"].astype(str)
-    groups = moves["item_id"].map(items).fillna("").groupby(lanes).nunique().to_dict()
+    groups = moves["item_id"].map(items).groupby(lanes).nunique().to_dict()
     there = {*evidence.frame("routes")["stop_id"], *evidence.frame("unserved")["stop_id"]}
     for lane, count in groups.items():
         stops = sum(str(stop).split("#")[0] == lane for stop in there)

@@ -104,6 +104,9 @@ def _settled(locks: Locks, vehicle: str, stops: pd.DataFrame, allowed: npt.NDArr
     settled: dict[str, Any] = {"prefix": prefix, "driven": begun.driven, "resume": begun.resume}
     # What is driven was allowed; on the way home only what is loaded there can follow.
     driven = np.isin(np.arange(len(stops)), prefix[: len(begun.driven)])
+    if begun.full:
+        mine = (stops["vehicle_id"] == vehicle) | (stops["kind"] == "pick-up") | stops["partner"].notna()
+        return {"resume": begun.resume, "allowed": allowed & mine.to_numpy(bool)}
     if begun.home:
         allowed = allowed & ((stops["kind"] != "pick-up") & stops["partner"].isna()).to_numpy()
     if begun.driven:

@@ -22,12 +22,14 @@ class Begun:
     driven: seconds when it left its depot and the first of them
     resume: it leaves the last of them no earlier
     home: it is on its way to the depot, so that whatever else it brings is loaded there first
+    full: it is out and planned as if it stood at its depot, where it loads nothing more
     """
 
     stops: tuple[str, ...] = ()
     driven: tuple[int, ...] = ()
     resume: int = 0
     home: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True)

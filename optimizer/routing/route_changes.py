@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from optimizer.plan.exceptions import ExceptionRow
+from optimizer.routing.added import Sequence, added_costs, sequences_of
 from optimizer.routing.day import Day, day_of
 from optimizer.routing.fleet import largest_load, vehicles_of_the_day
 from optimizer.routing.hours import shift_seconds
@@ -18,7 +19,6 @@ from scenarios.money import shown
 from scenarios.schema import declared
 from scenarios.world import rows_of
 from solvers.routing.problem import ALONE, RELOAD, RoutingPlan
-from solvers.routing.schedule import excess_of, planned_route
 
 # A stop that comes no more than this earlier or later stays as it was.
 _SAME_MINUTES: Final = 1.0
@@ -40,7 +40,7 @@ def changes_of(day: Day, plan: RoutingPlan, routes: pd.DataFrame, underway: Unde
     """
     old, new = _visits(underway.routes), _visits(routes)
     settled = set(routes.loc[routes["locked"], "stop_id"])
-    added, before = added_costs(day, sequences_of(day, plan)), _added_before(day, underway)
+    added, before = added_costs(day, sequences_of(plan)), _added_before(day, underway)
     rows = []
     for stop in sorted({*old, *new} - settled):
         was, comes = old.get(stop), new.get(stop)
@@ -95,48 +95,6 @@ def _cost(day: Day, routes: pd.DataFrame) -> int:
     return int(route_costs(day.world, routes)["amount"].sum())
 
 
-def sequences_of(day: Day, plan: RoutingPlan) -> list[tuple[int, list[int]]]:
-    """Return (vehicle type, stops) of each route of a plan."""
-    return [(route.vehicle_type, route.stops.tolist()) for route in plan.routes]
-
-
-def added_costs(day: Day, sequences: list[tuple[int, list[int]]]) -> dict[str, float]:
-    """Return what each stop adds to the cost of its route, minor units: the route with it, less the route without.
-
-    A shipment's two ends count together, at either.
-    """
-    names = list(day.found.stops["stop_id"])
-    return {names[stop]: cost for kind, stops in sequences for stop, cost in _added(day, kind, stops)}
-
-
-def _added(day: Day, kind: int, stops: list[int]) -> Iterator[tuple[int, float]]:
-    whole = route_cost(day, kind, stops)
-    for stop in stops:
-        if stop != RELOAD and whole is not None:
-            without = route_cost(day, kind, removed(day, stops, stop))
-            yield stop, whole - (0.0 if without is None else without)
-
-
-def removed(day: Day, stops: list[int], stop: int) -> list[int]:
-    """Return a route without a stop and its partner, and without trips that bring nothing then."""
-    gone = {stop, int(day.problem.stops.partner[stop])} - {ALONE}
-    kept: list[int] = []
-    for one in stops:
-        if one in gone or (one == RELOAD and (not kept or kept[-1] == RELOAD)):
-            continue
-        kept.append(one)
-    return kept[:-1] if kept and kept[-1] == RELOAD else kept
-
-
-def route_cost(day: Day, kind: int, stops: list[int]) -> float | None:
-    """Return the cost of a route without its locks in minor units, 0 without stops, None where it cannot be driven."""
-    if not stops:
-        return 0.0
-    if excess_of(day.problem, kind, stops).kinds() - {"locks"}:
-        return None
-    return float(planned_route(day.problem, kind, 0, stops).cost)
-
-
 def _added_before(day: Day, underway: Underway) -> Mapping[str, float]:
     """Return what each stop added to its route in the plan under way, by the tables of that plan."""
     world = underway.world
@@ -154,7 +112,7 @@ def _added_before(day: Day, underway: Underway) -> Mapping[str, float]:
         while stops and stops[-1] == RELOAD:
             stops.pop()
         if vehicle in kinds:
-            sequences.append((kinds[str(vehicle)], stops))
+            sequences.append(Sequence(kinds[str(vehicle)], 0, stops))
     return added_costs(before, sequences)
 
 

@@ -14,6 +14,7 @@ from optimizer.routing.left_out import left_out_costs, left_out_rows, unserved_t
 from optimizer.routing.locks import Locks, locks_of, with_more
 from optimizer.routing.route_changes import changes_of, late_rows
 from optimizer.routing.routed_tables import no_tables, route_costs, route_table
+from optimizer.routing.stop_words import stop_explanations
 from optimizer.routing.stops import StopsOfTheDay, stops_of_the_day
 from optimizer.routing.underway import Underway, loosened, settled_by, stuck_aboard
 from scenarios.world import World
@@ -136,6 +137,7 @@ def _read_back(
     costs = [route_costs(day.world, routes), left_out_costs(day.world, day.found, unserved)]
     costs = [part for part in costs if len(part)] or costs[:1]
     tables = {"routes": routes, "unserved": unserved, "costs": pd.concat(costs, ignore_index=True)}
+    tables["explanations"] = stop_explanations(day, plan)
     if underway is not None:
         changes = changes_of(day, plan, routes, underway)
         tables["route_changes"] = changes.table

@@ -85,7 +85,7 @@ def _transfer_stops(
     loads = pd.concat(parts or [today], ignore_index=True)
     items = world.frame("items").set_index("item_id").reindex(loads["item_id"])
     unknown = int(items[["weight_kg", "volume_l"]].isna().any(axis=1).sum())
-    loads["apart"] = items["incompatible_group"].astype(object).to_numpy()
+    loads["apart"] = _with_company(loads, items["incompatible_group"])
     for name, column in (("load_kg", "weight_kg"), ("load_l", "volume_l")):
         loads[name] = loads["quantity"].to_numpy(float) * items[column].fillna(1.0).to_numpy(float)
     keys = loads["from_location"] + ">" + loads["to_location"]
@@ -103,6 +103,15 @@ def _transfer_stops(
     )  # fmt: skip
     words = [f"{unknown} transfer lines have no weight or volume: 1 kg or litre a unit"] if unknown else []
     return stops[_COLUMNS], loads[["line_id", "stop_id"]], words
+
+
+def _with_company(loads: pd.DataFrame, groups: "pd.Series[str]") -> "pd.Series[Any]":
+    """Return the group of each line's goods; goods that go with all join the first group of their lane."""
+    own = pd.Series(groups.to_numpy(object), index=loads.index, dtype=object)
+    lanes = [loads["from_location"], loads["to_location"]]
+    first = own.dropna().groupby([lane[own.notna()] for lane in lanes]).min().to_dict()
+    pairs = zip(own, *lanes, strict=True)
+    return pd.Series([first.get((a, b)) if pd.isna(one) else one for one, a, b in pairs], loads.index, object)
 
 
 def _approved(world: World) -> pd.DataFrame:
@@ -123,7 +132,7 @@ def _parts(loads: pd.DataFrame, most: tuple[float, float]) -> list[int]:
     """
     filled: dict[tuple[str, str], tuple[float, float, int, str]] = {}
     parts = [0] * len(loads)
-    ordered = loads.assign(apart=loads["apart"].fillna(""))
+    ordered = loads.assign(apart=["" if group is None else group for group in loads["apart"]])
     for row in rows_of(ordered.sort_values(["from_location", "to_location", "apart", "line_id"], kind="stable")):
         key = (row.from_location, row.to_location)
         kg, litres, part, group = filled.get(key, (0.0, 0.0, 0, row.apart))

@@ -81,8 +81,9 @@ def settled_by(
     done: deliveries that the tables call done, whatever the plan's times say
     drives: vehicles of the day
 
-    A vehicle that left keeps what it has driven, and the stop it is at or on its way to. What it carries for later
-    stops stays aboard. All other goods from a depot need a trip loaded after now.
+    A vehicle that left keeps what it has driven, and the stop it is at or on its way to; on its way to a first stop
+    that is wanted no more it is planned as if it stood at its depot. What it carries for later stops stays aboard.
+    All other goods from a depot need a trip loaded after now.
     """
     known = set(found.stops["stop_id"])
     begun: dict[str, Begun] = {}
@@ -157,6 +158,9 @@ def _begun(underway: Underway, progress: _Progress, known: set[str]) -> Begun:
     done = _tidy([(stop, left) for stop, left in progress.done if stop in known or stop == ""])
     driven = (progress.start, *(left for _, left in done))
     ahead = progress.current if progress.current in known else None
+    if not done and ahead is None and not progress.reloads:
+        # Nobody knows where it turns round: no sooner than from its depot it is anywhere.
+        return Begun(resume=underway.now, full=True)
     stops = (*(stop for stop, _ in done), *(() if ahead is None else (ahead,)))
     if stops and stops[-1] == "":
         stops, driven = stops[:-1], driven[:-1]
@@ -178,7 +182,7 @@ def _tidy(done: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 def stuck_aboard(found: StopsOfTheDay, locks: Locks, left_out: Collection[str]) -> list[str]:
     """Return the stops left out whose goods are on the road, in a vehicle that can bring nothing else any more."""
-    on_road = {vehicle for vehicle, one in locks.begun.items() if one.driven}
+    on_road = {vehicle for vehicle, one in locks.begun.items() if one.driven or one.full}
     stops = found.stops
     aboard = stops["stop_id"].isin(left_out) & stops["vehicle_id"].isin(on_road) & (stops["release"] == 0)
     return sorted(stops.loc[aboard, "stop_id"])
