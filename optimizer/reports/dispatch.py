@@ -11,6 +11,7 @@ import pandas as pd
 
 from optimizer.reports.driver_files import write_driver_files
 from optimizer.reports.material import Material
+from optimizer.reports.orders_file import write_orders
 from optimizer.reports.stops import NO_STOPS, STOP_COLUMNS, has_place, stops_in_order
 from optimizer.reports.vroom_plan import numbered, write_vroom
 from optimizer.reports.wording import missing
@@ -19,6 +20,7 @@ from scenarios.world import rows_of
 
 FOLDER = "dispatch"
 ALL = "all"
+ORDERS = "orders.optimoroute.csv"
 # What may stand in a file's name on every system; the rest becomes a hyphen.
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _DEGREES = 6
@@ -39,7 +41,8 @@ def write_pack(target: Path, stops: pd.DataFrame, left_out: Collection[str] = ()
     stops: rows of `stops_in_order`; left_out: the stops on no route
     """
     target.mkdir(parents=True, exist_ok=True)
-    names, numbers = [], numbered(stops, left_out)
+    names, numbers = [ORDERS], numbered(stops, left_out)
+    write_orders(target / ORDERS, stops)
     for name, part in _parts(stops):
         _write_csv(target / f"{name}.csv", part)
         _write_geojson(target / f"{name}.geojson", part)
@@ -50,7 +53,7 @@ def write_pack(target: Path, stops: pd.DataFrame, left_out: Collection[str] = ()
 
 def _parts(stops: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield a file name and its stops: all routes, then each; two routes never share a name."""
-    taken = {ALL}
+    taken = {ALL, ORDERS.split(".")[0]}
     yield ALL, stops
     for route, part in stops.groupby("route", sort=True):
         name = plain = _NOT_IN_NAMES.sub("-", str(route)) or "route"
