@@ -10,6 +10,7 @@ from typing import Final
 from solvers.routing import pyvrp_engine as pyvrp
 from solvers.routing import ruin_engine as ruin
 from solvers.routing.decomposition import RunAll, grouped_engine, in_this_process, is_large
+from solvers.routing.features import features
 from solvers.routing.problem import RoutingProblem, Work
 from solvers.routing.solve import Answer, Engine
 
@@ -32,6 +33,13 @@ def chosen_engine(problem: RoutingProblem, run_all: RunAll = in_this_process) ->
     faults = ruin.unsupported(problem)
     if faults:
         return Choice(pyvrp.pyvrp_engine, "PyVRP", "ruin and recreate cannot take " + "; ".join(faults))
+    asked = [words for words, there in features(problem).items() if there]
+    if asked and pyvrp.unsupported(problem):
+        return Choice(
+            ruin.ruin_engine, "ruin and recreate", "PyVRP cannot take " + "; ".join(pyvrp.unsupported(problem))
+        )
+    if asked:
+        return Choice(pyvrp.pyvrp_engine, "PyVRP", f"with {asked[0]} it was cheaper at equal time")
     mixed = sum(v.available > 0 for v in problem.vehicle_types) > 1
     if mixed and any(v.fixed_cost > 0 for v in problem.vehicle_types) and not pyvrp.unsupported(problem):
         why = "with several types of vehicle at fixed costs it was cheaper at equal time"

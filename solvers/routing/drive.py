@@ -10,6 +10,8 @@ from solvers.routing.compiled import Integers, compiled
 NEVER = -(2**62)
 # States kept at a stop: of several ways to have taken breaks by then, those that none excels.
 STATES = 12
+# Starts from which on every change along the route is tried.
+FINE = 200
 # Columns of a state: time, driven since the last break, breaks taken as bits, unpaid seconds, state before; begin of
 # the service, break before it and when, break after it and when; -1 for no break.
 TIME, DROVE, TAKEN, UNPAID, PARENT, BEGIN, BEFORE, BEFORE_AT, AFTER, AFTER_AT = range(10)
@@ -306,11 +308,25 @@ def _step(v: Drive, start: int, row: int) -> int:
         if n == 0:
             break
         parent = state[PARENT]
+        step = min(step, _break_step(v, start, n, row))
         for w in range(v.low[n - 1], v.high[n - 1]):
             if state[BEGIN] <= v.closes[w]:
                 limit = _before(v, n, row, v.closes[w])
                 step = min(step, _later(start, _latest_start(v, n - 1, parent, limit) if n > 1 else limit))
         row = parent
+    return int(step)
+
+
+@compiled
+def _break_step(v: Drive, start: int, n: int, row: int) -> int:
+    """Return the next start at which a break at the n-th visit begins as late as it may, or the second after it."""
+    state, step = v.states[n, row], 2**61
+    if state[AFTER] >= 0:
+        limit = v.breaks[state[AFTER], _LATEST] + v.breaks[state[AFTER], _SECONDS]
+        step = min(step, _later(start, _latest_start(v, n, row, limit)))
+    if state[BEFORE] >= 0:
+        limit = _before(v, n, row, 2**61)
+        step = min(step, _later(start, _latest_start(v, n - 1, state[PARENT], limit) if n > 1 else limit))
     return int(step)
 
 
@@ -340,14 +356,18 @@ def _leaving(v: Drive, start: int, tries: int) -> tuple[int, int, int]:
 
 
 @compiled
-def _next_start(v: Drive, start: int, row: int) -> int:
-    """Return the next start worth a try, NEVER for none."""
+def _next_start(v: Drive, start: int, row: int, tries: int) -> int:
+    """Return the next start worth a try, NEVER for none; with few tries and breaks those after a break's time only."""
     if v.frame[DRIVEN] > 0:
         return NEVER
-    later = _step(v, start, row) if row >= 0 else 2**61
+    fine = row >= 0 and (tries >= FINE or v.frame[BREAKS] == 0)
+    later = _step(v, start, row) if fine else 2**61
     for k in range(v.frame[BREAKS]):
         if v.breaks[k, _LATEST] >= start:
             later = min(later, v.breaks[k, _LATEST] + 1)
+    for w in range(v.frame[START_LOW], v.frame[START_HIGH]):
+        if v.closes[w] + v.frame[LOADING] >= start:
+            later = min(later, v.closes[w] + v.frame[LOADING] + 1)
     return start_from(v, later) if later < 2**61 else NEVER
 
 
@@ -373,5 +393,5 @@ def best_start(v: Drive, tries: int) -> tuple[int, int, int]:
             unpaid = v.states[v.frame[VISITS], row, UNPAID]
             if best == NEVER or end - late - unpaid < best_end - best - best_unpaid:
                 best, best_end, best_unpaid = late, end, unpaid
-        start = _next_start(v, late, row)
+        start = _next_start(v, late, row, tries)
     return best, best_end, best_unpaid

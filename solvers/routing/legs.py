@@ -13,9 +13,9 @@ from solvers.routing.problem import RELOAD, IntArray, RoutingProblem, VehicleTyp
 def drive_of(problem: RoutingProblem, vehicle: VehicleType, stops: Sequence[int]) -> Drive:
     """Return what the compiled drive of the stops in their order needs."""
     given, visits, settled = problem.stops, len(stops), min(len(vehicle.prefix), len(stops))
-    windows = [_begins(vehicle) if s == RELOAD else _windows(problem, s) for s in stops]
+    windows = [loading_begins(vehicle) if s == RELOAD else _windows(problem, s) for s in stops]
     first = np.cumsum([0, *(len(w) for w in windows)])
-    pairs = np.array([pair for w in (*windows, _begins(vehicle)) for pair in w], np.int64).reshape(-1, 2)
+    pairs = np.array([pair for w in (*windows, loading_begins(vehicle)) for pair in w], np.int64).reshape(-1, 2)
     floor, driven = np.full(visits + 1, NEVER), np.full(visits + 1, NEVER)
     floor[settled] = vehicle.resume
     driven[: len(vehicle.driven)] = vehicle.driven[: visits + 1]
@@ -54,7 +54,7 @@ def _windows(problem: RoutingProblem, stop: int) -> list[tuple[int, int]]:
     return given.windows(stop) if given.first_window[stop + 1] > given.first_window[stop] else []
 
 
-def _begins(vehicle: VehicleType) -> list[tuple[int, int]]:
+def loading_begins(vehicle: VehicleType) -> list[tuple[int, int]]:
     """Return in which windows a loading may begin; none for any time."""
     return [(start, end - vehicle.reload_seconds) for start, end in sorted(vehicle.loading)]
 

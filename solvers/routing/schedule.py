@@ -17,6 +17,7 @@ from solvers.routing.drive import (
     BREAKS,
     DRIVEN,
     END,
+    FINE,
     NEVER,
     PARENT,
     RULE,
@@ -44,9 +45,6 @@ from solvers.routing.problem import (
     VehicleType,
 )
 from solvers.routing.terms import trips_of
-
-# Starts tried for the cheapest one where windows, breaks or speeds leave a choice.
-_TRIES = 200
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,7 @@ def _tries(problem: RoutingProblem, vehicle: VehicleType, stops: Sequence[int]) 
     """Return how many starts are tried: one where that is exact."""
     several = any(problem.stops.first_window[s + 1] - problem.stops.first_window[s] > 1 for s in stops if s != RELOAD)
     choice = several or vehicle.breaks or len(vehicle.loading) > 1 or len(problem.band_starts) > 1
-    return _TRIES if choice else 1
+    return FINE if choice else 1
 
 
 def _chain(drive: Drive, row: int, visits: int) -> IntArray:

