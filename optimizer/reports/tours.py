@@ -23,7 +23,8 @@ def tours(material: Material) -> Markup | None:
     stops = stops_in_order(material)
     if stops.empty:
         return section("routes", "Routes", note("Nothing is to be driven today."), _unserved(material))
-    parts = (_map(material, stops), _overview(material, stops), *_stop_tables(stops), _unserved(material))
+    tables = (_overview(material, stops), _changes(material), *_stop_tables(stops), _unserved(material))
+    parts = (_map(material, stops), *tables)
     return section("routes", "Routes", *parts)
 
 
@@ -129,6 +130,27 @@ def _overview(material: Material, stops: pd.DataFrame) -> Markup:
 
 def _driver(name: Any) -> str:
     return "" if missing(name) else f", {name}"
+
+
+def _changes(material: Material) -> Markup | None:
+    """Return what a plan made during the day changes, stop by stop; None for a plan of the morning."""
+    changes = material.frame("route_changes")
+    changes = changes[changes["change"] != "same"]
+    if changes.empty:
+        return None
+    fields = (
+        Field("Stop", lambda row: row.stop_id),
+        Field("Change", lambda row: row.change),
+        Field("Before", lambda row: _who_when(row.old_vehicle, row.old_eta)),
+        Field("Now", lambda row: _who_when(row.new_vehicle, row.new_eta)),
+        Field("Minutes later", lambda row: "" if missing(row.minutes) else f"{row.minutes:+,.0f}", "n"),
+        Field(f"Cost, {material.currency}", lambda row: money(row.cost, material.currency), "n"),
+    )
+    return capped(f"{counted(len(changes), 'change')} to the plan under way", fields, changes, "route_changes")
+
+
+def _who_when(vehicle: Any, eta: Any) -> str:
+    return "" if missing(vehicle) else f"{vehicle}, {clock(eta)}"
 
 
 def _stop_tables(stops: pd.DataFrame) -> list[Markup]:

@@ -14,6 +14,7 @@ from optimizer.routing.stops import StopsOfTheDay
 from scenarios.money import to_minor
 from scenarios.schema import declared
 from scenarios.world import World, rows_of
+from solvers.routing.problem import RELOAD
 from solvers.routing.unserved import Reason, Relaxation
 
 CAUSES: Final = {
@@ -58,6 +59,10 @@ def _relaxation_words(day: Day, relaxation: Relaxation) -> str:
         "stops": f"{relaxation.amount:,} more stop for {vehicle}",
         "reloads": f"{relaxation.amount:,} more trip for {vehicle}",
         "skills": f"{vehicle} allowed to bring it",
+        "apart": f"goods that may travel together on {vehicle}",
+        "breaks": f"a break at another time for {vehicle}",
+        "loading": f"a door to load {vehicle} at",
+        "release": f"goods released {minutes:,} minutes sooner for {vehicle}",
         "price": "a price of leaving it out above what bringing it costs",
     }
     return words.get(relaxation.kind, _NOTHING)
@@ -112,11 +117,21 @@ def left_out_costs(world: World, found: StopsOfTheDay, unserved: pd.DataFrame) -
 
 def _cause(day: Day, reason: Reason) -> str:
     """Return why a stop is left out, in the words of its own row where that says more."""
+    if _all_have_left(day, reason.stop):
+        return "every vehicle that may bring it has left, and none of them loads again"
     if reason.cause == "skills":
         return next(_why_nobody(day, day.found.stops.iloc[reason.stop]), CAUSES["skills"])
     if reason.cause == "window" and not _has_a_way(day, reason.stop):
         return "no way leads there and back from where a vehicle starts"
     return CAUSES[reason.cause]
+
+
+def _all_have_left(day: Day, stop: int) -> bool:
+    """Return whether a stop's goods lie at a depot that every vehicle allowed to bring them has left for good."""
+    given, types = day.found.stops.iloc[stop], day.problem.vehicle_types
+    allowed = [vehicle for vehicle in types if vehicle.may_serve(stop) and vehicle.available > 0]
+    gone = [bool(v.driven) and v.max_reloads <= v.prefix.count(RELOAD) for v in allowed]
+    return bool(gone) and all(gone) and given["release"] > 0
 
 
 def _why_nobody(day: Day, stop: Any) -> Iterator[str]:

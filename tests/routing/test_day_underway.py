@@ -10,6 +10,7 @@ import run_plan
 from optimizer.plan.verify import verify_plan
 from scenarios.plans import read_plan
 from tests.folders import tea_shop
+from tests.reports.report_cases import page_of
 from tests.routing.test_routes_of_the_day import DAY, TABLES
 
 HEAD = (
@@ -92,7 +93,7 @@ def test_a_new_stop_waits_for_a_van_that_can_still_load_it(morning, tmp_path):
     # Both vans are out and load once only.
     routes, _, told = frames(again(morning, tmp_path, rows))
     assert "N1" not in carriers(routes)
-    assert any("unserved" in kind for kind in told["kind"])
+    assert any("N1 is left out: every vehicle that may bring it has left" in text for text in told["text"])
     spare = VEHICLES + "V3,D1,150,500,06:00,18:00,40,0.5,20\n"
     plan = again(morning, tmp_path / "b", rows, vehicles=spare)
     routes, changes, _ = frames(plan)
@@ -115,6 +116,8 @@ def test_a_cancelled_stop_goes_and_what_it_cost_comes_back(morning, tmp_path):
     # The way there and back again from B3 is 2 x 14.455 km.
     assert changes.loc["B4", "cost"] < -1445
     assert any("B4 is aboard" in text for text in told["text"])
+    page = page_of(tmp_path / "again")
+    assert ["B4", "gone"] in [row[:2] for row in page.rows["route_changes"]]
 
 
 def test_a_late_van_is_late_at_every_stop_it_still_has(morning, tmp_path):
