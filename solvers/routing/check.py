@@ -35,7 +35,7 @@ def check_plan(problem: RoutingProblem, plan: RoutingPlan) -> list[RouteViolatio
     found = list(_served(problem, plan))
     for number, route in enumerate(plan.routes):
         found += [RouteViolation(number, stop, cause) for stop, cause in _route(problem, route)]
-    return [*found, *_locks(problem, plan), *_docks(problem, plan), *_total(problem, plan)]
+    return [*found, *_locks(problem, plan), *docks_broken(problem, plan), *_total(problem, plan)]
 
 
 def _served(problem: RoutingProblem, plan: RoutingPlan) -> Iterator[RouteViolation]:
@@ -93,8 +93,8 @@ def _locks(problem: RoutingProblem, plan: RoutingPlan) -> Iterator[RouteViolatio
             yield RouteViolation(number, None, f"vehicle type {kind} should begin with {settled}")
 
 
-def _docks(problem: RoutingProblem, plan: RoutingPlan) -> Iterator[RouteViolation]:
-    """At a depot with doors no more loadings at once than doors open, at any moment one begins or a slot ends."""
+def docks_broken(problem: RoutingProblem, plan: RoutingPlan) -> Iterator[RouteViolation]:
+    """Yield where more load at once than doors are open, at any moment one begins or a slot ends."""
     for depot in sorted({dock.depot for dock in problem.docks}):
         slots = [dock for dock in problem.docks if dock.depot == depot]
         loadings = [

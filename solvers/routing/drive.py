@@ -372,6 +372,28 @@ def _next_start(v: Drive, start: int, row: int, tries: int) -> int:
 
 
 @compiled
+def first_start(v: Drive) -> int:
+    """Return the earliest start, NEVER where there is none; goods released after it left are not aboard."""
+    if v.frame[DRIVEN] > 0:
+        return int(v.driven[0]) if v.frame[START] <= v.driven[0] else NEVER
+    return int(start_from(v, max(v.frame[START], v.floor[0])))
+
+
+@compiled
+def can_be_driven(v: Drive, tries: int) -> bool:
+    """Return whether the route can be driven from some start, whatever time it takes."""
+    start = first_start(v)
+    for _ in range(tries):
+        if start == NEVER:
+            break
+        row, _ = forward(v, start)
+        if row >= 0:
+            return True
+        start = _next_start(v, start, row, tries)
+    return False
+
+
+@compiled
 def best_start(v: Drive, tries: int) -> tuple[int, int, int]:
     """Return (start, end, unpaid seconds) of the route with the least paid time; start NEVER where there is none.
 
@@ -381,10 +403,7 @@ def best_start(v: Drive, tries: int) -> tuple[int, int, int]:
     Savelsbergh (1992), The vehicle routing problem with time windows: minimizing route duration.
     """
     best, best_end, best_unpaid = NEVER, 0, 0
-    start = start_from(v, max(v.frame[START], v.floor[0]))
-    if v.frame[DRIVEN] > 0:
-        # Goods released after it left are not aboard.
-        start = v.driven[0] if v.frame[START] <= v.driven[0] else NEVER
+    start = first_start(v)
     for _ in range(tries):
         if start == NEVER:
             break

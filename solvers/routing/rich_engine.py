@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -23,6 +24,7 @@ from solvers.routing.ruin_kernel import NOBODY, Ground, Tours
 from solvers.routing.ruin_search import total
 from solvers.routing.schedule import plan_of
 from solvers.routing.solve import Answer
+from solvers.routing.straight_ways import StraightWays
 
 # One iteration of work is so many rounds here; each drives whole routes where the other search adds up.
 RICH_ROUNDS: Final = 6
@@ -85,6 +87,7 @@ def _first_plan(problem: RoutingProblem, g: Ground, s: Tours, x: Rich, work: Wor
 
 def _arrays(problem: RoutingProblem, work: Work) -> tuple[Ground, Tours, Rich]:
     """Return everything the kernels read and write."""
+    problem = _with_matrices(problem)
     ground = ground_of(problem)
     timed = ground.timed or any(there for words, there in features(problem).items() if words not in _UNTIMED)
     price, partner = ground.price.copy(), problem.stops.partner
@@ -95,6 +98,15 @@ def _arrays(problem: RoutingProblem, work: Work) -> tuple[Ground, Tours, Rich]:
     ground = ground._replace(price=price, timed=bool(timed))
     tours = tours_of(ground, work.seed)
     return ground, tours, _rich(problem, len(tours.kind), picks, work)
+
+
+def _with_matrices(problem: RoutingProblem) -> RoutingProblem:
+    """Return the problem with every way written down: a route driven whole asks for the same ones often."""
+    every = np.arange(problem.metres[0].shape[-1])
+    block = np.ix_(every, every)
+    metres = tuple(ways[block] if isinstance(ways, StraightWays) else ways for ways in problem.metres)
+    seconds = tuple(ways[block] if isinstance(ways, StraightWays) else ways for ways in problem.seconds)
+    return replace(problem, metres=metres, seconds=seconds)
 
 
 _UNTIMED: Final = ("shipments", "reloads", "goods that must not travel together")
@@ -147,7 +159,7 @@ def _hours(problem: RoutingProblem) -> IntArray:
 
 
 def _own(problem: RoutingProblem, loading: IntArray) -> IntArray:
-    """Return the columns of `Rich.own`, shape (types, 12); `loading` are the first windows of each type's loadings."""
+    """Return the columns of `Rich.own`, shape (types, 13); `loading` are the first windows of each type's loadings."""
     types = problem.vehicle_types
     first = np.cumsum([0, *(len(v.breaks) for v in types)])
     several = bool((np.diff(problem.stops.first_window) > 1).any()) or len(problem.band_starts) > 1
@@ -155,6 +167,7 @@ def _own(problem: RoutingProblem, loading: IntArray) -> IntArray:
         (
             min(v.max_reloads, problem.stops.count), v.reload_seconds, loading[k], loading[k + 1], len(v.prefix),
             len(v.driven), first[k], len(v.breaks), rule_of(v), asked_from(v), v.resume, _tries(v, several),
+            not _counts_time(v),
         )
         for k, v in enumerate(types)
     ]  # fmt: skip
@@ -163,9 +176,12 @@ def _own(problem: RoutingProblem, loading: IntArray) -> IntArray:
 
 def _tries(vehicle: VehicleType, several: bool) -> int:
     """Return how many starts of a route are tried."""
-    costs = max(vehicle.rates[1:]) > 0 or vehicle.max_seconds < NO_LIMIT
     choice = several or len(vehicle.loading) > 1 or len(vehicle.breaks) > 0
-    return 1 + sum(not pause.is_rule for pause in vehicle.breaks) + _STARTS * (costs and choice)
+    return 1 + sum(not pause.is_rule for pause in vehicle.breaks) + _STARTS * (choice and _counts_time(vehicle))
+
+
+def _counts_time(vehicle: VehicleType) -> bool:
+    return max(vehicle.rates[1:]) > 0 or vehicle.max_seconds < NO_LIMIT
 
 
 def _drive(problem: RoutingProblem, longest: int, opens: IntArray, closes: IntArray) -> Drive:

@@ -8,13 +8,14 @@ import numpy as np
 
 from solvers.routing import drive
 from solvers.routing.compiled import Floats, Integers, compiled
-from solvers.routing.drive import NEVER, TIME, Drive, best_start, forward, start_from
+from solvers.routing.drive import NEVER, TIME, Drive, best_start, can_be_driven, first_start, forward
 from solvers.routing.problem import RELOAD, TOGETHER
 from solvers.routing.ruin_kernel import NOBODY, Ground, Tours, time_cost
 
 # Columns of `own`: reloads and their seconds, windows of its loadings, settled stops, departures known, first break and
-# how many, the one by driving time, breaks before this time are not asked, earliest way on, starts tried.
-(RELOADS, LOADING, LOAD_LOW, LOAD_HIGH, SETTLED, DRIVEN, BREAK, BREAKS, RULE, OVER, RESUME, TRIES) = range(12)
+# how many, the one by driving time, breaks before this time are not asked, earliest way on, starts tried,
+# 1 where time costs nothing and has no limit.
+(RELOADS, LOADING, LOAD_LOW, LOAD_HIGH, SETTLED, DRIVEN, BREAK, BREAKS, RULE, OVER, RESUME, TRIES, TIMELESS) = range(13)
 
 
 class Rich(NamedTuple):
@@ -23,7 +24,7 @@ class Rich(NamedTuple):
     hours : seconds by profile and band without set-up, shape (profiles, bands, nodes, nodes).
     opens, closes, low, high : windows of each stop and, after them, of each type's loadings.
     partner, picks, apart : other end, whether the stop is where a shipment begins, group of goods, shape (n,).
-    own : see the columns above, shape (K, 12); breaks : of all types; driven : departures known, shape (K, most + 1).
+    own : see the columns above, shape (K, 13); breaks : of all types; driven : departures known, shape (K, most + 1).
     order, at : stops of each route, shape (R, W), place of each stop on its own, shape (n,).
     leave, must : earliest departure from and latest begin at each visit, shape (R, W + 1); they only rule out.
     stamp : places tried for the stop at hand; trial : the order being judged; boarded, tick : shipments aboard.
@@ -202,6 +203,9 @@ def judged(g: Ground, x: Rich, kind: int, size: int) -> tuple[float, int]:
     if g.timed == 0:
         return float(g.rate[kind, 0] + g.rate[kind, 1] * metres), metres
     _legs(g, x, kind, size)
+    if x.own[kind, TIMELESS] == 1:
+        fits = can_be_driven(x.drive, x.own[kind, TRIES])
+        return g.rate[kind, 0] + g.rate[kind, 1] * metres if fits else np.inf, metres
     start, end, unpaid = best_start(x.drive, x.own[kind, TRIES])
     if start == NEVER or end - start - unpaid > g.whole[kind, 4]:
         return np.inf, 0
@@ -233,8 +237,7 @@ def refresh_row(g: Ground, s: Tours, x: Rich, r: int) -> bool:
 def _slack(g: Ground, x: Rich, r: int, kind: int, size: int) -> None:
     """Write the earliest departure from each visit and the latest begin at it."""
     v, profile = x.drive, g.whole[kind, 7]
-    start = v.driven[0] if v.frame[drive.DRIVEN] > 0 else start_from(v, max(v.frame[drive.START], v.floor[0]))
-    known = forward(v, start)[0] >= 0
+    known = forward(v, first_start(v))[0] >= 0
     for n in range(size + 1):
         x.leave[r, n] = NEVER
         for row in range(v.rows[n] if known else 0):

@@ -263,10 +263,11 @@ def test_the_engine_chosen_takes_the_problem_and_says_why():
         line([10, 4], [[0], [2]], [truck(2, 2)], pickup=[2, 0], partner=[1, 0]),
     )
     assert chosen_engine(plain).name == "ruin and recreate"
-    assert (chosen_engine(shipment).name, chosen_engine(shipment).why) == (
-        "PyVRP",
-        "with shipments it was cheaper at equal time",
-    )
+    assert chosen_engine(shipment).name == "ruin and recreate"
+    again = chosen_engine(line([4], [1], [truck(max_reloads=1)]))
+    assert (again.name, again.why) == ("PyVRP", "with reloads it was cheaper at equal time")
+    settled = chosen_engine(line([4], [1], [truck(max_reloads=1, prefix=(0,))]))
+    assert (settled.name, settled.why) == ("ruin and recreate", "PyVRP cannot take settled stops")
     mixed = line([10, 4], [1, 1], [truck(2, 2, fixed_cost=3.0), truck(2, 1)])
     assert chosen_engine(mixed).name == "PyVRP"
     # Two vehicles for three stops: ours takes a look first, and both agree on out to 10 and back.
