@@ -26,6 +26,10 @@ CAUSES: Final = {
     "price": "bringing it costs more than leaving it out",
     "search": "it would fit, but no place for it was found within the work allowed",
     "partner": "its shipment found no place on a route",
+    "break": "its driver's break leaves no time for it",
+    "apart": "its goods must not travel with those of any route that has room",
+    "dock": "no door is free to load a vehicle for it",
+    "lock": "what is settled of the routes leaves no place for it",
 }
 _NOTHING: Final = "nothing single"
 
@@ -60,8 +64,9 @@ def _relaxation_words(day: Day, relaxation: Relaxation) -> str:
         "reloads": f"{relaxation.amount:,} more trip for {vehicle}",
         "skills": f"{vehicle} allowed to bring it",
         "apart": f"goods that may travel together on {vehicle}",
-        "breaks": f"a break at another time for {vehicle}",
-        "loading": f"a door to load {vehicle} at",
+        "breaks": f"{vehicle} without its driver's break",
+        "loading": f"one door more to load {vehicle} at",
+        "locks": f"what is settled of {vehicle} let go",
         "release": f"goods released {minutes:,} minutes sooner for {vehicle}",
         "price": "a price of leaving it out above what bringing it costs",
     }

@@ -1,8 +1,12 @@
 """Inputs that contradict each other are answered in words, and the rest of the day is planned."""
 
+from typing import get_args
+
 import pytest
 
+from optimizer.routing.left_out import CAUSES
 from scenarios.load import load_world
+from solvers.routing.unserved import Cause
 from tests.folders import tea_shop
 from tests.routing.test_routes_of_the_day import (
     DAY,
@@ -101,3 +105,7 @@ def test_hour_factors_as_people_write_them_are_read(tmp_path):
             "road_edges": f"from_node,to_node,metres,hour_factors\nA,B,10,{factors}\n",
         }
         assert not load_world(tea_shop(tmp_path / str(n), {**TABLES, **tables})).quarantine
+
+
+def test_every_cause_of_the_solver_has_its_words():
+    assert set(CAUSES) == set(get_args(Cause))
