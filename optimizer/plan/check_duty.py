@@ -55,7 +55,8 @@ def _one_break(
         yield from _rule(name, stops, pause, since)
         return
     begins, ends = stops["eta"].min(), stops["etd"].max()
-    under_way = begins <= latest and ends > latest + _SLACK and latest > since
+    # What could be taken before a plan of the day was made may be past.
+    under_way = begins <= latest and ends > latest + _SLACK and earliest >= since
     if len(taken) > 1 or (under_way and taken.empty):
         yield Violation("routes", name, f"takes break {pause[2]} {len(taken)} times, it is under way when it is due")
 

@@ -1,6 +1,6 @@
 """What a day asks of drivers and docks: breaks and doors of the tables, as a routing problem takes them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,6 +45,12 @@ def duty_of(world: World, vehicle: str, shift: tuple[int, int]) -> Duty:
     words += [f"break {name} of {vehicle}: more than {_MOST_BREAKS} are not planned" for _, name in kept[_MOST_BREAKS:]]
     kept = kept[:_MOST_BREAKS]
     return Duty(tuple(one for one, _ in kept), tuple(name for _, name in kept), tuple(words))
+
+
+def still_due(duty: Duty, rested: Collection[str]) -> Duty:
+    """Return a duty without the breaks that are taken; those by driving time come again."""
+    kept = [(b, name) for b, name in zip(duty.breaks, duty.names, strict=True) if b.is_rule or name not in rested]
+    return Duty(tuple(one for one, _ in kept), tuple(name for _, name in kept), duty.words)
 
 
 def _break_of(row: Any, shift: tuple[int, int]) -> Break:

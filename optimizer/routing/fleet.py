@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from optimizer.routing.duty import duty_of
+from optimizer.routing.duty import duty_of, still_due
 from optimizer.routing.hours import shift_seconds
-from optimizer.routing.locks import Locks
+from optimizer.routing.locks import Begun, Locks
 from scenarios.money import minor_digits
 from scenarios.periods import weekday_numbers
 from scenarios.world import World, rows_of
@@ -69,6 +69,7 @@ def fleet_of(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame, locks: L
     for row in rows_of(vehicles):
         duty = duty_of(world, row.vehicle_id, shift_seconds(row.shift_start, row.shift_end))
         words += duty.words
+        duty = still_due(duty, locks.begun.get(row.vehicle_id, Begun()).rested)
         allowed = _allowed(row, stops)
         plain = _vehicle_type(row, depots, allowed, 10 ** minor_digits(world.policy.currency))
         profile = speeds.index(_speed(row.speed_profile) or 1.0)

@@ -23,6 +23,7 @@ class Begun:
     resume: it leaves the last of them no earlier
     home: it is on its way to the depot, so that whatever else it brings is loaded there first
     full: it is out and planned as if it stood at its depot, where it loads nothing more
+    rested: breaks that are taken
     """
 
     stops: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class Begun:
     resume: int = 0
     home: bool = False
     full: bool = False
+    rested: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

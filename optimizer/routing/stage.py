@@ -12,11 +12,12 @@ from optimizer.routing.day import TRIPS_FOR_A_STOP, Day, day_of
 from optimizer.routing.fleet import largest_load, vehicles_of_the_day
 from optimizer.routing.left_out import left_out_costs, left_out_rows, unserved_table, unserved_without_plan
 from optimizer.routing.locks import Locks, locks_of, with_more
+from optimizer.routing.past_breaks import with_past_breaks
 from optimizer.routing.route_changes import changes_of, late_rows
 from optimizer.routing.routed_tables import no_tables, route_costs, route_table
 from optimizer.routing.stop_words import stop_explanations
 from optimizer.routing.stops import StopsOfTheDay, stops_of_the_day
-from optimizer.routing.underway import Underway, loosened, settled_by, stuck_aboard
+from optimizer.routing.underway import Underway, breaks_taken, loosened, settled_by, stuck_aboard
 from scenarios.world import World
 from solvers.outcome import Outcome
 from solvers.routing.choice import chosen_engine
@@ -131,6 +132,8 @@ def _read_back(
 ) -> RoutesOfTheDay:
     plan = outcome.required()
     routes = route_table(day, plan)
+    if underway is not None:
+        routes = with_past_breaks(routes, breaks_taken(underway))
     unserved = unserved_table(day, reasons_left_out(day.problem, plan))
     rows = [*lost, *left_out_rows(day.world, day.found, unserved)]
     rows += [ExceptionRow(f"routes {n + 1}", "assumed", text, {}) for n, text in enumerate(_assumed(day))]

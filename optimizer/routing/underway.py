@@ -11,6 +11,7 @@ import pandas as pd
 
 from optimizer.memory import NoPlanFolderError
 from optimizer.routing.locks import Begun, Locks
+from optimizer.routing.past_breaks import TakenBefore, departures, taken_before
 from optimizer.routing.stops import StopsOfTheDay
 from scenarios.plans import read_plan, run_of, world_of
 from scenarios.world import World, rows_of
@@ -63,13 +64,17 @@ def read_underway(folder: Path, world: World, now: int, late: Mapping[str, int])
 
 @dataclass(frozen=True)
 class _Progress:
-    """How far one vehicle is: stops done, the one it is at or on its way to, what else is aboard; None for none."""
+    """How far one vehicle is: stops done, the one it is at or on its way to (None for none), what else is aboard.
+
+    reloads: it is on its way to its depot; until: when the plan has it leave the current stop, where it arrived by now
+    """
 
     start: int
     done: tuple[tuple[str, int], ...]
     current: str | None
     aboard: tuple[str, ...]
     reloads: bool
+    until: int = 0
 
 
 def settled_by(
@@ -89,8 +94,9 @@ def settled_by(
     begun: dict[str, Begun] = {}
     carrier: dict[str, str] = {}
     words: list[str] = []
-    for vehicle, rows in underway.routes[underway.routes["kind"] != "break"].groupby("vehicle_id"):
-        name, route = str(vehicle), rows.sort_values("seq")
+    taken = breaks_taken(underway)
+    for vehicle, rows in underway.routes.groupby("vehicle_id"):
+        name, route = str(vehicle), departures(rows.sort_values("seq"))
         late = underway.late.get(name, 0)
         if name not in drives:
             words.append(f"{name} drives no longer: what it carries is planned as if it lay at its depot")
@@ -99,7 +105,7 @@ def settled_by(
         if progress is None:
             begun[name] = Begun(resume=underway.now + late)
             continue
-        begun[name] = _begun(underway, progress, known)
+        begun[name] = _begun(underway, progress, known, frozenset(one.row.stop_id for one in taken.get(name, [])))
         carrier |= dict.fromkeys((*begun[name].stops, *progress.aboard), name)
         gone = sorted(set(progress.aboard) - known)
         words += [f"{stop} is aboard {name} and wanted no more: it comes back" for stop in gone]
@@ -139,7 +145,8 @@ def _progress(underway: Underway, rows: list[Any], late: int, done: Collection[s
     trip = rest[0].trip if rest else -1
     loaded = [row for row in rest if row.trip == trip and current is not None and row.kind != "depot"]
     aboard = tuple(row.stop_id for row in loaded if row.kind != "pick-up")
-    return _Progress(min(start, underway.now), passed, current and current.stop_id, aboard, current is None)
+    until = when(current.etd) if current is not None and when(current.eta) <= underway.now else 0
+    return _Progress(min(start, underway.now), passed, current and current.stop_id, aboard, current is None, until)
 
 
 def _passed(behind: list[Any], when: Any, start: int) -> Iterator[tuple[str, int]]:
@@ -153,7 +160,18 @@ def _passed(behind: list[Any], when: Any, start: int) -> Iterator[tuple[str, int
         yield ("" if row.kind == "depot" else row.stop_id), last
 
 
-def _begun(underway: Underway, progress: _Progress, known: set[str]) -> Begun:
+def breaks_taken(underway: Underway) -> dict[str, list[TakenBefore]]:
+    """Return the breaks that have begun by now, by vehicle."""
+    moment = pd.Timestamp(underway.moment)
+    return {
+        str(vehicle): taken_before(
+            rows.sort_values("seq"), moment, timedelta(seconds=underway.late.get(str(vehicle), 0))
+        )
+        for vehicle, rows in underway.routes.groupby("vehicle_id")
+    }
+
+
+def _begun(underway: Underway, progress: _Progress, known: set[str], rested: frozenset[str]) -> Begun:
     """Return what is settled of a route that left: stops that are no longer known are left out."""
     done = _tidy([(stop, left) for stop, left in progress.done if stop in known or stop == ""])
     driven = (progress.start, *(left for _, left in done))
@@ -164,8 +182,9 @@ def _begun(underway: Underway, progress: _Progress, known: set[str]) -> Begun:
     stops = (*(stop for stop, _ in done), *(() if ahead is None else (ahead,)))
     if stops and stops[-1] == "":
         stops, driven = stops[:-1], driven[:-1]
-    resume = driven[-1] if progress.reloads else underway.now
-    return Begun(stops, driven, resume, progress.reloads)
+    # Where a break at the current stop has begun, it is left when the plan says.
+    resume = driven[-1] if progress.reloads else max(underway.now, progress.until if rested else 0)
+    return Begun(stops, driven, resume, progress.reloads, rested=rested)
 
 
 def _tidy(done: list[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -203,3 +203,24 @@ def test_a_plan_of_the_day_appears_whole_or_not_at_all(morning, tmp_path, monkey
     assert verify_plan(out) == []
     assert not read_plan(out).frame("route_changes").size
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+BREAKS = "vehicle_id,break,earliest,latest,minutes,paid\nV1,lunch,07:00,08:00,30,false\nV2,lunch,07:00,08:00,30,false\n"
+
+
+def test_a_lunch_that_was_taken_is_not_taken_again_and_not_paid(tmp_path):
+    plan, tables = tmp_path / "plan", company(tmp_path / "tables", vehicle_breaks=BREAKS)
+    assert command(tables, "--out", plan) == 0
+    before = read_plan(plan).frame("routes")
+    lunches = before[before["kind"] == "break"]
+    assert len(lunches) == 2
+    for minutes in (2, 40):
+        # In the middle of one lunch, and after it.
+        now = (lunches["eta"].min() + pd.Timedelta(minutes=minutes)).strftime("%H:%M")
+        out = tmp_path / f"again{minutes}"
+        assert command(tables, "--plan", plan, "--now", now, "--out", out) == 0
+        routes, changes, told = frames(out)
+        assert (routes["kind"] == "break").groupby(routes["route_id"]).sum().tolist() == [1, 1]
+        assert set(changes["change"]) <= {"same"}
+        (text,) = told.loc[told["kind"] == "changed", "text"]
+        assert "cost 0.00 EUR more" in text
