@@ -33,7 +33,9 @@ def check_breaks(evidence: Evidence) -> Iterator[Violation]:
             continue
         shift = shift_of(evidence.world, vehicles.loc[vehicle])
         for key, pause in asked.items():
-            if not any(text.startswith(f"break {key} of {vehicle} ") for text in told):
+            left_out = f"break {key} of {vehicle} ", f"break by driving time of {vehicle}: "
+            ruled = not pd.isna(pause.after_drive_minutes)
+            if not any(text.startswith(left_out[0]) or (ruled and text.startswith(left_out[1])) for text in told):
                 yield from _one_break(str(name), stops, pause, (shift, since))
 
 

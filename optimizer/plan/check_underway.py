@@ -23,7 +23,8 @@ def check_underway(evidence: Evidence) -> Iterator[Violation]:
     for name, stops in routes.groupby("route_id"):
         left = bool(stops["locked"].iloc[0])
         for row in rows_of(stops):
-            if row.locked or (row.kind == "depot" and row.seq == stops["seq"].iloc[-1]):
+            # A driver who waits at the depot may have rested there before now.
+            if row.locked or row.kind == "break" or (row.kind == "depot" and row.seq == stops["seq"].iloc[-1]):
                 continue
             if row.etd < now - _SLACK:
                 yield Violation("routes", str(name), f"{row.stop_id} is planned at {row.etd:%H:%M}, before {now:%H:%M}")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from scenarios.world import rows_of
-from solvers.routing.problem import RELOAD, RoutingProblem, RoutingProblemError, VehicleType
+from solvers.routing.problem import NO_LIMIT, RELOAD, Break, RoutingProblem, RoutingProblemError, VehicleType
 from solvers.routing.schedule import excess_of
 
 # What a settled order of stops may break: its windows and releases are past asking.
@@ -86,13 +86,32 @@ def drivable(
             tried = _locked(problem, kind, vehicle, count)
             if tried is None:
                 continue
-            problem = tried
+            problem, unkept = _without_rule(tried, kind)
+            words += [
+                f"break by driving time of {ids[kind][0]}: its route under way breaks it already, it is left out"
+            ] * unkept
             if count < len(vehicle.prefix):
                 cut = [names[stop] for stop in vehicle.prefix[count:] if stop != RELOAD]
                 rest = f" and {len(cut) - 1} behind it" if len(cut) > 1 else ""
                 words.append(f"lock of {cut[0]}: {ids[kind][0]} cannot drive so, it is free{rest}")
             break
     return problem, tuple(words)
+
+
+def _without_rule(problem: RoutingProblem, kind: int) -> tuple[RoutingProblem, bool]:
+    """Return the problem without a break by driving time that the settled stops of a vehicle break, and whether so.
+
+    It is put before the day, where nobody is under way, so that the others keep their numbers.
+    """
+    vehicle = problem.vehicle_types[kind]
+    if not vehicle.driven or not any(one.is_rule for one in vehicle.breaks):
+        return problem, False
+    if not vehicle.prefix or not excess_of(problem, kind, vehicle.prefix).breaks:
+        return problem, False
+    past = tuple(Break(-1, -1, b.seconds, NO_LIMIT, b.paid) if b.is_rule else b for b in vehicle.breaks)
+    types = list(problem.vehicle_types)
+    types[kind] = replace(vehicle, breaks=past)
+    return replace(problem, vehicle_types=tuple(types)), True
 
 
 def _locked(problem: RoutingProblem, kind: int, vehicle: VehicleType, count: int) -> RoutingProblem | None:

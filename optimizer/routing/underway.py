@@ -110,6 +110,8 @@ def settled_by(
         gone = sorted(set(progress.aboard) - known)
         words += [f"{stop} is aboard {name} and wanted no more: it comes back" for stop in gone]
     carrier.pop("", None)
+    # Who has no route yet leaves from now on.
+    begun |= {name: Begun(resume=underway.now) for name in drives if name not in begun}
     return replace(found, stops=_kept_aboard(found.stops, carrier, underway.now)), Locks(begun, tuple(words))
 
 
