@@ -18,6 +18,7 @@ from optimizer.routing.hand_plan import judged, read_hand_plan
 from scenarios.load import load_world
 
 out = Console()
+_DAY_MINUTES = 1440
 # Exit code where the routes cannot be driven, as of `verify`.
 _BROKEN = 65
 _CLOCK = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -121,14 +122,11 @@ def _under_way(plan_dir: Path | None, now: str | None, late: list[str]) -> dict[
         raise typer.BadParameter("--now and --plan go together, and --late with them")
     if not _CLOCK.fullmatch(now):
         raise typer.BadParameter(f"--now wants a time as HH:MM, not {now!r}")
-    pairs = dict(text.rpartition("=")[::2] for text in late)
+    pairs = {vehicle: minutes for vehicle, _, minutes in (text.rpartition("=") for text in late)}
     try:
-        return {"now": now, "late": {vehicle: float(minutes) for vehicle, minutes in pairs.items() if _named(vehicle)}}
+        known = {vehicle: float(minutes) for vehicle, minutes in pairs.items()}
     except ValueError:
-        raise typer.BadParameter(f"--late wants VEHICLE=MINUTES, not {' '.join(late)!r}") from None
-
-
-def _named(vehicle: str) -> bool:
-    if not vehicle:
-        raise ValueError("no vehicle")
-    return True
+        known = {"": 0.0}
+    if "" in known or not all(0 <= minutes < _DAY_MINUTES for minutes in known.values()):
+        raise typer.BadParameter(f"--late wants VEHICLE=MINUTES, 0 or more, not {' '.join(late)!r}")
+    return {"now": now, "late": known}

@@ -182,6 +182,7 @@ def test_a_wrong_call_is_answered(morning, tmp_path, capsys):
     for more, words in (
         (["--now", "9"], "HH:MM"),
         (["--now", "09:00", "--late", "V1"], "VEHICLE=MINUTES"),
+        (["--now", "09:00", "--late", "V1=-5"], "0 or more"),
         (["--now", "09:00", "--late", "V9=3"], "V9 drives no route"),
     ):
         assert command(tables, "--plan", morning, *more) == run_plan.Exit.USAGE
