@@ -357,10 +357,11 @@ def _leaving(v: Drive, start: int, tries: int) -> tuple[int, int, int]:
 
 @compiled
 def _next_start(v: Drive, start: int, row: int, tries: int) -> int:
-    """Return the next start worth a try, NEVER for none; with few tries and breaks those after a break's time only."""
+    """Return the next start worth a try, NEVER for none; with few tries those after a break's time first."""
     if v.frame[DRIVEN] > 0:
         return NEVER
-    fine = row >= 0 and (tries >= FINE or v.frame[BREAKS] == 0)
+    by_clock = v.frame[BREAKS] - (v.frame[RULE] >= 0)
+    fine = row >= 0 and (tries >= FINE or by_clock == 0)
     later = _step(v, start, row) if fine else 2**61
     for k in range(v.frame[BREAKS]):
         if v.breaks[k, _LATEST] >= start:

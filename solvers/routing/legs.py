@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from solvers.routing.drive import NEVER, STATES, Drive
-from solvers.routing.problem import RELOAD, IntArray, RoutingProblem, VehicleType
+from solvers.routing.problem import NO_LIMIT, RELOAD, IntArray, RoutingProblem, VehicleType
 
 
 def drive_of(problem: RoutingProblem, vehicle: VehicleType, stops: Sequence[int]) -> Drive:
@@ -55,8 +55,10 @@ def _windows(problem: RoutingProblem, stop: int) -> list[tuple[int, int]]:
 
 
 def loading_begins(vehicle: VehicleType) -> list[tuple[int, int]]:
-    """Return in which windows a loading may begin; none for any time."""
-    return [(start, end - vehicle.reload_seconds) for start, end in sorted(vehicle.loading)]
+    """Return in which windows a loading may begin; none for any time, one before all time where none is long enough."""
+    begins = [(start, end - vehicle.reload_seconds) for start, end in sorted(vehicle.loading)]
+    long_enough = [(first, last) for first, last in begins if first <= last]
+    return long_enough or ([(-NO_LIMIT, -NO_LIMIT)] if begins else [])
 
 
 def rule_of(vehicle: VehicleType) -> int:

@@ -30,6 +30,8 @@ from solvers.routing.straight_ways import StraightWays
 RICH_ROUNDS: Final = 6
 # The longest route that is tried, depots between trips included.
 _LONGEST: Final = 600
+# Places of a stop that are compared, at most: six beside each near one and at the ends of its route, or on one route.
+_OFFERS: Final = 3 * _LONGEST + 3
 # Starts tried for one route beside the earliest and those after a break, where duration costs or is limited.
 _STARTS: Final = 3
 Sequences: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
@@ -135,7 +137,7 @@ def _rich(problem: RoutingProblem, routes: int, picks: IntArray, work: Work) -> 
         stamp=rows(routes, longest + 1), trial=rows(longest), boarded=rows(count), tick=rows(1),
         kept=rows(routes, longest), kept_size=rows(routes), best=rows(routes, longest), best_size=rows(routes),
         best_kind=np.full(routes, NOBODY, np.int64), total=np.full(3, np.inf),
-        drive=_drive(problem, longest, opens, closes),
+        worth=np.zeros(_OFFERS), offers=rows(_OFFERS, 3), drive=_drive(problem, longest, opens, closes),
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ class Rich(NamedTuple):
     leave, must : earliest departure from and latest begin at each visit, shape (R, W + 1); they only rule out.
     stamp : places tried for the stop at hand; trial : the order being judged; boarded, tick : shipments aboard.
     kept, best, best_size, best_kind : routes before the round, and of the best plan; total : its cost and what misses.
+    worth, offers : places noted for the stop at hand: cost of their metres; route, place, way through the depot.
     drive : where routes are driven.
     """
 
@@ -57,6 +58,8 @@ class Rich(NamedTuple):
     best_size: Integers
     best_kind: Integers
     total: Floats
+    worth: Floats
+    offers: Integers
     drive: Drive
 
 

@@ -126,26 +126,49 @@ def _may_go_through(s: Tours, x: Rich, r: int, p: int, through: int) -> bool:
 
 
 @compiled
-def consider(g: Ground, s: Tours, x: Rich, r: int, at: tuple[int, int], best: float) -> tuple[float, int]:
-    """Return (added cost, way through the depot) of (place p, stop c) where it is below best, else (best, -1)."""
+def _offer(g: Ground, s: Tours, x: Rich, r: int, at: tuple[int, int], count: int) -> int:
+    """Note the ways to have c at place p that may be possible, at the cost of their metres; return how many there are.
+
+    at : (p, c); count : how many are noted already
+    """
     p, c = at
-    kind, size, chosen = s.kind[r], s.size[r], -1
-    if p < x.own[kind, SETTLED] or size + 2 > len(x.trial) or not g.allowed[kind, c]:
-        return best, chosen
+    kind, size = s.kind[r], s.size[r]
+    if p < x.own[kind, SETTLED] or size + 2 > len(x.trial) or count + 3 > len(x.worth):
+        return count
     leave = in_time(g, x, r, kind, p, c)
-    if leave == NEVER:
-        return best, chosen
     where = (kind, p, size, c)
-    on = reaches(g, x, r, where, leave)
+    if leave == NEVER or not reaches(g, x, r, where, leave):
+        return count
     for through in range(3):
-        if not _may_go_through(s, x, r, p, through) or not on:
-            continue
-        if g.rate[kind, 1] * detour(g, x, r, where, through) >= best:
-            continue
-        cost = judged(g, x, kind, _write(s, x, r, p, c, through))[0] - s.cost[r]
+        if _may_go_through(s, x, r, p, through):
+            x.worth[count] = g.rate[kind, 1] * detour(g, x, r, where, through)
+            x.offers[count, 0], x.offers[count, 1], x.offers[count, 2] = r, p, through
+            count += 1
+    return count
+
+
+@compiled
+def _best_offer(g: Ground, s: Tours, x: Rich, c: int, count: int) -> tuple[float, int, int, int]:
+    """Return (added cost, route, place, way through the depot) of the cheapest that can be driven, judging few.
+
+    The metres alone are a lower bound where another stop never makes a route shorter in time.
+    """
+    best, chosen = np.inf, 0
+    while True:
+        next_one = -1
+        for n in range(count):
+            if x.worth[n] < best and (next_one < 0 or x.worth[n] < x.worth[next_one]):
+                next_one = n
+        if next_one < 0:
+            break
+        r, p, through = x.offers[next_one, 0], x.offers[next_one, 1], x.offers[next_one, 2]
+        x.worth[next_one] = np.inf
+        cost = judged(g, x, s.kind[r], _write(s, x, r, p, c, through))[0] - s.cost[r]
         if cost < best:
-            best, chosen = cost, through
-    return best, chosen
+            best, chosen = cost, next_one
+    if np.isinf(best):
+        return best, NOBODY, 0, 0
+    return best, x.offers[chosen, 0], x.offers[chosen, 1], x.offers[chosen, 2]
 
 
 @compiled
@@ -165,7 +188,7 @@ def _has_space(g: Ground, s: Tours, x: Rich, r: int, c: int) -> bool:
 @compiled
 def best_near(g: Ground, s: Tours, x: Rich, c: int) -> tuple[float, int, int, int]:
     """Return (added cost, route, place, way through the depot) of c beside a near stop, or at an end of its route."""
-    best, where, place, through = np.inf, NOBODY, 0, 0
+    count = 0
     s.mark[0] += 1
     for n in range(g.near.shape[1]):
         j = g.near[c, n]
@@ -182,24 +205,23 @@ def best_near(g: Ground, s: Tours, x: Rich, c: int) -> tuple[float, int, int, in
                 continue
             x.stamp[r, p] = s.mark[0]
             if next_random(s) >= _BLINK:
-                cost, way = consider(g, s, x, r, (p, c), best)
-                if way >= 0:
-                    best, where, place, through = cost, r, p, way
-    return best, where, place, through
+                count = _offer(g, s, x, r, (p, c), count)
+    return _best_offer(g, s, x, c, count)
 
 
 @compiled
 def best_anywhere(g: Ground, s: Tours, x: Rich, c: int) -> tuple[float, int, int, int]:
-    """Return the same of all places on all routes."""
-    best, where, place, through = np.inf, NOBODY, 0, 0
+    """Return the same of the first route that has any place at all for c."""
     for r in range(len(s.kind)):
         if s.kind[r] == NOBODY or not _has_space(g, s, x, r, c):
             continue
+        count = 0
         for p in range(x.own[s.kind[r], SETTLED], s.size[r] + 1):
-            cost, way = consider(g, s, x, r, (p, c), best)
-            if way >= 0:
-                best, where, place, through = cost, r, p, way
-    return best, where, place, through
+            count = _offer(g, s, x, r, (p, c), count)
+        found = _best_offer(g, s, x, c, count)
+        if found[1] != NOBODY:
+            return found
+    return np.inf, NOBODY, 0, 0
 
 
 @compiled

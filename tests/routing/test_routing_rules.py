@@ -66,6 +66,26 @@ def test_driving_without_a_rest_is_found():
     )
 
 
+def test_a_break_shorter_than_the_rule_is_no_rest_from_driving():
+    # The short one at 10 leaves 60 of driving since the start: the rule of 50 needs its own.
+    short, rule = Break(10, 10, 2), Break(0, NO_LIMIT, 4, 50)
+    problem = line([10, 30], [1, 1], [truck(breaks=(short, rule))], window=[[0, 12], [0, 99]])
+    plan = plan_of(problem, [(0, [0, 1])])
+    assert (words(problem, plan), plan.routes[0].end) == ("", 60 + 2 + 4)
+    assert [pause.number for pause in plan.routes[0].breaks] == [0, 1]
+    alone = changed(plan, breaks=plan.routes[0].breaks[:1])
+    assert "a break is due after 50" in words(problem, alone)
+
+
+def test_a_second_trip_that_would_wait_for_its_goods_is_driven_by_another():
+    # Loads of 1 at 4 and 6; the second is released at 90: one truck would wait, at 1 a second; another costs 20.
+    vehicle = truck(2, 1, max_reloads=1, fixed_cost=20.0, cost_per_hour=PER_SECOND)
+    problem = line([4, 6], [1, 1], [vehicle], window=[[0, 10], [0, 999]], release=[0, 90])
+    plan = ruin_engine(problem, SEARCH).plan
+    assert (plan.cost, len(plan.routes)) == (2 * 20 + 2 * (8 + 12), 2)
+    assert words(problem, plan) == ""
+
+
 def test_the_speed_of_the_hour_is_checked_and_drives_the_plan_around_it():
     # Twice as slow from 10 on: out to 10 by then, back in 20; leaving at 5 half the way out is slow too.
     problem = line([10], [1], [truck(cost_per_hour=PER_SECOND)])
