@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,9 +27,6 @@ from optimizer.options import (
     Data,
     Date,
     Json,
-    Previous,
-    Seed,
-    Without,
     Workers,
     with_shared_options,
 )
@@ -46,8 +44,9 @@ from optimizer.reports.console import (
 )
 from optimizer.reports.explain import explained
 from optimizer.reports.write import write_reports
-from optimizer.routing.command import RouteRequest, route_file
+from optimizer.route_command import add_to as add_route_command
 from optimizer.routing.file_problem import UnreadableRoutingFileError
+from optimizer.routing.hand_plan import UnreadablePlanError
 from optimizer.runs import check_sight
 from optimizer.scenario_commands import compare, scenarios_app
 from scenarios.compare import UnlikePlansError
@@ -69,7 +68,8 @@ class UsageError(Exception):
 
 
 _MISUSES = (
-    UsageError, OccupiedError, NoPlanFolderError, ScenarioError, UnlikePlansError, DamagedPlanError, LedgerError
+    UsageError, UnreadablePlanError, OccupiedError, NoPlanFolderError, ScenarioError, UnlikePlansError,
+    DamagedPlanError, LedgerError,
 )  # fmt: skip
 # The error of typer for a wrong call: its own copy of click in newer versions, click's in older ones.
 _CALL_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
@@ -234,7 +234,9 @@ def report(plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan f
 @app.command()
 def explain(
     plan_dir: Annotated[Path, typer.Argument(metavar="PLAN", help="plan folder")],
-    subject: Annotated[str, typer.Argument(help="an item, a line_id or its first characters, an order, a group")],
+    subject: Annotated[
+        str, typer.Argument(help="an item, a line_id or its first characters, an order, a stop, a group")
+    ],
     place: Annotated[str, typer.Argument(help="a place, with an item")] = "",
     as_json: Json = False,
 ) -> None:
@@ -249,56 +251,6 @@ def explain(
             print(json.dumps({"line_id": row["line_id"], "text": row["text"], "numbers": json.loads(row["numbers"])}))
         else:
             out.print(f"{row['line'] or row['line_id']}\n{row['text']}\n", markup=False)
-
-
-@app.command()
-def route(
-    source: Annotated[
-        Path,
-        typer.Argument(metavar="INPUT", help="folder of tables, or a CVRPLIB .vrp, Solomon .txt, VROOM .json file"),
-    ],
-    plan_dir: Annotated[
-        Path | None, typer.Option("--plan", help="for tables: a plan of this day whose transfers are brought too")
-    ] = None,
-    date: Date = None,
-    previous: Previous = None,
-    without: Without = None,
-    work: Annotated[int | None, typer.Option(min=1, help="iterations of the search: same work, same routes")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="for files: wall time from start to the end")] = None,
-    seed: Seed = None,
-    out_path: Annotated[Path | None, typer.Option("--out", help="file or folder; else beside the input")] = None,
-    workers: Workers = None,
-    as_json: Json = False,
-) -> None:
-    """Route a day's deliveries, or a file. Example: `python run_plan.py route X-n101-k25.vrp --seconds 10`."""
-    if source.is_dir():
-        if seconds is not None:
-            raise UsageError("--seconds is for files; a day's routes have --work, so that they are the same every time")
-        _decide(
-            Wanted.ROUTE,
-            source,
-            out_folder=out_path,
-            as_json=as_json,
-            date=date,
-            seed=seed,
-            route_iterations=work,
-            without=without,
-            previous=previous,
-            transfers=plan_dir,
-            workers=workers,
-        )
-        return
-    if not source.is_file():
-        raise UsageError(f"{source} is neither a file nor a folder of tables")
-    if date or without or plan_dir or previous:
-        raise UsageError("--date, --previous, --without and --plan are for a folder of tables, not for a file")
-    with run_all_on(workers or usable_cores()) as run_all:
-        routed = route_file(source, RouteRequest(work, seconds, 1 if seed is None else seed, out_path), run_all)
-    if as_json:
-        print(json.dumps(routed.summary(), ensure_ascii=False, indent=1))
-        return
-    for line in routed.lines():
-        out.print(line, markup=False, highlight=False)
 
 
 @app.command(name="backtest")
@@ -323,7 +275,6 @@ def backtest_command(
 app.add_typer(scenarios_app, name="scenarios")
 app.command()(compare)
 add_life_commands(app)
-
 _CHANGES = ("seed", "paths", "horizon", "route_iterations")
 
 
@@ -346,6 +297,8 @@ def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
         options.get("previous"),
         frozenset(options.get("without") or ()),
         options.get("transfers"),
+        options.get("now", ""),
+        options.get("late") or {},
         words,
         frozenset(snoozed(world, plans)),
     )
@@ -355,6 +308,9 @@ def _decide(wanted: Wanted, data: Path, **options: Any) -> None:
         print(json.dumps(written.summary, ensure_ascii=False, indent=1))
         return
     print_summary(out, written.summary)
+
+
+add_route_command(app, partial(_decide, Wanted.ROUTE))
 
 
 def main() -> None:

@@ -44,7 +44,9 @@ from optimizer.reorder.horizon import planning_horizon
 from optimizer.reorder.levels import chosen_levels
 from optimizer.reorder.stage import OrdersOfTheDay, Shipping, plan_orders
 from optimizer.reports.write import write_reports
+from optimizer.routing.hours import clock_seconds
 from optimizer.routing.stage import RoutesOfTheDay, no_routes, plan_routes
+from optimizer.routing.underway import Underway, read_underway
 from optimizer.watch import with_holds
 from scenarios.assortment import listed_pairs
 from scenarios.faults import UnusableInputError
@@ -80,6 +82,7 @@ class Order:
     previous: the plan before this one, "none", or None for the latest of the same company
     without: filters left out
     transfers: for routes alone, a plan folder whose transfers of today are brought too
+    now, late: for routes alone, "HH:MM" at which that plan is being driven, and minutes that vehicles are behind it
     scenario_changes: what scenarios changed of the inputs, in words
     snoozed: subjects of exceptions that somebody set aside
     """
@@ -90,6 +93,8 @@ class Order:
     previous: str | None = None
     without: frozenset[Filter] = frozenset()
     transfers: Path | None = None
+    now: str = ""
+    late: Mapping[str, float] = field(default_factory=dict)
     scenario_changes: tuple[str, ...] = ()
     snoozed: frozenset[str] = frozenset()
 
@@ -174,7 +179,7 @@ def compute(world: World, order: Order, memory: Memory, tools: Tools) -> Record:
         moves = transfers_of(order.transfers, world)
         parts.add({"transfers": moves})
         with stage("route"):
-            _add_routes(parts, plan_routes(screened.world, moves, screened.held_orders))
+            _add_routes(parts, plan_routes(screened.world, moves, screened.held_orders, _underway(world, order)))
     else:
         _add_decisions(parts, screened, order, memory, tools)
     return parts.record(
@@ -185,10 +190,20 @@ def compute(world: World, order: Order, memory: Memory, tools: Tools) -> Record:
             "without": sorted(order.without),
             "levels": list(order.levels),
             "transfers": digest_of(order.transfers) if order.transfers else "",
+            "now": order.now,
+            "late": dict(sorted(order.late.items())),
             "scenario_changes": list(order.scenario_changes),
             "snoozed": sorted(order.snoozed),
         },
     )
+
+
+def _underway(world: World, order: Order) -> Underway | None:
+    """Return the plan that is being driven, None for a day that has not begun."""
+    if not order.now or order.transfers is None:
+        return None
+    late = {vehicle: round(minutes * 60) for vehicle, minutes in order.late.items()}
+    return read_underway(order.transfers, world, clock_seconds(order.now, 0), late)
 
 
 def expected_alone(world: World, order: Order, memory: Memory, run_all: RunAll) -> Expected | None:

@@ -10,6 +10,7 @@ from scenarios.schema import Column, Table, declared
 _NO_PRICE = "field = 'new_price' AND NOT coalesce(TRY_CAST(value AS DOUBLE) BETWEEN 1e-6 AND 1e12, false)"
 _NO_WEEK = "component IN ('purchase', 'markdown') AND isodow(period_start) <> 1"
 _NO_QUANTITY = "field IN ('quantity', 'units') AND NOT coalesce(TRY_CAST(value AS DOUBLE) BETWEEN 0 AND 1e12, false)"
+_NO_HOURS = "NOT regexp_full_match(hour_factors, '([0-9]*[.]?[0-9]*[1-9][0-9]*[.]?[0-9]*([|]|$)){24}')"
 # (table, column named, condition that is wrong, expected, remedy); SQL over one row.
 _ROW_RULES = (
     ("sources", "max_quantity", "max_quantity < moq", "at least the minimum order quantity", "correct one of the two"),
@@ -23,6 +24,9 @@ _ROW_RULES = (
     ("supplier_calendar", "delivery_on", "delivery_on < date", "a day on or after date", "correct one of the two"),
     ("locks", "value", _NO_QUANTITY, "a quantity, 0 or more", "write the units to keep as a number"),
     ("locks", "value", _NO_PRICE, "a price above 0", "write the price to keep as a number"),
+    ("delivery_windows", "window_end", "window_end < window_start", "window_start or later", "correct one of both"),
+    ("dock_slots", "to_time", "to_time = from_time", "another time than from_time", "write when the doors close"),
+    ("road_edges", "hour_factors", _NO_HOURS, "24 numbers above 0 between bars", "write one for each hour"),
     ("label_capacity", "week", "isodow(week) <> 1", "a Monday", "write the Monday of that week"),
     ("budgets", "period_start", _NO_WEEK, "a Monday", "write the Monday of the week the budget is for"),
     ("overrides", "value", _NO_QUANTITY, "a quantity, 0 or more", "write the units to set as a number"),

@@ -97,6 +97,11 @@ def guarded(text: str) -> str:
     return "'" + text if text.startswith(_STARTS_FORMULA) else text
 
 
+def unguarded(text: str) -> str:
+    """Return what `guarded` was given."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_STARTS_FORMULA) else text
+
+
 def write_inputs(folder: Path, world: World) -> None:
     """Write the tables that the checks of a plan need into `folder`/inputs, with the policy in force."""
     target = folder / INPUTS

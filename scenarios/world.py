@@ -43,6 +43,8 @@ def _sortable(column: pa.Array) -> npt.NDArray[Any]:
         return np.asarray(column.cast(pa.int32()).fill_null(-(2**31))).astype(np.int64)
     if pa.types.is_floating(column.type):
         return np.asarray(column.fill_null(-np.inf))
+    if pa.types.is_string(column.type):
+        return np.asarray(column.fill_null(""), object).astype(str)
     return np.asarray(column.cast(pa.int64()).fill_null(-(2**62)))
 
 

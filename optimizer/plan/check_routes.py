@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from optimizer.plan.check import Evidence, Violation
+from optimizer.plan.check_duty import check_apart, check_breaks, check_docks, check_lanes_apart, check_locked_order
+from optimizer.plan.check_ways import Places, check_ways
 from scenarios.money import shown, to_minor
 from scenarios.periods import weekday_numbers
 from scenarios.world import World, rows_of
@@ -17,14 +18,10 @@ from scenarios.world import World, rows_of
 # Loads are written to the gram, ways to the metre, times to the second.
 _KG = 0.01
 _KM = 0.002
-# Times of the travel table are rounded up to the second.
-_MINUTE = 1.5 / 60
 _SLACK = pd.Timedelta(seconds=1)
 # Minutes at the door of a delivery that names none.
 _PARCEL_MINUTES = 5.0
-_EARTH_KM = 6371.0
-# The sphere is off by less than this share against the ellipsoid.
-_SPHERE = 0.006
+_NO_STOPS = ("depot", "break")
 _RATES = {
     "route_fixed": "fixed_cost",
     "route_distance": "cost_per_km",
@@ -38,7 +35,7 @@ def check_stops_once(evidence: Evidence) -> Iterator[Violation]:
     if not evidence.world.has("vehicles"):
         return
     routes, unserved = evidence.frame("routes"), set(evidence.frame("unserved")["stop_id"])
-    visits = routes.loc[routes["kind"] != "depot", "stop_id"]
+    visits = routes.loc[~routes["kind"].isin(_NO_STOPS), "stop_id"]
     for stop in visits[visits.duplicated()]:
         yield Violation("routes", stop, "is visited twice")
     for stop in sorted(unserved & set(visits)):
@@ -51,14 +48,15 @@ def check_stops_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _deliveries_once(evidence: Evidence, there: set[str]) -> Iterator[Violation]:
-    held = set(evidence.frame("order_holds")["order_id"])
+    held, routes = set(evidence.frame("order_holds")["order_id"]), evidence.frame("routes")
+    driven = set(routes.loc[routes["locked"].astype(bool), "stop_id"])
     for row in rows_of(evidence.world.frame("deliveries")):
         due, here = row.service_date == evidence.world.plan_date and row.state != "done", row.delivery_id in there
         if row.order_id in held and here:
             yield Violation("routes", row.delivery_id, f"order {row.order_id} is held and must not be shipped")
         if due and row.order_id not in held and not here:
             yield Violation("routes", row.delivery_id, "is due and on no route, nor among the unserved")
-        if not due and here:
+        if not due and here and row.delivery_id not in driven:
             yield Violation("routes", row.delivery_id, "is not due on the plan date")
 
 
@@ -111,20 +109,53 @@ def _driven(evidence: Evidence) -> Iterator[_Route]:
 def check_driving(evidence: Evidence) -> Iterator[Violation]:
     """Routes begin and end right, loads are those of their stops and fit, times go forward, windows and limits hold."""
     yield from _vehicles(evidence)
-    asked, known = _asked(evidence), _Places(evidence.world)
+    asked, known = _asked(evidence), Places(evidence.world)
+    unpaid, late, overrun = _unpaid(evidence), _said(evidence, "late_stop"), _said(evidence, "late_vehicle")
     for route in _driven(evidence):
         yield from _ends(route)
         yield from _trips(route)
         yield from _loads(route, asked)
-        yield from _times(route, evidence.world)
-        yield from _limits(route)
-        yield from _ways(route, known)
-        yield from _visits(route, evidence.world, asked)
+        yield from _times(route, evidence.world, overrun)
+        yield from _limits(route, unpaid, overrun)
+        yield from check_ways(route.name, route.stops, _share(route.vehicle), known)
+        yield from _visits(route, evidence.world, asked, late)
     yield from _lanes(evidence)
+    for check in (check_breaks, check_docks, check_apart, check_lanes_apart, check_locked_order):
+        yield from check(evidence)
 
 
-def _visits(route: _Route, world: World, asked: dict[str, tuple[float, float, str]]) -> Iterator[Violation]:
-    """Compare each visit to a customer with its delivery: vehicle, window, release of what leaves the depot."""
+def _share(vehicle: "pd.Series[Any]") -> float:
+    """Return the vehicle's speed as a share of the usual; what is no number above 0 is the usual."""
+    try:
+        share = float(vehicle["speed_profile"])
+    except (TypeError, ValueError):
+        return 1.0
+    return share if 0 < share < float("inf") else 1.0
+
+
+def _unpaid(evidence: Evidence) -> dict[str, float]:
+    """Return by route the minutes of breaks that are not paid."""
+    table, minutes = evidence.world.frame("vehicle_breaks"), dict[str, float]()
+    free = {(row.vehicle_id, row[2]): float(row.minutes) for row in rows_of(table) if not row.paid}
+    routes = evidence.frame("routes")
+    for row in rows_of(routes[routes["kind"] == "break"]):
+        minutes[row.route_id] = minutes.get(row.route_id, 0.0) + free.get((row.vehicle_id, row.stop_id), 0.0)
+    return minutes
+
+
+def _said(evidence: Evidence, kind: str) -> set[str]:
+    """Return the stops, or vehicles, that a plan made during the day says it cannot have in time any more."""
+    exceptions = evidence.frame("exceptions")
+    return set(exceptions.loc[exceptions["kind"] == kind, "subject"].str.split(" ", n=1).str[-1])
+
+
+def _visits(
+    route: _Route, world: World, asked: dict[str, tuple[float, float, str]], late: set[str]
+) -> Iterator[Violation]:
+    """Compare each visit to a customer with its delivery: vehicle, window, release of what leaves the depot.
+
+    What is settled during the day, or said to be late, is asked for neither.
+    """
     deliveries = {row.delivery_id: row for row in rows_of(world.frame("deliveries"))}
     windows = world.frame("delivery_windows")
     for row in rows_of(route.stops):
@@ -133,8 +164,9 @@ def _visits(route: _Route, world: World, asked: dict[str, tuple[float, float, st
             continue
         yield from _needs(route, row, delivery)
         minutes = _PARCEL_MINUTES if pd.isna(delivery.service_minutes) else float(delivery.service_minutes)
-        yield from _window(row, minutes, windows[windows["delivery_id"] == row.stop_id])
-        if asked[row.stop_id][2] == "out":
+        if not row.locked and row.stop_id not in late:
+            yield from _window(row, minutes, windows[windows["delivery_id"] == row.stop_id])
+        if asked[row.stop_id][2] == "out" and not row.locked:
             yield from _released(route, row, delivery.release_at)
 
 
@@ -225,7 +257,7 @@ def _lanes(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("routes", str(lane), words)
 
 
-def _times(route: _Route, world: World) -> Iterator[Violation]:
+def _times(route: _Route, world: World, overrun: set[str]) -> Iterator[Violation]:
     stops, midnight = route.stops, pd.Timestamp(datetime.combine(world.plan_date, time()))
     if (stops["etd"] + _SLACK < stops["eta"]).any() or (stops["eta"] + _SLACK < stops["etd"].shift()).any():
         yield Violation("routes", route.name, "goes back in time")
@@ -234,7 +266,7 @@ def _times(route: _Route, world: World) -> Iterator[Violation]:
         end += timedelta(days=1)
     if start is not None and stops["eta"].min() < midnight + start - _SLACK:
         yield Violation("routes", route.name, f"begins at {stops['eta'].min():%H:%M}, before its shift")
-    if end is not None and stops["etd"].max() > midnight + end + _SLACK:
+    if end is not None and route.vehicle.name not in overrun and stops["etd"].max() > midnight + end + _SLACK:
         yield Violation("routes", route.name, f"ends at {stops['etd'].max():%d %H:%M}, after its shift")
 
 
@@ -245,76 +277,22 @@ def _clock(text: object) -> timedelta | None:
     return timedelta(hours=int(hours), minutes=int(minutes))
 
 
-def _limits(route: _Route) -> Iterator[Violation]:
+def _limits(route: _Route, unpaid: dict[str, float], overrun: set[str]) -> Iterator[Violation]:
     stops = route.stops
+    whole = (stops["etd"].max() - stops["eta"].min()).total_seconds() / 60
     used = {
         "max_km": (float(stops["km"].sum()), _KM * len(stops)),
-        "max_minutes": ((stops["etd"].max() - stops["eta"].min()).total_seconds() / 60, 1 / 60),
-        "max_stops": (float((stops["kind"] != "depot").sum()), 0.0),
+        "max_minutes": (whole - unpaid.get(route.name, 0.0), 1 / 60),
+        "max_stops": (float((~stops["kind"].isin(_NO_STOPS)).sum()), 0.0),
     }
     for name, (amount, slack) in used.items():
-        most = route.vehicle[name]
+        most = np.nan if name == "max_minutes" and route.vehicle.name in overrun else route.vehicle[name]
         if not pd.isna(most) and amount > float(most) + slack:
             yield Violation("routes", route.name, f"takes {amount:g}, its {name} is {most:g}")
     minutes, slack = used["max_minutes"]
     longest = float(route.vehicle["overtime_from_minutes"]) + float(route.vehicle["max_overtime_minutes"])
-    if minutes > longest + slack:
+    if minutes > longest + slack and route.vehicle.name not in overrun:
         yield Violation("routes", route.name, f"takes {minutes:g} minutes, {longest:g} with all overtime")
-
-
-def _ways(route: _Route, known: "_Places") -> Iterator[Violation]:
-    """Ways are those of the travel table where it has them; no other is shorter than the straight line."""
-    for before, row in pairwise(rows_of(route.stops)):
-        name, km = f"{route.name} {row.stop_id}", float(row.km)
-        a, b = before.stop_id.split("#")[0].split(">")[-1], row.stop_id.split("#")[0].split(">")[-1]
-        given = known.given(a, b)
-        if given is None:
-            straight = _straight_km(known.point(a), known.point(b)) * (1 - _SPHERE)
-            if km < straight - _KM:
-                yield Violation("routes", name, f"is {km:g} km from the stop before, the straight line {straight:.3f}")
-            continue
-        minutes = (row.eta - before.etd).total_seconds() / 60
-        if abs(km - given[1]) > _KM or abs(minutes - given[0]) > _MINUTE:
-            words = f"is {km:g} km and {minutes:.1f} minutes from the stop before"
-            yield Violation("routes", name, f"{words}, the travel table says {given[1]:g} and {given[0]:g}")
-
-
-class _Places:
-    """Where places are, and what the travel table says of ways between them."""
-
-    def __init__(self, world: World) -> None:
-        columns = ["lat", "lon"]
-        own = world.frame("deliveries").set_index("delivery_id")
-        people = world.frame("customers").set_index("customer_id")[columns]
-        self.customer = own["customer_id"].dropna().to_dict()
-        places = pd.concat([world.frame("locations").set_index("location_id")[columns], own[columns], people])
-        self.points = {name: point for name, *point in places.astype(float).dropna().itertuples(name=None)}
-        table = world.frame("travel").sort_values("from_hour", kind="stable").drop_duplicates(["from_id", "to_id"])
-        self.travel = {(r.from_id, r.to_id): (float(r.minutes), float(r.km)) for r in rows_of(table)}
-        self.listed = {name for pair in self.travel for name in pair}
-
-    def point(self, name: str) -> Any:
-        """Return (lat, lon) of a place, of its customer, or NaN."""
-        return self.points.get(name, self.points.get(self.customer.get(name, ""), [np.nan, np.nan]))
-
-    def given(self, a: str, b: str) -> tuple[float, float] | None:
-        """Return the table's minutes and km, None where it has none; a place on both ends is no way."""
-        ends = [self._named(a), self._named(b)]
-        if a == b or ends[0] == ends[1]:
-            return None
-        return self.travel.get((ends[0], ends[1]))
-
-    def _named(self, name: str) -> str:
-        return name if name in self.listed else self.customer.get(name, name)
-
-
-def _straight_km(a: Any, b: Any) -> float:
-    """Return the great-circle distance of two (lat, lon) points in degrees, 0 where one is unknown."""
-    if np.isnan(a).any() or np.isnan(b).any():
-        return 0.0
-    (lat, lon), (to_lat, to_lon) = np.radians(a), np.radians(b)
-    cosine = np.sin(lat) * np.sin(to_lat) + np.cos(lat) * np.cos(to_lat) * np.cos(lon - to_lon)
-    return float(_EARTH_KM * np.arccos(np.clip(cosine, -1.0, 1.0)))
 
 
 def _needs(route: _Route, row: Any, delivery: Any) -> Iterator[Violation]:
@@ -355,9 +333,10 @@ def check_route_costs(evidence: Evidence) -> Iterator[Violation]:
     """Each route costs what its vehicle's rates and its kilometres and hours give, no more and no less."""
     costs, currency = evidence.frame("costs"), evidence.world.policy.currency
     booked = costs[costs["component"].isin(_RATES.keys())].groupby(["route_id", "component"])["amount"].sum()
-    expected = {}
+    expected, unpaid = {}, _unpaid(evidence)
     for route in _driven(evidence):
         hours = (route.stops["etd"].max() - route.stops["eta"].min()).total_seconds() / 3600
+        hours -= unpaid.get(route.name, 0.0) / 60
         usual = route.vehicle["overtime_from_minutes"]
         overtime = 0.0 if pd.isna(usual) else max(hours - float(usual) / 60, 0.0)
         bases = (1.0, float(route.stops["km"].sum()), hours, overtime)

@@ -48,6 +48,7 @@ from optimizer.plan.check_prices import (
 from optimizer.plan.check_reasons import check_reasons
 from optimizer.plan.check_review import check_regular_prices
 from optimizer.plan.check_routes import check_driving, check_route_costs, check_stops_once
+from optimizer.plan.check_underway import check_underway
 
 # What is checked whenever a table is there; every plan has files and keys.
 _CHECKS: dict[str, tuple[Check, ...]] = {
@@ -71,7 +72,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_explanations,
         check_reasons,
     ),
-    "routes": (check_stops_once, check_driving, check_route_costs),
+    "routes": (check_stops_once, check_driving, check_route_costs, check_underway),
     "excluded_rows": (check_excluded, check_holds, check_segments, check_levels),
     "price_changes": (
         check_price_lines,

@@ -1,9 +1,9 @@
-"""Files for the dispatcher: each route and all of them, as CSV in driving order, GeoJSON, and for the driver."""
+"""Files for the dispatcher: each route and all, as CSV in driving order, GeoJSON, VROOM JSON, and for the driver."""
 
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,16 @@ import pandas as pd
 
 from optimizer.reports.driver_files import write_driver_files
 from optimizer.reports.material import Material
-from optimizer.reports.stops import STOP_COLUMNS, has_place, stops_in_order
+from optimizer.reports.orders_file import write_orders
+from optimizer.reports.stops import NO_STOPS, STOP_COLUMNS, has_place, stops_in_order
+from optimizer.reports.vroom_plan import numbered, write_vroom
 from optimizer.reports.wording import missing
 from scenarios.plans import guarded, shown_number
 from scenarios.world import rows_of
 
 FOLDER = "dispatch"
 ALL = "all"
+ORDERS = "orders.optimoroute.csv"
 # What may stand in a file's name on every system; the rest becomes a hyphen.
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _DEGREES = 6
@@ -28,20 +31,29 @@ def write_dispatch(folder: Path, material: Material) -> list[str]:
     stops = stops_in_order(material)
     if stops.empty:
         return []
-    target = folder / FOLDER
-    target.mkdir(exist_ok=True)
-    names = []
+    names = write_pack(folder / FOLDER, stops, list(material.frame("unserved")["stop_id"]))
+    return [f"{FOLDER}/{name}" for name in names]
+
+
+def write_pack(target: Path, stops: pd.DataFrame, left_out: Collection[str] = ()) -> list[str]:
+    """Write the pack of some routes into a folder and return the names of its files: all of them from one table.
+
+    stops: rows of `stops_in_order`; left_out: the stops on no route
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    names, numbers = [ORDERS], numbered(stops, left_out)
+    write_orders(target / ORDERS, stops)
     for name, part in _parts(stops):
         _write_csv(target / f"{name}.csv", part)
         _write_geojson(target / f"{name}.geojson", part)
-        names += [f"{FOLDER}/{name}.csv", f"{FOLDER}/{name}.geojson"]
-        names += [f"{FOLDER}/{file}" for file in write_driver_files(target, name, part)]
+        write_vroom(target / f"{name}.vroom.json", part, numbers, left_out if name == ALL else ())
+        names += [f"{name}.csv", f"{name}.geojson", f"{name}.vroom.json", *write_driver_files(target, name, part)]
     return names
 
 
 def _parts(stops: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield a file name and its stops: all routes, then each; two routes never share a name."""
-    taken = {ALL}
+    taken = {ALL, ORDERS.split(".")[0]}
     yield ALL, stops
     for route, part in stops.groupby("route", sort=True):
         name = plain = _NOT_IN_NAMES.sub("-", str(route)) or "route"
@@ -81,7 +93,7 @@ def _features(stops: pd.DataFrame) -> Iterator[dict[str, Any]]:
     about = {
         "route": rows[0].route,
         "vehicle": rows[0].vehicle,
-        "stops": sum(row.kind != "depot" for row in rows),
+        "stops": sum(row.kind not in NO_STOPS for row in rows),
         "km": round(float(stops["km"].sum()), 3),
         "start": rows[0].eta.isoformat(),
         "end": rows[-1].etd.isoformat(),

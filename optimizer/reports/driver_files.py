@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from optimizer.reports.markup import Markup, element, join
-from optimizer.reports.stops import has_place
+from optimizer.reports.stops import NO_STOPS, has_place
 from optimizer.reports.wording import missing
 from scenarios.plans import guarded
 from scenarios.world import rows_of
@@ -112,9 +112,9 @@ def _stop(row: Any) -> Markup:
     words = [f"{row.eta:%H:%M}–{row.etd:%H:%M}"]
     if not missing(row.window_start):
         words.append(f"window {row.window_start:%H:%M}–{row.window_end:%H:%M}")
-    words += [f"{row.qty:g} kg, {row.qty_l:g} l"] if row.kind != "depot" else []
+    words += [f"{row.qty:g} kg, {row.qty_l:g} l"] if row.kind not in NO_STOPS else []
     known = [str(value) for value in (row.name, row.address, row.notes) if not missing(value)]
     phone = None if missing(row.phone) else element("a", str(row.phone), href=f"tel:{row.phone}")
-    box = None if row.kind == "depot" else Markup('<input type="checkbox">')
+    box = None if row.kind in NO_STOPS else Markup('<input type="checkbox">')
     title = element("strong", row.stop_id)
     return element("li", box, title, Markup("<br>"), " · ".join([*words, *known]), Markup("<br>"), phone, value=row.seq)

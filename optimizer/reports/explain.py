@@ -22,6 +22,10 @@ def explained(plan: PlanTables, world: World, subject: str, place: str = "") -> 
     found: pd.DataFrame = table[table["line_id"].str.startswith(subject)]
     if not place and len(found):
         return found.assign(line="")
+    routes = plan.frame("routes")
+    stops = set(routes.loc[routes["stop_id"] == subject, "line_id"])
+    if stops and not place:
+        return table[table["line_id"].isin(stops)].assign(line="")
     names = _lines_of(world, subject, place)
     found = table[table["line_id"].isin(names)]
     return found.assign(line=found["line_id"].map(names))

@@ -6,6 +6,7 @@ from typing import Any
 
 from optimizer.reports.markup import Markup, element, join
 from optimizer.reports.material import Material
+from optimizer.reports.stops import NO_STOPS
 from optimizer.reports.tables import Field, note, section, table
 from optimizer.reports.wording import counted, day_words, major, missing, percent, units
 from scenarios.world import rows_of
@@ -97,7 +98,7 @@ def _today(material: Material) -> str:
     if len(prices):
         parts.append(f"{counted(len(prices), 'price')} to change")
     if len(routes):
-        stops = int((routes["kind"] != "depot").sum())
+        stops = int((~routes["kind"].isin(NO_STOPS)).sum())
         parts.append(f"{counted(routes['route_id'].nunique(), 'route')} with {counted(stops, 'stop')} to drive")
     if parts:
         return f"Today: {', '.join(parts)}."

@@ -14,6 +14,8 @@ STOP_COLUMNS = (
     "route", "seq", "stop_id", "name", "address", "lat", "lon", "eta", "etd", "window_start", "window_end",
     "service_min", "qty", "phone", "notes", "kind", "vehicle", "qty_l", "wait_min", "load_kg", "load_l", "km",
 )  # fmt: skip
+# Rows of a route that bring nothing to anybody.
+NO_STOPS = ("depot", "break")
 _PLACES = 3
 
 
@@ -27,11 +29,11 @@ def stops_in_order(material: Material) -> pd.DataFrame:
     people, windows = _addresses(material), _windows(material)
     rows: list[dict[str, Any]] = []
     for _, visits in routes.groupby("route_id", sort=True):
-        load = (0.0, 0.0)
+        load, there = (0.0, 0.0), _where_stood(list(rows_of(visits)))
         for n, row in enumerate(rows_of(visits)):
             fallen = (0.0, 0.0) if n == 0 else (load[0] - row.load_kg, load[1] - row.load_l)
             load = (row.load_kg, row.load_l)
-            rows.append({**_visit(row, fallen), **_whom(material, people, row), **_window(windows, row)})
+            rows.append({**_visit(row, fallen), **_whom(material, people, there[n], row), **_window(windows, row)})
     return pd.DataFrame(rows, columns=list(STOP_COLUMNS))
 
 
@@ -67,8 +69,26 @@ def _addresses(material: Material) -> Mapping[str, dict[str, Any]]:
     return {row.Index: {name: getattr(row, name) for name in kept.columns} for row in rows_of(kept)}
 
 
-def _whom(material: Material, people: Mapping[str, dict[str, Any]], row: Any) -> dict[str, Any]:
-    if row.kind == "delivery" and row.stop_id in people:
+def _where_stood(rows: list[Any]) -> list[Any]:
+    """Return for each row the one whose place it is: a break's is the stop driven to for it, else the stop before."""
+    there: list[Any] = []
+    for n, row in enumerate(rows):
+        ahead = row.kind == "break" and (row.km > 0 or (rows[n - 1].kind == "break" and there[-1].seq > row.seq))
+        if row.kind != "break":
+            there.append(row)
+        elif ahead:
+            there.append(next((other for other in rows[n:] if other.kind != "break"), row))
+        else:
+            there.append(there[-1])
+    return there
+
+
+def _whom(material: Material, people: Mapping[str, dict[str, Any]], there: Any, row: Any) -> dict[str, Any]:
+    """Return whom a row is for, and where; `there` is the row whose place it is."""
+    if row.kind == "break":
+        place = _whom(material, people, there, there)
+        return {"name": "break", "lat": place.get("lat"), "lon": place.get("lon")}
+    if row.kind in {"delivery", "pick-up"} and row.stop_id in people:
         return people[row.stop_id]
     return _place(material, location_of(material, row.stop_id))
 

@@ -7,7 +7,7 @@ import pandas as pd
 from optimizer.reports.markup import Markup, element, join
 from optimizer.reports.material import Material
 from optimizer.reports.road_map import ROUTE_COLOURS, Place, Route, Scene, Visit, road_map
-from optimizer.reports.stops import has_place, stops_in_order
+from optimizer.reports.stops import NO_STOPS, has_place, stops_in_order
 from optimizer.reports.tables import Field, capped, note, rest, rows_for_groups, section, summed, table
 from optimizer.reports.wording import clock, clock_cell, counted, missing, money, units
 from scenarios.world import rows_of
@@ -23,7 +23,8 @@ def tours(material: Material) -> Markup | None:
     stops = stops_in_order(material)
     if stops.empty:
         return section("routes", "Routes", note("Nothing is to be driven today."), _unserved(material))
-    parts = (_map(material, stops), _overview(material, stops), *_stop_tables(stops), _unserved(material))
+    tables = (_overview(material, stops), _changes(material), *_stop_tables(stops), _unserved(material))
+    parts = (_map(material, stops), *tables)
     return section("routes", "Routes", *parts)
 
 
@@ -33,7 +34,7 @@ def _map(material: Material, stops: pd.DataFrame) -> Markup:
     scene = Scene(_places(material), placed, _roads(material))
     legend = [_key("line", n, f"{route.name}, {_vehicle(stops, route.name)}") for n, route in enumerate(placed)]
     marks = (_key("dc", 0, "distribution centre"), _key("store", 0, "store"), _key("stop", 0, "stop, in driving order"))
-    lost = len(stops) - sum(len(route.visits) for route in placed)
+    lost = int((stops["kind"] != "break").sum()) - sum(len(route.visits) for route in placed)
     missed = f" {counted(lost, 'visit')} without coordinates are not drawn." if lost else ""
     roads = " Faint lines are roads." if scene.roads else ""
     words = f"Routes are straight lines from stop to stop; kilometres are those driven.{roads}{missed}"
@@ -50,7 +51,7 @@ def _visits(stops: pd.DataFrame) -> list[Visit]:
     return [
         Visit(float(row.lat), float(row.lon), int(row.seq), _words(row), row.kind)
         for row in rows_of(stops)
-        if has_place(row.lat, row.lon)
+        if has_place(row.lat, row.lon) and row.kind != "break"
     ]
 
 
@@ -102,7 +103,7 @@ def _overview(material: Material, stops: pd.DataFrame) -> Markup:
         {
             "route": [name for name, _ in parts],
             "vehicle": [part["vehicle"].iloc[0] for _, part in parts],
-            "stops": [int((part["kind"] != "depot").sum()) for _, part in parts],
+            "stops": [int((~part["kind"].isin(NO_STOPS)).sum()) for _, part in parts],
             "start": [part["eta"].iloc[0] for _, part in parts],
             "end": [part["etd"].iloc[-1] for _, part in parts],
             "km": [part["km"].sum() for _, part in parts],
@@ -131,6 +132,27 @@ def _driver(name: Any) -> str:
     return "" if missing(name) else f", {name}"
 
 
+def _changes(material: Material) -> Markup | None:
+    """Return what a plan made during the day changes, stop by stop; None for a plan of the morning."""
+    changes = material.frame("route_changes")
+    changes = changes[changes["change"] != "same"]
+    if changes.empty:
+        return None
+    fields = (
+        Field("Stop", lambda row: row.stop_id),
+        Field("Change", lambda row: row.change),
+        Field("Before", lambda row: _who_when(row.old_vehicle, row.old_eta)),
+        Field("Now", lambda row: _who_when(row.new_vehicle, row.new_eta)),
+        Field("Minutes later", lambda row: "" if missing(row.minutes) else f"{row.minutes:+,.0f}", "n"),
+        Field(f"Cost, {material.currency}", lambda row: money(row.cost, material.currency), "n"),
+    )
+    return capped(f"{counted(len(changes), 'change')} to the plan under way", fields, changes, "route_changes")
+
+
+def _who_when(vehicle: Any, eta: Any) -> str:
+    return "" if missing(vehicle) else f"{vehicle}, {clock(eta)}"
+
+
 def _stop_tables(stops: pd.DataFrame) -> list[Markup]:
     parts = [(str(name), part) for name, part in stops.groupby("route", sort=True)]
     fields = (
@@ -139,7 +161,7 @@ def _stop_tables(stops: pd.DataFrame) -> list[Markup]:
         Field("Arrives", lambda row: clock_cell(row.eta), "n"),
         Field("Leaves", lambda row: clock_cell(row.etd), "n"),
         Field("Window", _open),
-        Field("Unload kg", lambda row: units(row.qty) if row.kind != "depot" else "", "n"),
+        Field("Unload kg", lambda row: units(row.qty) if row.kind not in NO_STOPS else "", "n"),
         Field("Load after, kg", lambda row: units(row.load_kg), "n"),
         Field("km", lambda row: f"{row.km:,.1f}", "n"),
     )
@@ -159,7 +181,7 @@ def _caption(name: str, part: pd.DataFrame) -> Markup:
 
 def _where(row: Any) -> Markup:
     words = ", ".join(str(part) for part in (row.address, row.notes) if not missing(part))
-    return join(" ", element("small", words or row.stop_id, class_="id")) if row.kind != "depot" else Markup("")
+    return join(" ", element("small", words or row.stop_id, class_="id")) if row.kind not in NO_STOPS else Markup("")
 
 
 def _open(row: Any) -> str:

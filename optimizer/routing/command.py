@@ -11,20 +11,25 @@ from pathlib import Path
 from typing import Any, Final
 
 from optimizer.executor import RunAll, plain_loop
+from optimizer.reports.dispatch import write_pack
+from optimizer.routing.file_pack import file_stops, without_the_impossible
 from optimizer.routing.file_problem import FileProblem, Rounding
 from optimizer.routing.files import read_routing_file
+from optimizer.routing.left_out import CAUSES
 from optimizer.routing.solution_files import solution_text
 from optimizer.routing.vroom import vroom_solution
 from solvers.outcome import NoPlanError, Outcome
 from solvers.routing.choice import chosen_engine
 from solvers.routing.problem import RoutingPlan, Work
 from solvers.routing.solve import solve_routing
+from solvers.routing.unserved import Reason, reasons_left_out
 
 DEFAULT_ITERATIONS: Final = 2000
 # Kept back of the seconds asked for: the search's last step, timing, check and writing; per stop, and at least.
 _RESERVE_PER_STOP: Final = 0.0005
 _LEAST_RESERVE: Final = 0.4
 _ALMOST: Final = 1e-6
+_SHOWN: Final = 20
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,14 @@ class RouteRequest:
     iterations : work of the search, the same routes every time; None where only `seconds` limit it.
     seconds : wall time from process start to the written file.
     out : file to write, None for the input's name with .sol (or .routes.json for VROOM) in the current folder of it.
+    pack : folder for the dispatch pack, None for none.
     """
 
     iterations: int | None = None
     seconds: float | None = None
     seed: int = 1
     out: Path | None = None
+    pack: Path | None = None
     rounding: Rounding | None = None
 
     def work(self, stops: int) -> Work:
@@ -68,7 +75,7 @@ class RoutedFile:
     written: Path
     cost: float
     routes: int
-    unserved: int
+    unserved: tuple[str, ...]
     bound: tuple[int, float]
     gap: float
     status: str
@@ -77,6 +84,7 @@ class RoutedFile:
     best_known: BestKnown | None
     vehicles_first: bool
     engine: str = ""
+    pack: Path | None = None
 
     def gap_to_best(self) -> float | None:
         """Return cost / best known - 1, None without one or where the number of vehicles differs."""
@@ -103,10 +111,12 @@ class RoutedFile:
             f"no plan costs less than {first}{cost:,.10g}; gap {self.gap:.2%}, {self.engine} stopped by {self.limit}",
         ]
         if self.unserved:
-            lines.append(f"{self.unserved} stops are left out")
+            lines.append(f"{len(self.unserved)} stops are left out")
+            lines += self.unserved[:_SHOWN]
         if self.best_known is not None:
             lines.append(self._against_best(self.best_known))
-        return [*lines, f"written to {self.written}"]
+        packed = [] if self.pack is None else [f"files for dispatchers and drivers lie in {self.pack}"]
+        return [*lines, f"written to {self.written}", *packed]
 
     def _against_best(self, best: BestKnown) -> str:
         vehicles = f" with {best.vehicles} vehicles" if self.vehicles_first else ""
@@ -124,7 +134,8 @@ class RoutedFile:
             "written": str(self.written),
             "cost": self.cost,
             "routes": self.routes,
-            "unserved": self.unserved,
+            "unserved": len(self.unserved),
+            "left_out": list(self.unserved),
             "bound": self.bound[1],
             "bound_vehicles": self.bound[0],
             "gap": self.gap,
@@ -145,13 +156,15 @@ def route_file(path: Path, request: RouteRequest, run_all: RunAll = plain_loop) 
     Raises UnreadableRoutingFileError for the file, UnsupportedError for what the engine cannot take, NoPlanError when
     no plan was found that serves every stop that must be served.
     """
-    file = read_routing_file(path, request.rounding)
+    file = without_the_impossible(read_routing_file(path, request.rounding))
     choice = chosen_engine(file.problem, run_all)
     outcome = solve_routing(file.problem, request.work(file.problem.stops.count), choice.engine)
     if outcome.plan is None:
         raise NoPlanError(outcome.status, ("number of vehicles", "capacity", "windows", "shifts"))
     written = _write(path, file, outcome.plan, request.out)
-    return replace(_result(path, file, outcome, written), engine=choice.name)
+    if request.pack is not None:
+        write_pack(request.pack, file_stops(file, outcome.plan), [file.stop_names[s] for s in outcome.plan.unserved])
+    return replace(_result(path, file, outcome, written), engine=choice.name, pack=request.pack)
 
 
 def _result(path: Path, file: FileProblem, outcome: Outcome[RoutingPlan], written: Path) -> RoutedFile:
@@ -161,7 +174,7 @@ def _result(path: Path, file: FileProblem, outcome: Outcome[RoutingPlan], writte
         written=written,
         cost=file.stated_cost(plan),
         routes=len(plan.routes),
-        unserved=len(plan.unserved),
+        unserved=tuple(_why(file, reason) for reason in reasons_left_out(file.problem, plan)),
         bound=file.stated_bound(outcome.bound),
         gap=outcome.gap,
         status=outcome.status,
@@ -172,14 +185,16 @@ def _result(path: Path, file: FileProblem, outcome: Outcome[RoutingPlan], writte
     )
 
 
+def _why(file: FileProblem, reason: Reason) -> str:
+    return f"stop {file.stop_names[reason.stop]}: {CAUSES[reason.cause]}"
+
+
 def _write(path: Path, file: FileProblem, plan: RoutingPlan, out: Path | None) -> Path:
     """Write the plan whole or not at all."""
-    vroom = path.suffix == ".json"
-    target = out or path.with_name(path.name.split(".vrp")[0].split(".txt")[0].split(".json")[0])
-    if out is None:
-        target = target.with_name(target.name + (".routes.json" if vroom else ".sol"))
+    target = out or path.with_name(path.name.split(".vrp")[0].split(".txt")[0].split(".json")[0] + f".{file.answer}")
     if target.is_dir():
-        target = target / (file.name + (".routes.json" if vroom else ".sol"))
+        target = target / f"{file.name}.{file.answer}"
+    vroom = file.answer == "routes.json"
     text = json.dumps(vroom_solution(file, plan), indent=1) + "\n" if vroom else solution_text(file, plan)
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8")

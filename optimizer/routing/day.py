@@ -1,18 +1,20 @@
 """The day as a routing problem: its stops, vehicles and ways in arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from optimizer.routing.duty import docks_of
 from optimizer.routing.fleet import THOUSANDTHS, Fleet, fleet_of
+from optimizer.routing.locks import Locks, drivable
 from optimizer.routing.stops import StopsOfTheDay
-from optimizer.routing.travel import Travel, travel
+from optimizer.routing.travel import IntArray, Travel, travel
 from scenarios.money import minor_digits
 from scenarios.world import World
-from solvers.routing.problem import ALONE, RoutingProblem, Stops, stops_of
+from solvers.routing.problem import ALONE, TOGETHER, RoutingProblem, Stops, stops_of
 
 FloatArray = npt.NDArray[np.float64]
 # Leaving out a stop without a price of its own costs so many trips to it and back, so that it happens only in need.
@@ -36,22 +38,33 @@ class Day:
         return int(10 ** minor_digits(self.world.policy.currency))
 
 
-def day_of(world: World, found: StopsOfTheDay, vehicles: pd.DataFrame) -> Day:
-    """Return the routing problem of the day: depots first among the places, then the stops."""
+def day_of(world: World, found: StopsOfTheDay, vehicles: pd.DataFrame, locks: Locks) -> Day:
+    """Return the routing problem of the day: depots first among the places, then the stops.
+
+    Locks that no vehicle can keep are cut off, and said.
+    """
     minor = int(10 ** minor_digits(world.policy.currency))
-    fleet = fleet_of(world, vehicles, found.stops, minor)
+    fleet = fleet_of(world, vehicles, found.stops, locks)
+    until = max(vehicle.shift_end for vehicle in fleet.types)
     where = world.frame("locations").set_index("location_id").reindex(list(fleet.depots))
     here = pd.DataFrame({"names": [(name,) for name in fleet.depots], "lat": where["lat"].to_numpy(float)})
     here["lon"] = where["lon"].to_numpy(float)
-    ways = travel(world, pd.concat([here, found.stops[["names", "lat", "lon"]]], ignore_index=True))
+    ways = travel(world, pd.concat([here, found.stops[["names", "lat", "lon"]]], ignore_index=True), until)
     problem = RoutingProblem(
         stops=_stop_arrays(found, len(fleet.depots), _prices(found, vehicles, fleet, ways) * minor),
         depot_place=np.arange(len(fleet.depots)),
-        vehicle_types=fleet.types,
-        metres=(ways.metres,),
-        seconds=(ways.seconds,),
+        vehicle_types=tuple(replace(vehicle, prefix=(), driven=()) for vehicle in fleet.types),
+        metres=tuple(ways.metres for _ in fleet.speeds),
+        seconds=tuple(_at_speed(ways.seconds, share) for share in fleet.speeds),
+        band_starts=ways.band_starts,
+        docks=docks_of(world, fleet.depots, until),
     )
-    return Day(world, found, fleet, ways, problem)
+    problem, cut = drivable(problem, fleet.types, fleet.vehicle_ids, list(found.stops["stop_id"]))
+    return Day(world, found, replace(fleet, words=(*fleet.words, *locks.words, *cut)), ways, problem)
+
+
+def _at_speed(seconds: IntArray, share: float) -> IntArray:
+    return seconds if share == 1.0 else np.ceil(np.round(seconds / share, 6)).astype(np.int64)
 
 
 def _stop_arrays(found: StopsOfTheDay, depots: int, price: FloatArray) -> Stops:
@@ -64,7 +77,7 @@ def _stop_arrays(found: StopsOfTheDay, depots: int, price: FloatArray) -> Stops:
     drops = ~picks & (partner != ALONE)
     loads[drops] = loads[partner[drops]]
     price = np.where(partner == ALONE, price, (price + price[partner]) / 2)
-    windows = [_widest(some) for some in found.windows]
+    windows, groups = found.windows, sorted(set(stops["apart"].dropna()))
     flat = np.array([window for some in windows for window in some], np.int64).reshape(-1, 2)
     return stops_of(
         np.arange(len(stops)) + depots,
@@ -79,12 +92,8 @@ def _stop_arrays(found: StopsOfTheDay, depots: int, price: FloatArray) -> Stops:
         price=price,
         priority=stops["priority"].fillna(0).to_numpy(np.int64),
         partner=partner.astype(np.int64),
+        apart=np.array([TOGETHER if name is None else groups.index(name) for name in stops["apart"]], np.int64),
     )
-
-
-def _widest(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the widest window alone, the earliest of equal ones: the engine takes one a stop."""
-    return [max(windows, key=lambda window: (window[1] - window[0], -window[0]))] if windows else []
 
 
 def _seconds(minutes: "pd.Series[float]") -> npt.NDArray[np.int64]:
@@ -100,7 +109,8 @@ def _prices(found: StopsOfTheDay, vehicles: pd.DataFrame, fleet: Fleet, ways: Tr
     at = np.arange(len(found.stops)) + len(fleet.depots)
     depot = np.array([fleet.depots.index(name) if name in fleet.depots else 0 for name in found.stops["depot_id"]])
     km = np.maximum(ways.metres[depot, at], 0) / 1000
-    hours = np.maximum(ways.seconds[depot, at], 0) / 3600 + found.stops["service_minutes"].to_numpy(float) / 60
+    slowest = ways.seconds if ways.seconds.ndim == 2 else ways.seconds.max(axis=0)
+    hours = np.maximum(slowest[depot, at], 0) / 3600 + found.stops["service_minutes"].to_numpy(float) / 60
     trip = dearest["fixed_cost"] + 2 * (km * dearest["cost_per_km"] + hours * dearest["cost_per_hour"])
     first = 1 + found.stops["priority"].fillna(0).clip(lower=0).to_numpy(float)
     own = found.stops["unserved_cost"].to_numpy(float)

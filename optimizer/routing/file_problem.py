@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -42,6 +44,8 @@ class FileProblem:
     coordinates : (x, y) or (lon, lat) of each place, shape (places, 2), None where the file has none.
     geographic : whether the coordinates are degrees.
     own_prices : whether the prices of stops left out are ours and no part of the stated cost.
+    unit : whole numbers of way and time to one unit of the file, which a dispatch pack takes for a metre and a second.
+    answer : ending of the file that answers it: CVRPLIB's `.sol`, or VROOM's output.
     """
 
     name: str
@@ -55,6 +59,8 @@ class FileProblem:
     coordinates: Vector | None = None
     geographic: bool = False
     own_prices: bool = False
+    unit: float = 1.0
+    answer: Literal["sol", "routes.json"] = "sol"
 
     def stated_cost(self, plan: RoutingPlan) -> float:
         """Return the cost of a plan as the file's lists state it: without prices of our own, in its units."""
@@ -67,6 +73,12 @@ class FileProblem:
             return 0, bound / self.scale
         vehicles = int(bound // self.vehicle_price)
         return vehicles, (bound - vehicles * self.vehicle_price) / self.scale
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, unpacked where it is gzip."""
+    raw = path.read_bytes()
+    return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8", "replace")
 
 
 def euclidean(xy: Vector, rounding: Rounding) -> Matrix:

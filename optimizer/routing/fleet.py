@@ -7,28 +7,34 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from optimizer.routing.duty import duty_of, still_due
+from optimizer.routing.hours import shift_seconds
+from optimizer.routing.locks import Begun, Locks
+from scenarios.money import minor_digits
 from scenarios.periods import weekday_numbers
 from scenarios.world import World, rows_of
-from solvers.routing.problem import NO_LIMIT, VehicleType
+from solvers.routing.problem import NO_LIMIT, RELOAD, VehicleType
 
 # Loads inside are grams and millilitres.
 THOUSANDTHS: Final = 1000
 _NO_CAPACITY: Final = 10**12
-_DAY_SECONDS: Final = 86_400
-# Columns of vehicles that say more than the routes can follow yet, and what is done instead.
-_NOT_YET: Final = {
-    "speed_profile": "speed profiles: all vehicles drive alike",
-}
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Vehicle types, the ids of the vehicles of each, the depots by number, and what is ignored, in words."""
+    """The vehicles of a day.
+
+    types: of the routing problem; vehicle_ids: of the vehicles of each
+    break_names: of the breaks of each type; speeds: of each profile, as a share of the usual
+    depots: by number; words: what of the tables cannot be
+    """
 
     types: tuple[VehicleType, ...]
     vehicle_ids: tuple[tuple[str, ...], ...]
+    break_names: tuple[tuple[str, ...], ...]
+    speeds: tuple[float, ...]
     depots: tuple[str, ...]
-    ignored: tuple[str, ...]
+    words: tuple[str, ...]
 
 
 def vehicles_of_the_day(world: World) -> pd.DataFrame:
@@ -39,52 +45,81 @@ def vehicles_of_the_day(world: World) -> pd.DataFrame:
     return today.assign(end_depot_id=today["end_depot_id"].fillna(today["depot_id"]))
 
 
-def shift_seconds(start: object, end: object) -> tuple[int, int]:
-    """Return a shift "HH:MM" to "HH:MM" in seconds of the plan date; one that ends before it starts ends tomorrow."""
-    first, last = _clock(start, 0), _clock(end, _DAY_SECONDS)
-    return first, last + _DAY_SECONDS * (last <= first)
+def largest_load(vehicles: pd.DataFrame) -> tuple[float, float]:
+    """Return the largest load in kg and in litres; a vehicle without a capacity carries anything."""
+    kg, litres = (vehicles[name].astype(float).fillna(np.inf).max() for name in ("capacity_kg", "capacity_l"))
+    return float(kg), float(litres)
 
 
-def _clock(text: object, missing: int) -> int:
-    if not isinstance(text, str):
-        return missing
-    hours, minutes = text.split(":")
-    return int(hours) * 3600 + int(minutes) * 60
-
-
-def fleet_of(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame, minor: int) -> Fleet:
+def fleet_of(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame, locks: Locks) -> Fleet:
     """Return the fleet for `stops`; vehicles that are alike are one type. Costs in minor units.
 
     A vehicle may serve a stop that is loaded where it starts, whose skills it has, whose temperature it keeps (without
     temperature_classes it keeps all), and that is promised to no other vehicle.
     """
     depots = tuple(sorted({*vehicles["depot_id"], *vehicles["end_depot_id"]}))
+    speeds = tuple(dict.fromkeys(_speed(text) or 1.0 for text in vehicles["speed_profile"]))
     groups: dict[tuple[Any, ...], list[str]] = {}
-    made: dict[tuple[Any, ...], VehicleType] = {}
+    made: dict[tuple[Any, ...], tuple[VehicleType, tuple[str, ...]]] = {}
+    words = [
+        f"vehicle {row.vehicle_id}: speed_profile {row.speed_profile} is no share above 0, it drives as usual"
+        for row in rows_of(vehicles)
+        if isinstance(row.speed_profile, str) and _speed(row.speed_profile) is None
+    ]
     for row in rows_of(vehicles):
-        vehicle = _vehicle_type(row, depots, _allowed(row, stops), minor)
-        if _one_trip(row, stops):
-            vehicle = replace(vehicle, max_reloads=0)
+        duty = duty_of(world, row.vehicle_id, shift_seconds(row.shift_start, row.shift_end))
+        words += duty.words
+        duty = still_due(duty, locks.begun.get(row.vehicle_id, Begun()).rested)
+        allowed = _allowed(row, stops)
+        plain = _vehicle_type(row, depots, allowed, 10 ** minor_digits(world.policy.currency))
+        profile = speeds.index(_speed(row.speed_profile) or 1.0)
+        settled = _settled(locks, row.vehicle_id, stops, allowed) | _longer(plain, locks.longer.get(row.vehicle_id, 0))
+        vehicle = replace(plain, profile=profile, breaks=duty.breaks, **settled)
         mask = b"" if vehicle.allowed is None else vehicle.allowed.tobytes()
-        key = (*(value for name, value in vars(vehicle).items() if name != "allowed"), mask)
+        key = (*(value for name, value in vars(vehicle).items() if name != "allowed"), mask, duty.names)
         groups.setdefault(key, []).append(row.vehicle_id)
-        made.setdefault(key, vehicle)
-    types = tuple(VehicleType(**{**vars(made[key]), "available": len(ids)}) for key, ids in groups.items())
-    return Fleet(types, tuple(tuple(ids) for ids in groups.values()), depots, _ignored(world, vehicles, stops))
+        made.setdefault(key, (vehicle, duty.names))
+    types = tuple(replace(made[key][0], available=len(ids)) for key, ids in groups.items())
+    names = tuple(made[key][1] for key in groups)
+    return Fleet(types, tuple(tuple(ids) for ids in groups.values()), names, speeds, depots, tuple(words))
 
 
-def _one_trip(row: Any, stops: pd.DataFrame) -> bool:
-    """Return whether a vehicle that might load again must not: no engine takes that with what else is asked."""
-    return bool(_limit(row.max_trips, 1, 1) > 1 and (not pd.isna(row.max_stops) or stops["partner"].notna().any()))
+def _speed(text: object) -> float | None:
+    """Return a speed profile as a share of the usual speed, None where it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        share = float(text)
+    except ValueError:
+        return None
+    return share if 0 < share < np.inf else None
 
 
-def _ignored(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame) -> tuple[str, ...]:
-    asked = [words for name, words in _NOT_YET.items() if vehicles[name].notna().any()]
-    if any(_one_trip(row, stops) for row in rows_of(vehicles)):
-        asked.append("second trips together with max_stops or with goods fetched for a delivery: one trip each")
-    asked += ["drivers' breaks"] if world.has("vehicle_breaks") else []
-    asked += ["doors of depots"] if world.has("dock_slots") else []
-    return tuple(f"not planned yet: {words}" for words in dict.fromkeys(asked))
+def _settled(locks: Locks, vehicle: str, stops: pd.DataFrame, allowed: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    """Return what is settled of a vehicle's route as fields of its type."""
+    begun = locks.begun.get(vehicle)
+    if begun is None:
+        return {}
+    number = {name: n for n, name in enumerate(stops["stop_id"])}
+    prefix = tuple(RELOAD if name == "" else number[name] for name in begun.stops)
+    settled: dict[str, Any] = {"prefix": prefix, "driven": begun.driven, "resume": begun.resume}
+    # What is driven was allowed; on the way home only what is loaded there can follow.
+    driven = np.isin(np.arange(len(stops)), prefix[: len(begun.driven)])
+    if begun.full:
+        mine = (stops["vehicle_id"] == vehicle) | (stops["kind"] == "pick-up") | stops["partner"].notna()
+        return {"resume": begun.resume, "allowed": allowed & mine.to_numpy(bool)}
+    if begun.home:
+        allowed = allowed & ((stops["kind"] != "pick-up") & stops["partner"].isna()).to_numpy()
+    if begun.driven:
+        settled["allowed"] = allowed | driven
+    return settled
+
+
+def _longer(vehicle: VehicleType, seconds: int) -> dict[str, Any]:
+    """Return the limits of a shift that may last longer."""
+    if not seconds:
+        return {}
+    return {"shift_end": vehicle.shift_end + seconds, "max_seconds": min(vehicle.max_seconds + seconds, NO_LIMIT)}
 
 
 def _vehicle_type(row: Any, depots: tuple[str, ...], allowed: npt.NDArray[np.bool_], minor: int) -> VehicleType:

@@ -15,6 +15,7 @@ from optimizer.routing.file_problem import (
     double_precision,
     longest_plan,
     one_type,
+    text_of,
 )
 from solvers.routing.problem import ALONE, IntArray, RoutingProblem, stops_of
 
@@ -30,7 +31,7 @@ def read_solomon(path: Path) -> FileProblem:
 
     Raises UnreadableRoutingFileError with the file and what was found.
     """
-    rows = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    rows = [line.split() for line in text_of(path).splitlines()]
     numbers = [row for row in rows if row and all(_is_number(cell) for cell in row)]
     fleet = [row for row in numbers if len(row) == 2]
     if len(fleet) != 1 or len(numbers) < 2:
@@ -44,7 +45,7 @@ def read_li_lim(path: Path) -> FileProblem:
 
     Raises UnreadableRoutingFileError with the file and what was found.
     """
-    rows = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    rows = [line.split() for line in text_of(path).splitlines() if line.strip()]
     if not rows or len(rows[0]) != 3:
         raise UnreadableRoutingFileError(f"{path.name}: the first line should hold vehicles, capacity and speed")
     table = _table(path, rows[1:], _LI_LIM_COLUMNS)
@@ -101,4 +102,5 @@ def _problem(
         stop_numbers=np.arange(1, count + 1, dtype=np.int64),
         stop_names=tuple(str(n + 1) for n in range(count)),
         coordinates=table[:, 1:3],
+        unit=float(DOUBLE_SCALE),
     )

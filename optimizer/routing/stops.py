@@ -17,9 +17,10 @@ UNLOAD_MINUTES: Final = 10.0
 PARCEL_MINUTES: Final = 5.0
 _COLUMNS = [
     "stop_id", "kind", "depot_id", "names", "lat", "lon", "load_kg", "load_l", "service_minutes", "setup_minutes",
-    "unserved_cost", "skills", "temperature_class", "priority", "release", "vehicle_id", "partner",
+    "unserved_cost", "skills", "temperature_class", "priority", "release", "vehicle_id", "partner", "apart", "sequence",
+    "state",
 ]  # fmt: skip
-_TEXTS = ["depot_id", "skills", "temperature_class", "vehicle_id", "partner"]
+_TEXTS = ["depot_id", "skills", "temperature_class", "vehicle_id", "partner", "apart", "state"]
 _LINE_COLUMNS = ["line_id", "item_id", "from_location", "to_location", "quantity"]
 Windows = list[tuple[int, int]]
 
@@ -31,7 +32,8 @@ class StopsOfTheDay:
     stops: one row a stop; kind is transfer, delivery or pick-up (to the partner, else to the
         depot); loads in kg and litres; names are the ids by which
         travel may know the place; unserved_cost in major units, NaN for none; release in seconds since midnight;
-        vehicle_id it is promised to; partner is the stop_id of a shipment's other end; None where there is none
+        vehicle_id it is promised to; partner is the stop_id of a shipment's other end; apart is the group of its goods,
+        which travel with none of another; None where there is none; sequence is its place in the locked prefix, or NaN
     windows: (start, end) in seconds since midnight of each stop, in the order of the stops; empty: any time
     lines: line_id and stop_id of each transfer, so that what is not carried can be told
     assumed: what had to be assumed, in words
@@ -50,7 +52,11 @@ class StopsOfTheDay:
 
 
 def stops_of_the_day(
-    world: World, transfers: pd.DataFrame, held: Collection[str], most: tuple[float, float]
+    world: World,
+    transfers: pd.DataFrame,
+    held: Collection[str],
+    most: tuple[float, float],
+    driven: Collection[str] = (),
 ) -> StopsOfTheDay:
     """
     Return the stops of the plan date, by id.
@@ -58,13 +64,14 @@ def stops_of_the_day(
     transfers: as the table; those with ship_on = plan date are brought
     held: customer orders that are not shipped
     most: the largest vehicle's kg and litres, by which transfers to one place are split, line by line
+    driven: deliveries that count though they are done: they stand on routes under way
 
     Transfers approved earlier are open orders from a dc, ordered on the plan date, approved or confirmed. Deliveries
     are those with service_date = plan date that are not done. Loads without figures: 1 kg and 1 litre a unit
     transferred, nothing for a delivery.
     """
     moved, lines, words = _transfer_stops(world, transfers, most)
-    brought, windows, assumed = _delivery_stops(world, held)
+    brought, windows, assumed = _delivery_stops(world, held, driven)
     stops = pd.concat([part for part in (moved, brought) if len(part)] or [moved], ignore_index=True)[_COLUMNS]
     stops[_TEXTS] = stops[_TEXTS].astype(object).where(stops[_TEXTS].notna(), None)
     return StopsOfTheDay(stops, [[] for _ in range(len(moved))] + windows, lines, (*words, *assumed))
@@ -76,25 +83,35 @@ def _transfer_stops(
     today = transfers.loc[transfers["ship_on"] == world.plan_date, _LINE_COLUMNS]
     parts = [part for part in (today, _approved(world)) if len(part)]
     loads = pd.concat(parts or [today], ignore_index=True)
-    items = world.frame("items").set_index("item_id")[["weight_kg", "volume_l"]].reindex(loads["item_id"])
-    unknown = int(items.isna().any(axis=1).sum())
+    items = world.frame("items").set_index("item_id").reindex(loads["item_id"])
+    unknown = int(items[["weight_kg", "volume_l"]].isna().any(axis=1).sum())
+    loads["apart"] = _with_company(loads, items["incompatible_group"])
     for name, column in (("load_kg", "weight_kg"), ("load_l", "volume_l")):
         loads[name] = loads["quantity"].to_numpy(float) * items[column].fillna(1.0).to_numpy(float)
     keys = loads["from_location"] + ">" + loads["to_location"]
     loads["stop_id"] = [
         f"{key}#{part + 1}" if part else key for key, part in zip(keys, _parts(loads, most), strict=True)
     ]
-    first = {"from_location": "first", "to_location": "first", "load_kg": "sum", "load_l": "sum"}
+    first = {"from_location": "first", "to_location": "first", "apart": "first", "load_kg": "sum", "load_l": "sum"}
     stops = loads.groupby("stop_id", sort=True).agg(first).reset_index()
     places = world.frame("locations").set_index("location_id")[["lat", "lon"]].reindex(stops["to_location"])
     stops = stops.assign(
         kind="transfer", depot_id=stops["from_location"], names=_each([(name,) for name in stops["to_location"]]),
         lat=places["lat"].to_numpy(float), lon=places["lon"].to_numpy(float), service_minutes=UNLOAD_MINUTES,
         setup_minutes=0.0, unserved_cost=np.nan, skills=None, temperature_class=None, priority=0, release=0,
-        vehicle_id=None, partner=None,
+        vehicle_id=None, partner=None, sequence=np.nan, state="new",
     )  # fmt: skip
     words = [f"{unknown} transfer lines have no weight or volume: 1 kg or litre a unit"] if unknown else []
     return stops[_COLUMNS], loads[["line_id", "stop_id"]], words
+
+
+def _with_company(loads: pd.DataFrame, groups: "pd.Series[str]") -> "pd.Series[Any]":
+    """Return the group of each line's goods; goods that go with all join the first group of their lane."""
+    own = pd.Series(groups.to_numpy(object), index=loads.index, dtype=object)
+    lanes = [loads["from_location"], loads["to_location"]]
+    first = own.dropna().groupby([lane[own.notna()] for lane in lanes]).min().to_dict()
+    pairs = zip(own, *lanes, strict=True)
+    return pd.Series([first.get((a, b)) if pd.isna(one) else one for one, a, b in pairs], loads.index, object)
 
 
 def _approved(world: World) -> pd.DataFrame:
@@ -109,26 +126,32 @@ def _approved(world: World) -> pd.DataFrame:
 
 
 def _parts(loads: pd.DataFrame, most: tuple[float, float]) -> list[int]:
-    """Return which vehicle load of its destination each line joins: lines fill one load after the other."""
-    filled: dict[tuple[str, str], tuple[float, float, int]] = {}
+    """Return which vehicle load of its destination each line joins: lines fill one load after the other.
+
+    Goods that must travel apart are never in one load.
+    """
+    filled: dict[tuple[str, str], tuple[float, float, int, str]] = {}
     parts = [0] * len(loads)
-    for row in rows_of(loads.sort_values(["from_location", "to_location", "line_id"], kind="stable")):
+    ordered = loads.assign(apart=["" if group is None else group for group in loads["apart"]])
+    for row in rows_of(ordered.sort_values(["from_location", "to_location", "apart", "line_id"], kind="stable")):
         key = (row.from_location, row.to_location)
-        kg, litres, part = filled.get(key, (0.0, 0.0, 0))
-        if (kg or litres) and (kg + row.load_kg > most[0] or litres + row.load_l > most[1]):
+        kg, litres, part, group = filled.get(key, (0.0, 0.0, 0, row.apart))
+        full = (kg or litres) and (kg + row.load_kg > most[0] or litres + row.load_l > most[1])
+        if full or group != row.apart:
             kg, litres, part = 0.0, 0.0, part + 1
-        filled[key] = (kg + row.load_kg, litres + row.load_l, part)
+        filled[key] = (kg + row.load_kg, litres + row.load_l, part, row.apart)
         parts[row.Index] = part
     return parts
 
 
-def deliveries_due(world: World, held: Collection[str]) -> pd.DataFrame:
+def deliveries_due(world: World, held: Collection[str], driven: Collection[str] = ()) -> pd.DataFrame:
     """Return the deliveries of the plan date that are not done and whose order is not held, with coordinates found.
 
     Coordinates are the delivery's own, else the customer's, else NaN.
     """
     table = world.frame("deliveries")
-    wanted = (table["service_date"] == world.plan_date) & (table["state"] != "done") & ~table["order_id"].isin(held)
+    open_still = (table["state"] != "done") | table["delivery_id"].isin(driven)
+    wanted = (table["service_date"] == world.plan_date) & open_still & ~table["order_id"].isin(held)
     due = table[wanted].reset_index(drop=True)
     people = world.frame("customers").set_index("customer_id")[["lat", "lon"]].reindex(due["customer_id"])
     own = due[["lat", "lon"]].astype(float)
@@ -138,8 +161,10 @@ def deliveries_due(world: World, held: Collection[str]) -> pd.DataFrame:
     return due
 
 
-def _delivery_stops(world: World, held: Collection[str]) -> tuple[pd.DataFrame, list[Windows], list[str]]:
-    due = deliveries_due(world, held)
+def _delivery_stops(
+    world: World, held: Collection[str], driven: Collection[str]
+) -> tuple[pd.DataFrame, list[Windows], list[str]]:
+    due = deliveries_due(world, held, driven)
     midnight = datetime.combine(world.plan_date, time())
     partner = _partners(due)
     stops = due.assign(
@@ -153,6 +178,8 @@ def _delivery_stops(world: World, held: Collection[str]) -> tuple[pd.DataFrame, 
         unserved_cost=due["unserved_cost"].astype(float),
         release=_release(due["release_at"], midnight),
         partner=partner,
+        apart=due["incompatible_group"],
+        sequence=due["sequence"].astype(float),
     )
     opened: dict[str, Windows] = {}
     for row in rows_of(world.frame("delivery_windows")):
@@ -164,10 +191,7 @@ def _delivery_stops(world: World, held: Collection[str]) -> tuple[pd.DataFrame, 
 
 def _delivery_words(due: pd.DataFrame) -> list[str]:
     silent = int(due["service_minutes"].isna().sum())
-    words = [f"{silent} deliveries have no service_minutes: {PARCEL_MINUTES:g} each"] if silent else []
-    words += ["not planned yet: given places in the order of a route"] if due["sequence"].notna().any() else []
-    apart = len(due["incompatible_group"].dropna().unique()) > 1
-    return words + (["not planned yet: goods that must not travel together"] if apart else [])
+    return [f"{silent} deliveries have no service_minutes: {PARCEL_MINUTES:g} each"] if silent else []
 
 
 def _partners(due: pd.DataFrame) -> "pd.Series[str]":

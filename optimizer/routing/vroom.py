@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -49,7 +48,7 @@ class _Task:
     partner: int = ALONE
 
 
-def read_vroom(path: Path) -> FileProblem:
+def read_vroom(path: Path, given: Mapping[str, Any]) -> FileProblem:
     """
     Return the problem of a VROOM input.
 
@@ -60,9 +59,8 @@ def read_vroom(path: Path) -> FileProblem:
     Raises UnreadableRoutingFileError for what is missing and, in words, for breaks and other things not planned yet.
     """
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
         return _problem(path, given)
-    except (KeyError, TypeError, IndexError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, IndexError) as error:
         raise UnreadableRoutingFileError(f"{path.name}: no VROOM input: {error!r}") from error
 
 
@@ -82,7 +80,7 @@ def _problem(path: Path, given: Mapping[str, Any]) -> FileProblem:
     big = _above_any_plan(problem)
     price = big * (1.0 + np.array([task.priority for task in tasks], float) / _PRIORITIES)
     return FileProblem(
-        name=path.stem,
+        name=path.name.split(".json")[0],
         problem=problem.with_stops(price=price),
         convention=places.words(),
         scale=1.0,
@@ -93,6 +91,7 @@ def _problem(path: Path, given: Mapping[str, Any]) -> FileProblem:
         coordinates=places.coordinates(),
         geographic=places.located,
         own_prices=True,
+        answer="routes.json",
     )
 
 

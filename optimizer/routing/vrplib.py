@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from optimizer.routing.file_problem import (
     Rounding,
     UnreadableRoutingFileError,
     euclidean,
+    text_of,
     whole,
 )
 from solvers.model import Vector
@@ -43,6 +43,7 @@ _WORDS: Final[dict[Rounding, str]] = {
     "dimacs": "all figures times 10, cut off",
     "exact": "all figures times 1,000, to the nearest",
 }
+_UNIT: Final[dict[Rounding, float]] = {"none": 1.0, "round": 1.0, "dimacs": 10.0, "exact": 1000.0}
 # Files of more nodes than this keep no matrix: 4,000 nodes are 128 MB, 10,000 are 800.
 LARGEST_MATRIX: Final = 2000
 # Best-known lists state costs of mixed fleets in hundredths of the file's, and of VRPTW in units of the file.
@@ -119,12 +120,10 @@ def read_vrplib(path: Path, rounding: Rounding | None = None) -> FileProblem:
 
 
 def _parsed(path: Path) -> _Text:
-    raw = path.read_bytes()
-    content = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8", "replace")
     fields: dict[str, str] = {}
     sections: dict[str, list[list[str]]] = {}
     current: list[list[str]] | None = None
-    for line in content.splitlines():
+    for line in text_of(path).splitlines():
         words = line.split()
         if not words or words[0] == "EOF":
             current = current if words == [] else None
@@ -176,6 +175,7 @@ def _problem(text: _Text, kind: str, count: int, rounding: Rounding) -> FileProb
         stop_names=tuple(str(n + 1) for n in range(depots, count)),
         vehicle_names=names,
         coordinates=coordinates,
+        unit=_UNIT[rounding],
     )
 
 
@@ -185,7 +185,7 @@ def _ways(text: _Text, kind: str, count: int, coordinates: Vector | None, roundi
         return _metres(text, count, coordinates, rounding)
     if coordinates is None or rounding == "none":
         return _metres(text, count, coordinates, rounding)
-    return StraightWays(coordinates, {"round": 1.0, "dimacs": 10.0, "exact": 1000.0}[rounding], rounding == "dimacs")
+    return StraightWays(coordinates, _UNIT[rounding], rounding == "dimacs")
 
 
 def _metres(text: _Text, count: int, coordinates: Vector | None, rounding: Rounding) -> Matrix:

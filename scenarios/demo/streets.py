@@ -14,10 +14,15 @@ _GRID = 16
 _EARTH_METRES = 6_371_000.0
 # Streets are longer than the straight line between their ends.
 _BEND = 1.08
+# Goods that do not travel together, by delivery; what has none goes with all.
+_APART = ("paint", "food")
+# Speed of the wide streets by hour: slow when everybody drives to work and home.
+_RUSH = "|".join({7: "0.7", 8: "0.6", 16: "0.7", 17: "0.6"}.get(hour, "1") for hour in range(24))
+_WIDE_KMH = 60.0
 
 
 def streets_and_deliveries(company: Company, orders: CustomerOrders, seed: int) -> Mapping[str, pd.DataFrame]:
-    """Return the tables deliveries, delivery_windows, vehicles, road_nodes and road_edges."""
+    """Return what is driven today, by whom, when, and on which streets, by table."""
     rng = np.random.default_rng([seed, 3])
     deliveries, windows = _deliveries(company, orders, rng)
     nodes, edges = _streets(company, orders.tables["customers"], rng)
@@ -26,6 +31,10 @@ def streets_and_deliveries(company: Company, orders: CustomerOrders, seed: int) 
         "deliveries": deliveries,
         "delivery_windows": windows,
         "vehicles": vehicles,
+        "vehicle_breaks": _breaks(),
+        "dock_slots": pd.DataFrame(
+            {"depot_id": "DC1", "from_time": ["04:00", "10:00"], "to_time": ["10:00", "22:00"], "doors": [2, 1]}
+        ),
         "road_nodes": nodes,
         "road_edges": edges,
     }
@@ -67,7 +76,11 @@ def _deliveries(
             "window_end": [f"{day}T{hour + 3:02d}:00:00" for hour in begin],
         }
     )
-    return deliveries, windows
+    # Every eighth customer is at home in the evening too; one order is of paint, one of food.
+    evening = windows[::8].assign(window_start=f"{day}T18:30:00", window_end=f"{day}T20:30:00")
+    kinds = dict(zip(deliveries["delivery_id"], _APART, strict=False))
+    deliveries["incompatible_group"] = deliveries["delivery_id"].map(kinds)
+    return deliveries, pd.concat([windows, evening], ignore_index=True)
 
 
 def _vehicles() -> pd.DataFrame:
@@ -81,6 +94,7 @@ def _vehicles() -> pd.DataFrame:
             "shift_start": ["05:00", "07:30", "07:30", "12:00"],
             "shift_end": ["14:00", "16:30", "16:30", "21:00"],
             "max_km": [400, 250, 250, 250],
+            "reload_minutes": [30, 10, 10, 10],
             "fixed_cost": [95.0, 45.0, 45.0, 45.0],
             "cost_per_km": [0.75, 0.35, 0.35, 0.35],
             "cost_per_hour": [26.0, 22.0, 22.0, 22.0],
@@ -88,6 +102,18 @@ def _vehicles() -> pd.DataFrame:
             "driver": ["Aino", "Ben", "Chiara", "Deniz"],
         }
     )
+
+
+def _breaks() -> pd.DataFrame:
+    """Return an unpaid lunch for each driver, and the truck's rest by driving time."""
+    lunch = {"break": "lunch", "minutes": 30, "paid": False}
+    times = {"Truck 1": "09:00", "Van 1": "11:00", "Van 2": "11:30", "Van 3": "16:00"}
+    rows = [
+        {"vehicle_id": name, **lunch, "earliest": clock, "latest": f"{int(clock[:2]) + 2}{clock[2:]}"}
+        for name, clock in times.items()
+    ]
+    rest = {"vehicle_id": "Truck 1", "break": "rest", "minutes": 45, "after_drive_minutes": 270, "paid": True}
+    return pd.DataFrame([*rows, rest]).astype({"after_drive_minutes": "Int64"})
 
 
 def _streets(company: Company, customers: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -113,10 +139,10 @@ def _streets(company: Company, customers: pd.DataFrame, rng: np.random.Generator
             "to_node": nodes["node_id"].to_numpy()[end],
             "metres": np.round(metres(nodes, begin, end) * _BEND, 1),
             "oneway": rng.random(len(begin)) < 0.1,
-            "kmh": rng.choice([30.0, 40.0, 60.0], len(begin)),
+            "kmh": rng.choice([30.0, 40.0, _WIDE_KMH], len(begin)),
         }
     )
-    return nodes, edges
+    return nodes, edges.assign(hour_factors=edges["kmh"].map({_WIDE_KMH: _RUSH}))
 
 
 def metres(nodes: pd.DataFrame, begin: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from solvers.model import Vector
-from solvers.routing.problem import ALONE, FORBIDDEN, MUST, NO_LIMIT, IntArray, RoutingProblem, VehicleType
+from solvers.routing.problem import ALONE, FORBIDDEN, MUST, NO_LIMIT, RELOAD, IntArray, RoutingProblem, VehicleType
 
 Dense: TypeAlias = npt.NDArray[np.float64]
 _Row: TypeAlias = Callable[[int], Vector]
@@ -71,7 +71,8 @@ def lower_bound(problem: RoutingProblem, effort: float = 1.0) -> LowerBound:
 
     A stop that may be left out counts at its price where that is less; the tree is used only where none may.
 
-    Windows enter only pair by pair: an arc is closed when even the earliest departure comes too late. Fixed costs are
+    Windows enter only pair by pair: an arc is closed when even the earliest departure comes too late. Arcs take what
+    they take at their best hour; breaks, doors and goods apart are free. Fixed costs are
     those of the cheapest fleet, in fractions, that carries the total load, or inside the assignment's start arcs.
 
     Haimovich, Rinnooy Kan (1985), Mathematics of Operations Research 10(4), radial; Fisher (1994), Operations
@@ -79,6 +80,7 @@ def lower_bound(problem: RoutingProblem, effort: float = 1.0) -> LowerBound:
     """
     if problem.stops.count == 0:
         return LowerBound(0.0, "no stops")
+    problem = _without_facts(problem)
     vehicles = [v for v in problem.vehicle_types if v.available > 0]
     if not vehicles:
         must = bool((problem.stops.price == MUST).any())
@@ -86,6 +88,23 @@ def lower_bound(problem: RoutingProblem, effort: float = 1.0) -> LowerBound:
     found = _relaxations(problem, vehicles, effort)
     strength, value = max(found.items(), key=lambda item: item[1])
     return LowerBound(value, strength)
+
+
+def _without_facts(problem: RoutingProblem) -> RoutingProblem:
+    """Return the problem without what nobody asks of settled stops, and without costs that were driven otherwise."""
+    settled = {stop for v in problem.vehicle_types for stop in v.prefix} - {RELOAD}
+    if not settled:
+        return problem
+    stops, chosen = problem.stops, np.zeros(problem.stops.count, bool)
+    chosen[sorted(settled)] = True
+    window = np.stack([np.where(chosen, 0, stops.earliest()), np.where(chosen, NO_LIMIT, stops.latest())], axis=1)
+    types = tuple(
+        replace(v, cost_per_hour=0.0, shift_start=min(v.shift_start, v.driven[0])) if v.driven else v
+        for v in problem.vehicle_types
+    )
+    windows = {"first_window": np.arange(stops.count + 1), "window_start": window[:, 0], "window_end": window[:, 1]}
+    problem = problem.with_stops(**windows, release=np.where(chosen, 0, stops.release))
+    return replace(problem, vehicle_types=types)
 
 
 def _relaxations(problem: RoutingProblem, vehicles: list[VehicleType], effort: float) -> dict[str, float]:
@@ -194,7 +213,10 @@ def _between(problem: RoutingProblem, vehicle: VehicleType, rows: IntArray, colu
     stops = problem.stops
     to = np.arange(stops.count) if columns is None else columns
     block = np.ix_(stops.place[rows], stops.place[to])
-    metres, seconds = problem.metres[vehicle.profile][block], problem.seconds[vehicle.profile][block].astype(np.int64)
+    metres, seconds = (
+        problem.metres[vehicle.profile][block],
+        problem.least_seconds[vehicle.profile][block].astype(np.int64),
+    )
     seconds += stops.setup_seconds[to] * (stops.place[rows][:, None] != stops.place[to])
     cost = metres * (vehicle.cost_per_km / 1000) + seconds * (vehicle.cost_per_hour / 3600)
     leave = stops.earliest()[rows] + stops.service_seconds[rows]
@@ -206,7 +228,7 @@ def _between(problem: RoutingProblem, vehicle: VehicleType, rows: IntArray, colu
 
 def _depot_arcs(problem: RoutingProblem, vehicle: VehicleType) -> tuple[Vector, Vector]:
     """Return the cost from its depot to each stop and from each stop to its end, shape (n,)."""
-    stops, metres, seconds = problem.stops, problem.metres[vehicle.profile], problem.seconds[vehicle.profile]
+    stops, metres, seconds = problem.stops, problem.metres[vehicle.profile], problem.least_seconds[vehicle.profile]
     per_metre, per_second = vehicle.cost_per_km / 1000, vehicle.cost_per_hour / 3600
     depot = int(problem.depot_place[vehicle.depot])
     way, time = metres[depot, stops.place], seconds[depot, stops.place].astype(np.int64)

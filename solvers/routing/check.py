@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from solvers.routing.problem import ALONE, RELOAD, PlannedRoute, RoutingPlan, RoutingProblem
+from solvers.routing.check_times import Found, times_broken
+from solvers.routing.problem import ALONE, RELOAD, TOGETHER, IntArray, PlannedRoute, RoutingPlan, RoutingProblem
 
 COST_TOLERANCE: Final = 1e-6
 
@@ -34,7 +35,7 @@ def check_plan(problem: RoutingProblem, plan: RoutingPlan) -> list[RouteViolatio
     found = list(_served(problem, plan))
     for number, route in enumerate(plan.routes):
         found += [RouteViolation(number, stop, cause) for stop, cause in _route(problem, route)]
-    return found + list(_total(problem, plan))
+    return [*found, *_locks(problem, plan), *docks_broken(problem, plan), *_total(problem, plan)]
 
 
 def _served(problem: RoutingProblem, plan: RoutingPlan) -> Iterator[RouteViolation]:
@@ -62,72 +63,66 @@ def _total(problem: RoutingProblem, plan: RoutingPlan) -> Iterator[RouteViolatio
         yield RouteViolation(None, None, f"states cost {plan.cost:.6f}, routes and stops left out cost {expected:.6f}")
 
 
-_Found = Iterator[tuple[int | None, str]]
-
-
-def _route(problem: RoutingProblem, route: PlannedRoute) -> _Found:
+def _route(problem: RoutingProblem, route: PlannedRoute) -> Found:
     trips = np.split(route.stops, np.flatnonzero(route.stops == RELOAD))
     if not all((trip != RELOAD).any() for trip in trips):
         yield None, "has a trip that serves nobody"
         return
-    yield from _times(problem, route)
+    yield from times_broken(problem, route)
     yield from _loads(problem, route)
     yield from _limits(problem, route)
+    yield from _apart(problem, trips)
 
 
-def _times(problem: RoutingProblem, route: PlannedRoute) -> _Found:
-    """Drive the route from its stated start: arcs exist, arrivals, waits, begins inside windows, departures, end."""
-    vehicle, given = problem.vehicle_types[route.vehicle_type], problem.stops
-    metres, seconds = problem.metres[vehicle.profile], problem.seconds[vehicle.profile]
-    depot = int(problem.depot_place[vehicle.depot])
-    place, now, loaded = depot, route.start, route.start
-    for n, stop in enumerate(route.stops.tolist()):
-        here = depot if stop == RELOAD else int(given.place[stop])
-        yield from _arc(stop, int(metres[place, here]), int(route.leg_metres[n]))
-        setup = int(given.setup_seconds[stop]) if here != place and stop != RELOAD else 0
-        service = vehicle.reload_seconds if stop == RELOAD else int(given.service_seconds[stop])
-        arrival, begin, departure = int(route.arrival[n]), int(route.begin[n]), int(route.departure[n])
-        if arrival != now + int(seconds[place, here]):
-            yield stop, f"arrives at {arrival}, the way takes until {now + int(seconds[place, here])}"
-        if int(route.wait[n]) != begin - arrival - setup or route.wait[n] < 0:
-            yield stop, f"states {int(route.wait[n])} s of waiting, its times give {begin - arrival - setup}"
-        if departure != begin + service:
-            yield stop, f"leaves at {departure}, service takes until {begin + service}"
-        if stop == RELOAD:
-            loaded = begin
-        elif not _inside(problem, stop, begin):
-            yield stop, f"service begins at {begin}, outside its windows"
-        if stop != RELOAD and loaded < int(given.release[stop]):
-            yield stop, f"is released at {int(given.release[stop])}, its trip is loaded at {loaded}"
-        place, now = here, departure
-    yield from _ending(problem, route, place, now)
+def _apart(problem: RoutingProblem, trips: list[IntArray]) -> Found:
+    """Goods of different groups are on different trips."""
+    for trip in trips:
+        group = {int(problem.stops.apart[stop]): int(stop) for stop in trip.tolist() if stop != RELOAD}
+        group.pop(TOGETHER, None)
+        if len(group) > 1:
+            yield min(group.values()), f"travels with goods of other groups: {sorted(group)} are on one trip"
 
 
-def _arc(stop: int | None, metres: int, stated: int) -> _Found:
-    if metres < 0:
-        yield stop, "is reached by an arc that is closed"
-    elif metres != stated:
-        yield stop, f"is {metres} m from the place before, the plan states {stated}"
+def _locks(problem: RoutingProblem, plan: RoutingPlan) -> Iterator[RouteViolation]:
+    """Yield the vehicles whose routes do not begin with what is settled of them."""
+    routes = {route.vehicle_type: (number, route.stops.tolist()) for number, route in enumerate(plan.routes)}
+    for kind, vehicle in enumerate(problem.vehicle_types):
+        settled = list(vehicle.prefix)
+        number, stops = routes.get(kind, (None, []))
+        if settled and stops[: len(settled)] != settled:
+            yield RouteViolation(number, None, f"vehicle type {kind} should begin with {settled}")
 
 
-def _inside(problem: RoutingProblem, stop: int, begin: int) -> bool:
-    given = problem.stops
-    windows = range(int(given.first_window[stop]), int(given.first_window[stop + 1]))
-    return not windows or any(given.window_start[w] <= begin <= given.window_end[w] for w in windows)
+def docks_broken(problem: RoutingProblem, plan: RoutingPlan) -> Iterator[RouteViolation]:
+    """Yield where more load at once than doors are open, at any moment one begins or a slot ends."""
+    for depot in sorted({dock.depot for dock in problem.docks}):
+        slots = [dock for dock in problem.docks if dock.depot == depot]
+        loadings = [
+            (start, start + problem.vehicle_types[route.vehicle_type].reload_seconds, number)
+            for number, route in enumerate(plan.routes)
+            for start in _loading_starts(problem, route)
+            if problem.vehicle_types[route.vehicle_type].depot == depot
+        ]
+        moments = {start for start, _, _ in loadings} | {dock.end for dock in slots}
+        for moment in sorted(moments):
+            doors = sum(dock.doors for dock in slots if dock.start <= moment < dock.end)
+            at_once = sorted(number for start, end, number in loadings if start <= moment < end)
+            if len(at_once) > doors:
+                cause = f"{len(at_once)} load at depot {depot} at {moment}, it has {doors} doors then"
+                yield RouteViolation(at_once[-1], None, cause)
 
 
-def _ending(problem: RoutingProblem, route: PlannedRoute, place: int, now: int) -> _Found:
+def _loading_starts(problem: RoutingProblem, route: PlannedRoute) -> Iterator[int]:
+    """Yield when the loadings of a route begin that are not past already."""
     vehicle = problem.vehicle_types[route.vehicle_type]
-    metres = seconds = 0
-    if vehicle.end_depot is not None:
-        arc = place, int(problem.depot_place[vehicle.end_depot])
-        metres, seconds = int(problem.metres[vehicle.profile][arc]), int(problem.seconds[vehicle.profile][arc])
-    yield from _arc(None, metres, int(route.leg_metres[-1]))
-    if route.end != now + seconds:
-        yield None, f"ends at {route.end}, the way takes until {now + seconds}"
+    if not vehicle.driven:
+        yield route.start - vehicle.reload_seconds
+    for n in np.flatnonzero(route.stops == RELOAD).tolist():
+        if n + 1 >= len(vehicle.driven):
+            yield int(route.begin[n])
 
 
-def _loads(problem: RoutingProblem, route: PlannedRoute) -> _Found:
+def _loads(problem: RoutingProblem, route: PlannedRoute) -> Found:
     """Depot goods are aboard from the trip's start, pick-ups until its end, shipments from one end to the other."""
     first = 0
     for trip in np.split(route.stops, np.flatnonzero(route.stops == RELOAD)):
@@ -137,7 +132,7 @@ def _loads(problem: RoutingProblem, route: PlannedRoute) -> _Found:
         first += len(stops) + 1
 
 
-def _trip_loads(problem: RoutingProblem, route: PlannedRoute, stops: list[int], first: int) -> _Found:
+def _trip_loads(problem: RoutingProblem, route: PlannedRoute, stops: list[int], first: int) -> Found:
     given, capacity = problem.stops, np.array(problem.vehicle_types[route.vehicle_type].capacity)
     load = sum((given.delivery[s] for s in stops if given.partner[s] == ALONE), np.zeros(problem.dimensions, np.int64))
     for n, stop in enumerate([None, *stops], start=first):
@@ -149,7 +144,7 @@ def _trip_loads(problem: RoutingProblem, route: PlannedRoute, stops: list[int], 
             yield stop, f"states load {route.loads[n].tolist()}, it is {load.tolist()}"
 
 
-def _shipments(problem: RoutingProblem, stops: list[int]) -> _Found:
+def _shipments(problem: RoutingProblem, stops: list[int]) -> Found:
     given, order = problem.stops, {stop: n for n, stop in enumerate(stops)}
     for stop in stops:
         other = int(given.partner[stop])
@@ -159,12 +154,14 @@ def _shipments(problem: RoutingProblem, stops: list[int]) -> _Found:
             yield stop, f"is on another trip than its partner {other}"
 
 
-def _limits(problem: RoutingProblem, route: PlannedRoute) -> _Found:
+def _limits(problem: RoutingProblem, route: PlannedRoute) -> Found:
     vehicle = problem.vehicle_types[route.vehicle_type]
-    if route.start < vehicle.shift_start or route.end > vehicle.shift_end:
+    paid = route.end - route.start - sum(taken.seconds for taken in route.breaks if not taken.paid)
+    began = vehicle.shift_start if vehicle.driven else route.start
+    if began < vehicle.shift_start or route.end > vehicle.shift_end:
         yield None, f"runs {route.start} to {route.end}, the shift {vehicle.shift_start} to {vehicle.shift_end}"
     for name, used, most in (
-        ("seconds", route.end - route.start, vehicle.max_seconds),
+        ("paid seconds", paid, vehicle.max_seconds),
         ("metres", int(route.leg_metres.sum()), vehicle.max_metres),
         ("stops", len(route.served), vehicle.max_stops),
         ("reloads", len(route.stops) - len(route.served), vehicle.max_reloads),
@@ -175,8 +172,7 @@ def _limits(problem: RoutingProblem, route: PlannedRoute) -> _Found:
         for stop in route.served.tolist():
             if not vehicle.allowed[stop]:
                 yield stop, f"may not be served by vehicle type {route.vehicle_type}"
-    way, time = int(route.leg_metres.sum()) * vehicle.cost_per_km / 1000, route.end - route.start
-    late = max(time - vehicle.overtime_after, 0)
-    cost = vehicle.fixed_cost + way + (time * vehicle.cost_per_hour + late * vehicle.overtime_per_hour) / 3600
+    way, late = int(route.leg_metres.sum()) * vehicle.cost_per_km / 1000, max(paid - vehicle.overtime_after, 0)
+    cost = vehicle.fixed_cost + way + (paid * vehicle.cost_per_hour + late * vehicle.overtime_per_hour) / 3600
     if abs(cost - route.cost) > COST_TOLERANCE * max(1.0, cost):
         yield None, f"states cost {route.cost:.6f}, its way and time cost {cost:.6f}"

@@ -10,6 +10,7 @@ from typing import Final
 from solvers.routing import pyvrp_engine as pyvrp
 from solvers.routing import ruin_engine as ruin
 from solvers.routing.decomposition import RunAll, grouped_engine, in_this_process, is_large
+from solvers.routing.features import features
 from solvers.routing.problem import RoutingProblem, Work
 from solvers.routing.solve import Answer, Engine
 
@@ -32,15 +33,21 @@ def chosen_engine(problem: RoutingProblem, run_all: RunAll = in_this_process) ->
     faults = ruin.unsupported(problem)
     if faults:
         return Choice(pyvrp.pyvrp_engine, "PyVRP", "ruin and recreate cannot take " + "; ".join(faults))
+    asked = [words for words, there in features(problem).items() if there]
+    refused = pyvrp.unsupported(problem)
+    if refused and asked:
+        return Choice(ruin.ruin_engine, "ruin and recreate", "PyVRP cannot take " + "; ".join(refused))
+    if "reloads" in asked:
+        return Choice(pyvrp.pyvrp_engine, "PyVRP", "with reloads it was cheaper at equal time")
     mixed = sum(v.available > 0 for v in problem.vehicle_types) > 1
-    if mixed and any(v.fixed_cost > 0 for v in problem.vehicle_types) and not pyvrp.unsupported(problem):
+    if mixed and any(v.fixed_cost > 0 for v in problem.vehicle_types) and not (refused or asked):
         why = "with several types of vehicle at fixed costs it was cheaper at equal time"
         return Choice(pyvrp.pyvrp_engine, "PyVRP", why)
-    if is_large(problem):
+    if is_large(problem) and not asked:
         name = "ruin and recreate in groups of routes"
         return Choice(partial(grouped_engine, run_all=run_all), name, "thousands of stops need no matrix")
     short = sum(vehicle.available for vehicle in problem.vehicle_types) < problem.stops.count
-    if short and not pyvrp.unsupported(problem):
+    if short and not refused:
         why = (
             "cheaper at equal time on every class measured; PyVRP where it cannot serve all with the vehicles there are"
         )

@@ -11,8 +11,9 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 
 from solvers.outcome import Limit
+from solvers.routing.cooling import temperatures
 from solvers.routing.problem import IntArray, RoutingProblem, Work, stops_of
-from solvers.routing.ruin_engine import ROUNDS, Sequences, annealed, temperatures
+from solvers.routing.ruin_engine import ROUNDS, Sequences, annealed
 from solvers.routing.schedule import plan_of
 from solvers.routing.solve import Answer
 from solvers.routing.straight_ways import StraightWays

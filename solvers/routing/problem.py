@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from solvers.model import Vector
+from solvers.routing.faults import faults_of
 from solvers.routing.straight_ways import StraightWays
+from solvers.routing.terms import ALONE, FORBIDDEN, MUST, NO_LIMIT, RELOAD, TOGETHER, IntArray, Matrix
+from solvers.routing.vehicle import Break, VehicleType
 
-IntArray: TypeAlias = npt.NDArray[np.int64]
-Matrix: TypeAlias = npt.NDArray[np.signedinteger[Any]]
+__all__ = [
+    "ALONE",
+    "FORBIDDEN",
+    "MUST",
+    "NO_LIMIT",
+    "RELOAD",
+    "TOGETHER",
+    "Break",
+    "Dock",
+    "IntArray",
+    "Matrix",
+    "PlannedRoute",
+    "RoutingPlan",
+    "RoutingProblem",
+    "RoutingProblemError",
+    "Stops",
+    "TakenBreak",
+    "VehicleType",
+    "Ways",
+    "Work",
+    "stops_of",
+]
+
 Ways: TypeAlias = Matrix | StraightWays
-
-# Metres of an arc nobody may drive, or that does not exist.
-FORBIDDEN: Final = -1
-# Price of leaving out a stop that must be served.
-MUST: Final = math.inf
-# Any limit from here on means none.
-NO_LIMIT: Final = 2**60
-# In a driving order: back at the depot to unload what was fetched and load the next trip.
-RELOAD: Final = -1
-# Partner of a stop whose goods come from, or go to, the depot.
-ALONE: Final = -1
-
-_METRES_PER_KM: Final = 1000.0
-_SECONDS_PER_HOUR: Final = 3600.0
 
 
 class RoutingProblemError(ValueError):
@@ -57,6 +66,7 @@ class Stops:
     price : cost of leaving it out, minor units; MUST where it may not be.
     priority : larger first; only words and rankings use it, engines look at the price.
     partner : the other end of a shipment, where one end has `pickup` and the other `delivery`; ALONE for depot goods.
+    apart : group of the goods, shape (n,): different groups are never on one trip; TOGETHER goes with all.
     """
 
     place: IntArray
@@ -71,6 +81,7 @@ class Stops:
     price: Vector
     priority: IntArray
     partner: IntArray
+    apart: IntArray
 
     @property
     def count(self) -> int:
@@ -119,6 +130,7 @@ def stops_of(place: IntArray, delivery: IntArray, **given: npt.NDArray[Any]) -> 
         "price": np.full(count, MUST),
         "priority": zero,
         "partner": np.full(count, ALONE, np.int64),
+        "apart": np.full(count, TOGETHER, np.int64),
     }
     if "window" in given:
         window = np.asarray(given.pop("window"), np.int64)
@@ -127,63 +139,13 @@ def stops_of(place: IntArray, delivery: IntArray, **given: npt.NDArray[Any]) -> 
     return Stops(place=place, delivery=delivery, **(fields | given))
 
 
-@dataclass(frozen=True, eq=False)
-class VehicleType:
-    """Vehicles that are alike; costs in minor units, a rate of 1000 per km is one per metre.
+class Dock(NamedTuple):
+    """`doors` of a depot, open from `start` to `end`; slots of one depot that overlap add up."""
 
-    Attributes
-    ----------
-    available : how many there are.
-    capacity : in each load dimension, length d.
-    depot, end_depot : numbers of depots; end_depot None ends at the last stop.
-    shift_start, shift_end : the route lies inside, seconds.
-    max_seconds, max_metres, max_stops : of one route, all its trips; NO_LIMIT for none.
-    fixed_cost : of one route; cost_per_km of its way, cost_per_hour of its duration, waiting included.
-    overtime_after : seconds of duration from which an hour costs overtime_per_hour more; NO_LIMIT for never.
-    max_reloads : how often it may come back to `depot` and load again; reload_seconds at the depot each time.
-    profile : which travel matrices it drives by.
-    allowed : which stops it may serve, shape (n,); None for all.
-    """
-
-    available: int
-    capacity: tuple[int, ...]
-    depot: int = 0
-    end_depot: int | None = 0
-    shift_start: int = 0
-    shift_end: int = NO_LIMIT
-    max_seconds: int = NO_LIMIT
-    max_metres: int = NO_LIMIT
-    max_stops: int = NO_LIMIT
-    fixed_cost: float = 0.0
-    cost_per_km: float = 0.0
-    cost_per_hour: float = 0.0
-    overtime_after: int = NO_LIMIT
-    overtime_per_hour: float = 0.0
-    max_reloads: int = 0
-    reload_seconds: int = 0
-    profile: int = 0
-    allowed: npt.NDArray[np.bool_] | None = None
-
-    @property
-    def rates(self) -> tuple[float, float, float]:
-        """Cost of a metre, of a second, and what a second of overtime adds."""
-        hours = self.cost_per_hour / _SECONDS_PER_HOUR, self.overtime_per_hour / _SECONDS_PER_HOUR
-        return self.cost_per_km / _METRES_PER_KM, *hours
-
-    @property
-    def fixed_cost_of_a_trip(self) -> float:
-        """The least share of its fixed cost that a trip bears."""
-        return self.fixed_cost / (1 + self.max_reloads)
-
-    def may_serve(self, stop: int) -> bool:
-        """Return whether it has what the stop asks for."""
-        return self.allowed is None or bool(self.allowed[stop])
-
-    def cost(self, metres: int, seconds: int) -> float:
-        """Return the cost of a route of so many metres and seconds, minor units."""
-        way, time = metres / _METRES_PER_KM * self.cost_per_km, seconds / _SECONDS_PER_HOUR * self.cost_per_hour
-        overtime = max(seconds - self.overtime_after, 0) / _SECONDS_PER_HOUR * self.overtime_per_hour
-        return self.fixed_cost + way + time + overtime
+    depot: int
+    start: int
+    end: int
+    doors: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +164,10 @@ class RoutingProblem:
              begin_j in one window of j; r inside the shift, no trip loaded before its releases (window)
              seconds_r, metres_r, stops_r within the limits of k; stops allowed for k  (limits)
              both ends of a shipment on one trip, pick-up first                        (shipment)
+             one group of goods, and goods of none, on a trip                          (apart)
+             the breaks of k taken standing, driving since the last within its rule    (break)
+             a route of k begins with the prefix of k                                  (lock)
+             loadings at a depot with doors inside its slots, never more than doors    (dock)
 
     Attributes
     ----------
@@ -210,8 +176,14 @@ class RoutingProblem:
     vehicle_types : the fleet.
     metres, seconds : by profile, shape (places, places), whole numbers rounded by whoever built them; FORBIDDEN in
         metres closes an arc, whatever its seconds. StraightWays computes them instead of holding them.
+        Seconds of shape (bands, places, places) change with the hour: they are what the whole arc takes at the speed of
+        each band, and the speed on the way changes where a band begins. So who leaves later never arrives earlier.
+    band_starts : when the bands of such seconds begin, ascending; before the first one it is in force too.
+    docks : the doors of depots; a depot that has none loads any number at any time. A loading takes `reload_seconds`
+        of the vehicle, the first one before the route's start.
 
-    Raises RoutingProblemError with all faults. Toth, Vigo (2014), Vehicle Routing, chapters 1 and 5.
+    Raises RoutingProblemError with all faults. Toth, Vigo (2014), Vehicle Routing, chapters 1 and 5; Ichoua, Gendreau,
+    Potvin (2003), European Journal of Operational Research 144(2), doi 10.1016/S0377-2217(02)00147-9, speeds by hour.
     """
 
     stops: Stops
@@ -219,9 +191,11 @@ class RoutingProblem:
     vehicle_types: tuple[VehicleType, ...]
     metres: tuple[Ways, ...]
     seconds: tuple[Ways, ...]
+    band_starts: tuple[int, ...] = (0,)
+    docks: tuple[Dock, ...] = ()
 
     def __post_init__(self) -> None:
-        faults = list(_faults(self))
+        faults = list(faults_of(self))
         if faults:
             raise RoutingProblemError(faults)
 
@@ -230,77 +204,30 @@ class RoutingProblem:
         """Number of load dimensions."""
         return int(self.stops.delivery.shape[1])
 
+    @cached_property
+    def least_seconds(self) -> tuple[Ways, ...]:
+        """The seconds of every arc at its best hour, by profile, shape (places, places)."""
+        by_hour = [isinstance(ways, np.ndarray) and ways.ndim == 3 for ways in self.seconds]
+        return tuple(
+            np.asarray(ways).min(axis=0) if hours else ways for ways, hours in zip(self.seconds, by_hour, strict=True)
+        )
+
     def with_stops(self, **changes: npt.NDArray[Any]) -> RoutingProblem:
         """Return the problem with arrays of its stops exchanged."""
         return replace(self, stops=replace(self.stops, **changes))
 
 
-def _faults(problem: RoutingProblem) -> Iterator[str]:
-    yield from _shape_faults(problem)
-    yield from _stop_faults(problem)
-    for number, vehicle in enumerate(problem.vehicle_types):
-        yield from (f"vehicle type {number}: {text}" for text in _vehicle_faults(problem, vehicle))
-    if not problem.vehicle_types:
-        yield "no vehicle type"
+class TakenBreak(NamedTuple):
+    """Break `number` of the vehicle, taken at the stop at `position` of the driving order.
 
+    It is before the service where it begins before it, else after it.
+    """
 
-def _shape_faults(problem: RoutingProblem) -> Iterator[str]:
-    stops, n = problem.stops, problem.stops.count
-    if stops.delivery.ndim != 2 or stops.delivery.shape != stops.pickup.shape or len(stops.delivery) != n:
-        yield f"delivery {stops.delivery.shape} and pickup {stops.pickup.shape} should both be ({n}, dimensions)"
-    for name in ("setup_seconds", "service_seconds", "release", "price", "priority", "partner"):
-        if getattr(stops, name).shape != (n,):
-            yield f"{name} has shape {getattr(stops, name).shape}, expected ({n},)"
-    if stops.first_window.shape != (n + 1,) or int(stops.first_window[-1]) != len(stops.window_start):
-        yield f"first_window should have {n + 1} entries and end at the number of windows"
-    if len(problem.metres) != len(problem.seconds) or not problem.metres:
-        yield f"{len(problem.metres)} matrices of metres, {len(problem.seconds)} of seconds"
-    sizes = {matrix.shape for matrix in (*problem.metres, *problem.seconds)}
-    if len(sizes) > 1 or any(len(size) != 2 or size[0] != size[1] for size in sizes):
-        yield f"travel matrices should be square and alike, not {sorted(sizes)}"
-        return
-    places = np.concatenate([stops.place, problem.depot_place])
-    if len(places) and not (places.min() >= 0 and places.max() < problem.metres[0].shape[0]):
-        yield f"places run from {places.min()} to {places.max()}, the matrices have {problem.metres[0].shape[0]}"
-    held = [(m, least) for all_, least in ((problem.metres, FORBIDDEN), (problem.seconds, 0)) for m in all_]
-    if any((matrix < least).any() for matrix, least in held if not isinstance(matrix, StraightWays)):
-        yield "metres and seconds must not be negative (FORBIDDEN closes an arc)"
-
-
-def _stop_faults(problem: RoutingProblem) -> Iterator[str]:
-    stops = problem.stops
-    for name in ("delivery", "pickup", "setup_seconds", "service_seconds", "price"):
-        values = np.asarray(getattr(stops, name), float)
-        wrong = ~(values >= 0)
-        for stop in np.flatnonzero(wrong.any(axis=1) if wrong.ndim > 1 else wrong):
-            yield f"stop {stop}: {name} must not be negative or missing"
-    for number in range(stops.count):
-        for start, end in stops.windows(number):
-            if start > end:
-                yield f"stop {number}: window ends at {end}, before it starts at {start}"
-        other = int(stops.partner[number])
-        if other != ALONE and not (0 <= other < stops.count and int(stops.partner[other]) == number != other):
-            yield f"stop {number}: partner {other} does not name it back"
-
-
-def _vehicle_faults(problem: RoutingProblem, vehicle: VehicleType) -> Iterator[str]:
-    if len(vehicle.capacity) != problem.dimensions:
-        yield f"{len(vehicle.capacity)} capacities for {problem.dimensions} load dimensions"
-    depots = [vehicle.depot] if vehicle.end_depot is None else [vehicle.depot, vehicle.end_depot]
-    if any(not 0 <= depot < len(problem.depot_place) for depot in depots):
-        yield f"depots {depots} are not among the {len(problem.depot_place)}"
-    if vehicle.available < 0 or min(vehicle.capacity, default=0) < 0:
-        yield "number and capacity must not be negative"
-    if min(vehicle.max_reloads, vehicle.reload_seconds) < 0:
-        yield "reloads and their seconds must not be negative"
-    if vehicle.shift_start > vehicle.shift_end:
-        yield f"shift ends at {vehicle.shift_end}, before it starts at {vehicle.shift_start}"
-    if not min(vehicle.fixed_cost, vehicle.cost_per_km, vehicle.cost_per_hour, vehicle.overtime_per_hour) >= 0:
-        yield "costs must not be negative or missing"
-    if not 0 <= vehicle.profile < len(problem.metres):
-        yield f"profile {vehicle.profile} has no travel matrices"
-    if vehicle.allowed is not None and vehicle.allowed.shape != (problem.stops.count,):
-        yield f"allowed has shape {vehicle.allowed.shape}, expected ({problem.stops.count},)"
+    number: int
+    position: int
+    begin: int
+    seconds: int
+    paid: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,10 +240,11 @@ class PlannedRoute:
     stops : in driving order, RELOAD between two trips, shape (k,).
     start, end : leaves its depot, is done (back at the end depot, or with the last stop).
     arrival, begin, departure : at each stop, shape (k,); begin is of service or loading, after set-up and waiting.
-    wait : seconds waited at each stop, shape (k,).
+    wait : seconds at each stop that are neither set-up, service nor break, shape (k,).
     loads : on leaving the depot and each stop, shape (k + 1, d).
     leg_metres : to each stop and to the end, shape (k + 1,); 0 to an open end.
     cost : minor units, not rounded.
+    breaks : as taken, in order of time.
     """
 
     vehicle_type: int
@@ -331,6 +259,7 @@ class PlannedRoute:
     loads: IntArray
     leg_metres: IntArray
     cost: float
+    breaks: tuple[TakenBreak, ...] = ()
 
     @property
     def served(self) -> IntArray:
@@ -346,6 +275,11 @@ class PlannedRoute:
     def seconds(self) -> int:
         """Duration from start to end."""
         return self.end - self.start
+
+    @property
+    def paid_seconds(self) -> int:
+        """Duration without the unpaid breaks."""
+        return self.seconds - sum(taken.seconds for taken in self.breaks if not taken.paid)
 
     @property
     def metres(self) -> int:

@@ -16,6 +16,7 @@ from pyvrp.stop import MaxIterations, StoppingCriterion
 
 from solvers.model import Vector
 from solvers.outcome import Limit
+from solvers.routing.features import features
 from solvers.routing.more_trips import with_more_trips
 from solvers.routing.problem import (
     ALONE,
@@ -140,12 +141,12 @@ def _feasible_part(problem: RoutingProblem, sequences: list[tuple[int, list[int]
 def unsupported(problem: RoutingProblem) -> list[str]:
     """Return in words what of the problem PyVRP cannot take, nothing when it can take all."""
     stops = problem.stops
-    several = int((np.diff(stops.first_window) > 1).sum())
+    taken = "shipments", "reloads"
     shipped = stops.partner != ALONE
     reloads = any(v.max_reloads > 0 for v in problem.vehicle_types)
     counted = any(v.max_stops < NO_LIMIT for v in problem.vehicle_types)
     asked = {
-        f"several windows ({several} stops have them)": several > 0,
+        **{words: there for words, there in features(problem).items() if words not in taken},
         "a limit on stops together with shipments": counted and bool(shipped.any()),
         "a limit on stops together with reloads": any(
             v.max_reloads > 0 and v.max_stops < NO_LIMIT for v in problem.vehicle_types

@@ -6,16 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from solvers.routing.compiled import Floats, Integers, compiled
 from solvers.routing.ruin_kernel import (
     NOBODY,
-    Floats,
     Ground,
-    Integers,
     Tours,
     arc_metres,
     arc_seconds,
     close_route,
-    compiled,
     insertion,
     joined,
     keep,
@@ -29,13 +27,13 @@ from solvers.routing.ruin_kernel import (
 )
 
 # Christiaens and Vanden Berghe (2020), section 5.1: stops removed on average, longest string, blinks, split strings.
-_REMOVED = 10.0
-_LONGEST_STRING = 10.0
+REMOVED = 10.0
+LONGEST_STRING = 10.0
 _BLINK = 0.01
-_SPLIT = 0.5
-_DEEPER = 0.01
+SPLIT = 0.5
+DEEPER = 0.01
 # Optional stops on no route that are tried in each round.
-_TRIED_ABSENT = 10
+TRIED_ABSENT = 10
 # How often each order of insertion is drawn, of 16: random, load, far, close, short window, early, late.
 _ORDERS = (4, 8, 10, 11, 13, 15)
 
@@ -51,7 +49,7 @@ class Best(NamedTuple):
 
 
 @compiled
-def _whole(s: Tours, low: int, high: int) -> int:
+def whole(s: Tours, low: int, high: int) -> int:
     """Return a whole number from low to high, both included."""
     return low + min(int(next_random(s) * (high - low + 1)), high - low)
 
@@ -61,20 +59,20 @@ def _take_string(s: Tours, c: int, longest: int, todo: int) -> int:
     """Take a string of stops around c off its route, sometimes leaving some in its middle; return the stops taken."""
     r = s.route[c]
     keep(s, r)
-    length = _whole(s, 1, min(s.size[r], longest))
+    length = whole(s, 1, min(s.size[r], longest))
     left = 0
-    if length > 1 and next_random(s) < _SPLIT:
+    if length > 1 and next_random(s) < SPLIT:
         left = 1
-        while length + left < s.size[r] and next_random(s) < _DEEPER:
+        while length + left < s.size[r] and next_random(s) < DEEPER:
             left += 1
         left = min(left, s.size[r] - length)
     position, start = 0, c
     while s.before[start] != NOBODY:
         start, position = s.before[start], position + 1
-    begin = _whole(s, max(0, position - length - left + 1), min(position, s.size[r] - length - left))
+    begin = whole(s, max(0, position - length - left + 1), min(position, s.size[r] - length - left))
     for _ in range(begin):
         start = s.after[start]
-    skipped = _whole(s, 1, length)
+    skipped = whole(s, 1, length)
     taken, x = 0, start
     while x != NOBODY and taken < length:
         following = s.after[x]
@@ -93,10 +91,10 @@ def _ruin(g: Ground, s: Tours) -> int:
     """Take adjacent strings off the routes near a random stop; return how many stops are to be inserted."""
     stops, on = len(s.route), len(s.route) - s.tally[0]
     mean = on / max(s.tally[1], 1)
-    longest = max(1, int(min(_LONGEST_STRING, mean)))
-    most = 4.0 * _REMOVED / (1.0 + longest) - 1.0
+    longest = max(1, int(min(LONGEST_STRING, mean)))
+    most = 4.0 * REMOVED / (1.0 + longest) - 1.0
     strings, cut, todo = int(next_random(s) * most + 1.0), 0, 0
-    seed = _whole(s, 0, stops - 1)
+    seed = whole(s, 0, stops - 1)
     for n in range(-1, g.near.shape[1]):
         c = seed if n < 0 else g.near[seed, n]
         r = s.route[c]
@@ -117,14 +115,14 @@ def _with_absent(g: Ground, s: Tours, seed: int, todo: int) -> int:
     s.mark[0] += 1
     for n in range(s.tally[0]):
         c = s.absent[n]
-        if np.isinf(g.price[c]) or s.tally[0] <= _TRIED_ABSENT or c == seed:
+        if np.isinf(g.price[c]) or s.tally[0] <= TRIED_ABSENT or c == seed:
             s.todo[todo] = c
             s.seen[c] = s.mark[0]
             todo += 1
     tried = 0
     for n in range(g.near.shape[1]):
         c = g.near[seed, n]
-        if s.route[c] == NOBODY and s.seen[c] != s.mark[0] and tried < _TRIED_ABSENT:
+        if s.route[c] == NOBODY and s.seen[c] != s.mark[0] and tried < TRIED_ABSENT:
             s.todo[todo] = c
             s.seen[c] = s.mark[0]
             todo, tried = todo + 1, tried + 1
@@ -138,9 +136,9 @@ def _with_absent(g: Ground, s: Tours, seed: int, todo: int) -> int:
 
 
 @compiled
-def _order(g: Ground, s: Tours, todo: int) -> None:
+def order_stops(g: Ground, s: Tours, todo: int) -> None:
     """Put the stops to insert in one of the orders of the paper, drawn by weight; section 5.3."""
-    draw = _whole(s, 0, 14 if g.timed else 10)
+    draw = whole(s, 0, 14 if g.timed else 10)
     for n in range(todo):
         c = s.todo[n]
         key = next_random(s)
@@ -358,7 +356,7 @@ def anneal(g: Ground, s: Tours, b: Best, rounds: int, warm: float, cold: float) 
         for n in range(absent):
             s.kept_absent[n] = s.absent[n]
         todo = _ruin(g, s)
-        _order(g, s, todo)
+        order_stops(g, s, todo)
         for n in range(todo):
             _insert(g, s, s.todo[n])
         if mixed:

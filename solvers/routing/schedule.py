@@ -4,21 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, takewhile
+from typing import Any
 
 import numpy as np
 
+from solvers.routing.drive import (
+    AFTER,
+    AFTER_AT,
+    BEFORE,
+    BEFORE_AT,
+    BEGIN,
+    BREAKS,
+    DRIVEN,
+    END,
+    FINE,
+    NEVER,
+    PARENT,
+    RULE,
+    SETTLED,
+    START,
+    TIME,
+    Drive,
+    arrive,
+    best_start,
+    forward,
+    start_from,
+)
+from solvers.routing.legs import drive_of, leg_metres
 from solvers.routing.problem import (
     FORBIDDEN,
     MUST,
     NO_LIMIT,
     RELOAD,
+    TOGETHER,
     IntArray,
     PlannedRoute,
     RoutingPlan,
     RoutingProblem,
+    TakenBreak,
     VehicleType,
 )
+from solvers.routing.terms import trips_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +52,9 @@ class Excess:
     """By how much a sequence of stops breaks the rules of its vehicle; all empty or 0 for one that can be driven.
 
     load : largest excess in each dimension; late : seconds after the last window, by stop; closed : forbidden arcs
-    and stops not allowed; shift, seconds, metres, stops, reloads : above the limits
+    and stops not allowed; shift, seconds, metres, stops, reloads : above the limits; apart : trips with goods that must
+    not travel together; breaks, loading : 1 where only the breaks, or the times to load, cannot be kept; locks : 1
+    where it does not begin with the prefix; release : seconds the settled start is before the last release
     """
 
     load: tuple[int, ...]
@@ -37,109 +65,24 @@ class Excess:
     metres: int = 0
     stops: int = 0
     reloads: int = 0
+    apart: int = 0
+    breaks: int = 0
+    loading: int = 0
+    locks: int = 0
+    release: int = 0
 
     def kinds(self) -> set[str]:
         """Return the names of the rules broken."""
         amounts = {"load": max(self.load, default=0), "window": len(self.late), "closed": self.closed}
-        amounts |= {"shift": self.shift, "seconds": self.seconds, "metres": self.metres, "stops": self.stops}
-        amounts["reloads"] = self.reloads
+        names = "shift", "seconds", "metres", "stops", "reloads", "apart", "breaks", "loading", "locks", "release"
+        amounts |= {name: int(getattr(self, name)) for name in names}
         return {name for name, amount in amounts.items() if amount > 0}
-
-
-@dataclass(frozen=True)
-class _Legs:
-    """Along a route: metres and seconds to each stop and to the end; at each stop set-up, service and windows."""
-
-    metres: list[int]
-    seconds: list[int]
-    setup: list[int]
-    service: list[int]
-    windows: list[list[tuple[int, int]]]
-
-
-def _legs(problem: RoutingProblem, vehicle: VehicleType, stops: Sequence[int]) -> _Legs:
-    depot, given = int(problem.depot_place[vehicle.depot]), problem.stops
-    places = [depot, *(depot if s == RELOAD else int(given.place[s]) for s in stops)]
-    if vehicle.end_depot is not None:
-        places.append(int(problem.depot_place[vehicle.end_depot]))
-    metres, seconds = problem.metres[vehicle.profile], problem.seconds[vehicle.profile]
-    arcs = list(pairwise(places))
-    open_end = [0] if vehicle.end_depot is None else []
-    setup = [
-        0 if s == RELOAD else int(given.setup_seconds[s]) * (a != b) for s, (a, b) in zip(stops, arcs, strict=False)
-    ]
-    service = [vehicle.reload_seconds if s == RELOAD else int(given.service_seconds[s]) for s in stops]
-    windows = [
-        [(_release(problem, stops[n + 1 :]), NO_LIMIT)] if s == RELOAD else given.windows(s)
-        for n, s in enumerate(stops)
-    ]
-    ways = [int(metres[arc]) for arc in arcs] + open_end, [int(seconds[arc]) for arc in arcs] + open_end
-    return _Legs(*ways, setup, service, windows)
-
-
-def _release(problem: RoutingProblem, stops: Sequence[int]) -> int:
-    """Return when the goods of the trip that `stops` begins with can be loaded."""
-    trip = takewhile(lambda stop: stop != RELOAD, stops)
-    return max((int(problem.stops.release[stop]) for stop in trip), default=0)
-
-
-def _begin(windows: list[tuple[int, int]], ready: int) -> int:
-    """Return the earliest begin of service from `ready` on; `ready` itself after the last window."""
-    return next((max(start, ready) for start, end in windows if ready <= end), ready)
-
-
-def _latest(windows: list[tuple[int, int]], limit: int) -> int:
-    """Return the latest begin of service up to `limit`, which lies at or after the first window's start."""
-    return max(min(end, limit) for start, end in windows if start <= limit)
-
-
-def _earliest_start(problem: RoutingProblem, vehicle: VehicleType, stops: Sequence[int]) -> int:
-    return max(vehicle.shift_start, _release(problem, stops))
-
-
-@dataclass(frozen=True)
-class _Times:
-    arrival: list[int]
-    begin: list[int]
-    departure: list[int]
-    end: int
-
-
-def _drive(legs: _Legs, start: int) -> _Times:
-    """Drive from `start`, everything as early as it can be; late stops are served late."""
-    arrival, begin, departure, now = [], [], [], start
-    for n, windows in enumerate(legs.windows):
-        arrival.append(now + legs.seconds[n])
-        begin.append(_begin(windows, arrival[-1] + legs.setup[n]))
-        now = begin[-1] + legs.service[n]
-        departure.append(now)
-    return _Times(arrival, begin, departure, now + legs.seconds[-1] if legs.windows else start)
-
-
-def _latest_start(legs: _Legs, end: int) -> int:
-    """Return the latest start that still ends at `end`, every stop in a window."""
-    limit = end
-    for n in range(len(legs.windows) - 1, -1, -1):
-        leave = limit - legs.seconds[n + 1] - legs.service[n]
-        limit = _latest(legs.windows[n], leave) - legs.setup[n]
-    return limit - legs.seconds[0]
 
 
 def loads_along(problem: RoutingProblem, stops: Sequence[int]) -> IntArray:
     """Return the load on leaving the depot and each stop, reloads too, shape (k + 1, d)."""
     trips = [_trip_loads(problem, trip) for trip in trips_of(stops)]
     return np.concatenate(trips)
-
-
-def trips_of(stops: Sequence[int]) -> list[list[int]]:
-    """Return the stops of each trip."""
-    trips: list[list[int]] = [[]]
-    for stop in stops:
-        if stop == RELOAD:
-            trips.append([])
-        else:
-            trips[-1].append(int(stop))
-    return trips
 
 
 def _trip_loads(problem: RoutingProblem, stops: Sequence[int]) -> IntArray:
@@ -151,55 +94,128 @@ def _trip_loads(problem: RoutingProblem, stops: Sequence[int]) -> IntArray:
 
 def excess_of(problem: RoutingProblem, kind: int, stops: Sequence[int]) -> Excess:
     """Return by how much the sequence breaks the rules of vehicle type `kind`, leaving as early as it can."""
-    vehicle, legs = problem.vehicle_types[kind], _legs(problem, problem.vehicle_types[kind], stops)
-    times = _drive(legs, _earliest_start(problem, vehicle, stops))
-    last = [windows[-1][1] for windows in legs.windows]
-    late = {int(s): b - end for s, b, end in zip(stops, times.begin, last, strict=True) if b > end}
-    start = times.end if late else _start(problem, vehicle, stops, legs)
+    vehicle, metres = problem.vehicle_types[kind], leg_metres(problem, problem.vehicle_types[kind], stops)
     over = loads_along(problem, stops).max(axis=0) - np.array(vehicle.capacity, np.int64)
+    reloads = sum(s == RELOAD for s in stops)
     return Excess(
         load=tuple(int(v) for v in np.maximum(over, 0)),
-        late=late,
-        closed=sum(m == FORBIDDEN for m in legs.metres) + sum(not vehicle.may_serve(s) for s in stops if s != RELOAD),
-        shift=max(times.end - vehicle.shift_end, 0),
-        seconds=max(times.end - start - vehicle.max_seconds, 0),
-        metres=max(sum(legs.metres) - vehicle.max_metres, 0),
-        stops=max(sum(s != RELOAD for s in stops) - vehicle.max_stops, 0),
-        reloads=max(sum(s == RELOAD for s in stops) - vehicle.max_reloads, 0),
+        closed=int((metres == FORBIDDEN).sum()) + sum(not vehicle.may_serve(s) for s in stops if s != RELOAD),
+        metres=max(int(metres.sum()) - vehicle.max_metres, 0),
+        stops=max(len(stops) - reloads - vehicle.max_stops, 0),
+        reloads=max(reloads - vehicle.max_reloads, 0),
+        apart=sum(len(set(problem.stops.apart[trip].tolist()) - {TOGETHER}) > 1 for trip in trips_of(stops) if trip),
+        locks=int(tuple(stops[: len(vehicle.prefix)]) != vehicle.prefix),
+        **_excess_in_time(problem, vehicle, stops),
     )
 
 
-def _start(problem: RoutingProblem, vehicle: VehicleType, stops: Sequence[int], legs: _Legs) -> int:
-    """Return when to leave: as late as the earliest end allows, so that waiting is done at the depot."""
-    earliest = _earliest_start(problem, vehicle, stops)
-    return max(_latest_start(legs, _drive(legs, earliest).end), earliest)
+def _excess_in_time(problem: RoutingProblem, vehicle: VehicleType, stops: Sequence[int]) -> dict[str, Any]:
+    """Return what of the windows, the shift, the most seconds, the breaks and the times to load is not kept."""
+    drive = drive_of(problem, vehicle, stops)
+    found: dict[str, Any] = {"release": _released_late(drive)}
+    drive.frame[END] = NO_LIMIT
+    start, end, unpaid = best_start(drive, _tries(problem, vehicle, stops))
+    if start == NEVER and vehicle.breaks:
+        drive.frame[BREAKS], drive.frame[RULE] = 0, -1
+        start, end, unpaid = best_start(drive, 1)
+        found["breaks"] = int(start != NEVER)
+    if start == NEVER:
+        return found | _lateness(drive, vehicle, stops)
+    found["shift"] = max(end - vehicle.shift_end, 0)
+    return found | {"seconds": max(end - start - unpaid - vehicle.max_seconds, 0)}
+
+
+def _released_late(drive: Drive) -> int:
+    """Return how long after a loading already past the goods are released that it would have to take; forget it."""
+    late, known = 0, int(drive.frame[DRIVEN])
+    if known:
+        late = max(int(drive.frame[START]) - int(drive.driven[0]), 0)
+        drive.frame[START] = drive.driven[0]
+    for n in range(known - 1):
+        late = max(late, int(drive.least[n]) - int(drive.driven[n + 1] - drive.service[n]))
+        drive.least[n] = NEVER
+    return late
+
+
+def _lateness(drive: Drive, vehicle: VehicleType, stops: Sequence[int]) -> dict[str, Any]:
+    """Return who is served how late, and what that does to the shift, when nobody's window is asked."""
+    drive.frame[SETTLED] = len(stops)
+    earliest = int(drive.driven[0] if vehicle.driven else max(drive.frame[START], drive.floor[0]))
+    start = start_from(drive, earliest)
+    loading = int(start == NEVER and not vehicle.driven)
+    row, end = forward(drive, earliest if start == NEVER or vehicle.driven else start)
+    late: dict[int, int] = {}
+    for n, begin in enumerate(_chain(drive, row, len(stops))[:, BEGIN].tolist()):
+        last = int(drive.closes[drive.high[n] - 1]) if drive.high[n] > drive.low[n] else NO_LIMIT
+        if begin > last and n >= len(vehicle.prefix) and stops[n] == RELOAD:
+            loading = 1
+        elif begin > last and n >= len(vehicle.prefix):
+            late[int(stops[n])] = begin - last
+    return {"late": late, "loading": loading, "shift": max(end - vehicle.shift_end, 0)}
+
+
+def _tries(problem: RoutingProblem, vehicle: VehicleType, stops: Sequence[int]) -> int:
+    """Return how many starts are tried: one where that is exact."""
+    several = any(problem.stops.first_window[s + 1] - problem.stops.first_window[s] > 1 for s in stops if s != RELOAD)
+    choice = several or vehicle.breaks or len(vehicle.loading) > 1 or len(problem.band_starts) > 1
+    return FINE if choice else 1
+
+
+def _chain(drive: Drive, row: int, visits: int) -> IntArray:
+    """Return the states along the route that end in `row`, shape (visits, columns)."""
+    chain = np.empty((visits, drive.states.shape[2]), np.int64)
+    for n in range(visits, 0, -1):
+        chain[n - 1] = drive.states[n, row]
+        row = int(chain[n - 1, PARENT])
+    return chain
 
 
 def planned_route(problem: RoutingProblem, kind: int, vehicle: int, stops: Sequence[int]) -> PlannedRoute:
-    """Return the route with its times: it ends as early as it can and leaves as late as that end allows.
+    """Return the route with its times and breaks, those with the least paid time (`drive.best_start`).
 
-    With one window for each stop no other start takes less time. The sequence must be drivable (see `excess_of`).
-    Savelsbergh (1992), The vehicle routing problem with time windows: minimizing route duration.
+    The sequence must be drivable (see `excess_of`).
     """
     vehicle_type = problem.vehicle_types[kind]
-    legs = _legs(problem, vehicle_type, stops)
-    start = _start(problem, vehicle_type, stops, legs)
-    times = _drive(legs, start)
-    arrival, begin = np.array(times.arrival, np.int64), np.array(times.begin, np.int64)
+    drive, metres = drive_of(problem, vehicle_type, stops), leg_metres(problem, vehicle_type, stops)
+    start, _, _ = best_start(drive, _tries(problem, vehicle_type, stops))
+    row, end = forward(drive, start)
+    chain = _chain(drive, row, len(stops))
+    departure = chain[:, TIME].copy()
+    left = np.concatenate([[start], departure])
+    arrival = np.array([arrive(drive, n, int(left[n])) for n in range(len(stops))], np.int64)
+    begin, breaks = chain[:, BEGIN].copy(), _taken(vehicle_type, chain)
+    # A stop already left may have been reached sooner than the ways say.
+    known = max(len(vehicle_type.driven) - 1, 0)
+    arrival[:known] = np.minimum(arrival[:known], begin[:known] - drive.setup[:known])
+    rested = np.zeros(len(stops), np.int64)
+    for taken in breaks:
+        rested[taken.position] += taken.seconds
+    unpaid = sum(taken.seconds for taken in breaks if not taken.paid)
     return PlannedRoute(
         vehicle_type=kind,
         vehicle=vehicle,
         stops=np.asarray(stops, np.int64),
-        start=start,
-        end=times.end,
+        start=int(start),
+        end=int(end),
         arrival=arrival,
         begin=begin,
-        departure=np.array(times.departure, np.int64),
-        wait=begin - arrival - np.array(legs.setup, np.int64),
+        departure=departure,
+        wait=departure - arrival - drive.setup - drive.service - rested,
         loads=loads_along(problem, stops),
-        leg_metres=np.array(legs.metres, np.int64),
-        cost=vehicle_type.cost(sum(legs.metres), times.end - start),
+        leg_metres=metres,
+        cost=vehicle_type.cost(int(metres.sum()), int(end - start - unpaid)),
+        breaks=breaks,
     )
+
+
+def _taken(vehicle: VehicleType, chain: IntArray) -> tuple[TakenBreak, ...]:
+    found = []
+    for n, state in enumerate(chain.tolist()):
+        for which, at in ((BEFORE, BEFORE_AT), (AFTER, AFTER_AT)):
+            if state[which] >= 0:
+                pause = vehicle.breaks[state[which]]
+                found.append(TakenBreak(state[which], n, state[at], pause.seconds, pause.paid))
+    return tuple(found)
 
 
 def plan_of(problem: RoutingProblem, sequences: Sequence[tuple[int, Sequence[int]]]) -> RoutingPlan:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
+from solvers.routing.check import docks_broken
 from solvers.routing.problem import ALONE, NO_LIMIT, RELOAD, RoutingPlan, RoutingProblem, VehicleType
 from solvers.routing.schedule import Excess, excess_of, planned_route
 
-Cause: TypeAlias = Literal["load", "skills", "window", "limits", "vehicles", "price", "search", "partner"]
+Cause: TypeAlias = Literal[
+    "load", "skills", "window", "limits", "vehicles", "price", "search", "partner", "break", "apart", "dock", "lock"
+]
+# What a broken rule is called where it alone keeps a stop out.
+_CAUSES: Final[dict[str, Cause]] = {
+    "apart": "apart",
+    "breaks": "break",
+    "loading": "dock",
+    "locks": "lock",
+    "release": "lock",
+}
 
 # Places on routes tried for one stop, those with the smallest detour first.
 _PLACES_TRIED: Final = 40
@@ -21,7 +32,9 @@ class Relaxation:
     """One rule loosened: what, on which vehicle type (None: the stop's own rule), by how much, at which route cost.
 
     kind : "vehicle" (one more), "load" (amount in dimension), "window" (seconds later), "shift", "seconds", "metres",
-        "stops", "skills" (the type may serve it), "price" (worth it from this price on), "none" (nothing single helps)
+        "stops", "skills" (the type may serve it), "price" (worth it from this price on), "apart" (together after all),
+        "breaks" (without), "loading" (at other times, or one door more), "locks" (the settled stops let go), "release"
+        (seconds earlier), "none" (nothing single helps)
     route : number of the route it would join, None for one of its own
     cost : added cost of routes in minor units, fixed cost of another vehicle included
     """
@@ -50,6 +63,8 @@ def reasons_left_out(problem: RoutingProblem, plan: RoutingPlan) -> list[Reason]
     Causes, the first that holds: "partner" (one end of a shipment, not analysed), "skills" no type may serve it, "load"
     above every such type, "window" and "limits" a trip of its own breaks them from any depot, "vehicles" every vehicle
     is out and no route has room, "price" serving costs more than leaving out, "search" it would pay and was not found.
+    "break", "apart", "dock" and "lock" where a break, goods on the trip that must not travel with it, times to load or
+    doors, or what is settled of a route keeps it out.
     """
     return [_reason(problem, plan, int(stop)) for stop in plan.unserved]
 
@@ -66,8 +81,11 @@ def _reason(problem: RoutingProblem, plan: RoutingPlan, stop: int) -> Reason:
     ways = list(_ways_in(problem, plan, stop, served_by))
     free = [way for way in ways if way.kind == "price"]
     if not free:
-        return Reason(stop, "vehicles", _cheapest(ways))
+        cheapest = _cheapest(ways)
+        return Reason(stop, _CAUSES.get(cheapest.kind, "vehicles"), cheapest)
     cheapest = _cheapest(free)
+    if problem.docks and all(_needs_a_door(problem, plan, stop, way) for way in free):
+        return Reason(stop, "dock", replace(cheapest, kind="loading", amount=1))
     return Reason(stop, "price" if cheapest.cost >= problem.stops.price[stop] else "search", cheapest)
 
 
@@ -78,7 +96,7 @@ def _cause_alone(alone: dict[int, Excess]) -> Cause:
         return "load"
     if "closed" in kinds or "window" in kinds:
         return "window"
-    return "limits"
+    return next((_CAUSES[kind] for kind in sorted(kinds) if kind in _CAUSES), "limits")
 
 
 def _cheapest(ways: list[Relaxation]) -> Relaxation:
@@ -119,6 +137,21 @@ def _ways_in(problem: RoutingProblem, plan: RoutingPlan, stop: int, served_by: l
             yield from _single(problem, excess, kind, number, (stop, added))
 
 
+def _needs_a_door(problem: RoutingProblem, plan: RoutingPlan, stop: int, way: Relaxation) -> bool:
+    """Return whether this way in needs more doors than there are, at the times the routes have."""
+    routes = list(plan.routes)
+    if way.route is None:
+        routes.append(planned_route(problem, way.vehicle_type or 0, 0, [stop]))
+    else:
+        route = routes[way.route]
+        order = route.stops.tolist()
+        orders = [[*order[:n], stop, *order[n:]] for n in range(len(order) + 1)]
+        fits = [o for o in orders if not excess_of(problem, route.vehicle_type, o).kinds()]
+        changed = [planned_route(problem, route.vehicle_type, route.vehicle, o) for o in fits]
+        routes[way.route] = min(changed, key=lambda route: route.cost, default=route)
+    return any(docks_broken(problem, replace(plan, routes=tuple(routes))))
+
+
 def _detours(problem: RoutingProblem, plan: RoutingPlan, stop: int) -> Iterator[tuple[int, int, int]]:
     """Yield (added metres, route, position) of every place on a route whose vehicle may serve the stop."""
     for number, route in enumerate(plan.routes):
@@ -140,7 +173,7 @@ def _way_cost(problem: RoutingProblem, kind: int, stops: list[int]) -> float:
     places = _places(problem, vehicle, stops)
     arcs = places[:-1], places[1:]
     service = sum(vehicle.reload_seconds if stop == RELOAD else int(given.service_seconds[stop]) for stop in stops)
-    seconds = int(problem.seconds[vehicle.profile][arcs].sum()) + service
+    seconds = int(problem.least_seconds[vehicle.profile][arcs].sum()) + service
     return vehicle.cost(int(problem.metres[vehicle.profile][arcs].sum()), seconds)
 
 

@@ -48,7 +48,57 @@ def assert_agree(folder):
         assert line["geometry"]["coordinates"] == [[float(r["lon"]), float(r["lat"])] for r in mine]
         assert line["properties"]["km"] == pytest.approx(sum(float(r["km"]) for r in mine))
     assert len(lines) == routes["route_id"].nunique()
+    assert_vroom_agrees(folder, rows)
+    assert_orders_agree(folder, rows)
     return rows
+
+
+def assert_orders_agree(folder, rows):
+    """Each stop is an order with its place, load and window, whose end leaves time for the service."""
+    orders = {row["Order ID"]: row for row in read_csv(folder / "dispatch" / "orders.optimoroute.csv")}
+    visits = [row for row in rows if row["kind"] not in {"depot", "break"}]
+    assert set(orders) == {row["stop_id"] for row in visits}
+    for row in visits:
+        order = orders[row["stop_id"]]
+        assert (order["Latitude"], order["Longitude"]) == tuple(
+            f"{float(row[name]):.6f}" if row[name] else "" for name in ("lat", "lon")
+        )
+        assert float(order["Load #1"]) == pytest.approx(abs(float(row["qty"])), rel=1e-4)
+        assert (order["Phone"], order["Driver"]) == (row["phone"], row["vehicle"])
+        if row["window_end"]:
+            ends = pd.Timestamp(row["window_end"]) + pd.Timedelta(minutes=float(row["service_min"]))
+            assert order["Time window to"] == ends.strftime("%H:%M")
+
+
+def assert_vroom_agrees(folder, rows):
+    """VROOM's answer has the visits of the CSV in its order, with their times, loads, ways and places."""
+    answer = json.loads((folder / "dispatch" / "all.vroom.json").read_text(encoding="utf-8"))
+    steps = [step for route in answer["routes"] for step in route["steps"] if step["type"] not in {"start", "end"}]
+    visits = [row for row in rows if row["kind"] != "depot"]
+    midnight = pd.Timestamp(min(row["eta"] for row in rows)).normalize()
+    ids = {}
+    for step, row in zip(steps, visits, strict=True):
+        arrival, leaves = (midnight + pd.Timedelta(seconds=s) for s in (step["arrival"], sum_of_stay(step)))
+        assert (arrival, leaves) == (pd.Timestamp(row["eta"]), pd.Timestamp(row["etd"]))
+        assert (step["type"] == "break") == (row["kind"] == "break")
+        assert step["description"].split(" ")[0] == row["stop_id"].split(" ")[0]
+        assert step["load"] == pytest.approx([1000 * float(row[name]) for name in ("load_kg", "load_l")], abs=1)
+        assert (step["location"] if row["lat"] else None) == (
+            pytest.approx([float(row["lon"]), float(row["lat"])]) if row["lat"] else None
+        )
+        assert ids.setdefault(step["id"], row["stop_id"]) == row["stop_id"]
+    assert answer["summary"]["distance"] == pytest.approx(sum(1000 * float(row["km"]) for row in rows), abs=len(rows))
+    for route in answer["routes"]:
+        first, last = route["steps"][0], route["steps"][-1]
+        whole = last["arrival"] + last["service"] + last["waiting_time"] - first["arrival"]
+        assert whole == route["duration"] + route["service"] + route["waiting_time"]
+    left = pd.read_csv(folder / "unserved.csv")
+    assert [job["description"] for job in answer["unassigned"]] == sorted(left["stop_id"])
+    assert not {job["id"] for job in answer["unassigned"]} & set(ids)
+
+
+def sum_of_stay(step):
+    return step["arrival"] + step["waiting_time"] + step["setup"] + step["service"]
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +123,9 @@ def test_the_files_of_a_planned_company_agree_with_its_routes(planned):
 def test_each_route_has_its_own_files_and_together_they_are_all(folder):
     names = sorted(path.name for path in (folder / "dispatch").iterdir())
     # A route called R/2 cannot be a file name as it is.
-    kinds = ("csv", "geojson", "gpx", "html", "loading.tsv")
-    assert names == sorted(f"{name}.{kind}" for name in ("R-2", "R1", "all") for kind in kinds)
+    kinds = ("csv", "geojson", "gpx", "html", "loading.tsv", "vroom.json")
+    each = [f"{name}.{kind}" for name in ("R-2", "R1", "all") for kind in kinds]
+    assert names == sorted([*each, "orders.optimoroute.csv"])
     parts = [row for name in ("R-2.csv", "R1.csv") for row in read_csv(folder / "dispatch" / name)]
     assert parts == read_csv(folder / "dispatch" / "all.csv")
     lines, points = features(folder / "dispatch" / "R1.geojson")
@@ -123,6 +174,29 @@ def test_a_stop_is_found_at_its_location_even_where_ids_hold_the_signs(stop, pla
     assert location_of(Places(), stop) == place
 
 
+def test_breaks_stand_in_every_file_at_the_place_where_they_are_taken(tmp_path):
+    visits = [
+        visit("R1", 0, "DC", "depot", "07:00", 10.0),
+        visit("R1", 1, "coffee", "break", "07:30", 10.0),
+        visit("R1", 2, "D1", "delivery", "07:36", 6.0, km=0.0),
+        visit("R1", 3, "lunch", "break", "07:42", 6.0, km=0.0),
+        visit("R1", 4, "D2", "delivery", "08:30", 0.0),
+        visit("R1", 5, "DC", "depot", "09:00", 0.0),
+    ]
+    folder = plan_by_hand(tmp_path, {**whole_day(), "routes": frame("routes", visits)})
+    write_reports(folder)
+    rows = assert_agree(folder)
+    # Coffee is drunk before D1's door, lunch is eaten behind it.
+    assert {(row["lat"], row["lon"]) for row in rows[1:4]} == {("60.05", "24.05")}
+    answer = json.loads((folder / "dispatch" / "all.vroom.json").read_text(encoding="utf-8"))
+    assert [step["type"] for step in answer["routes"][0]["steps"]] == [
+        "start", "break", "job", "break", "job", "end"
+    ]  # fmt: skip
+    assert "2 stops" in (folder / "plan.html").read_text(encoding="utf-8")
+    loading = (folder / "dispatch" / "all.loading.tsv").read_text(encoding="utf-8")
+    assert "lunch" not in loading and "D1" in loading
+
+
 def test_routes_whose_names_look_alike_get_files_of_their_own(tmp_path):
     names = ["R 1", "R/1", "r-1", "all", "..", ""]
     visits = [
@@ -133,7 +207,7 @@ def test_routes_whose_names_look_alike_get_files_of_their_own(tmp_path):
     visits = [row for row in visits if row["route_id"]]
     folder = plan_by_hand(tmp_path, {**whole_day(), "routes": frame("routes", visits)})
     write_reports(folder)
-    made = sorted((folder / "dispatch").glob("*.csv"))
+    made = [path for path in sorted((folder / "dispatch").glob("*.csv")) if not path.name.startswith("orders.")]
     assert len(made) == len(names) and len({path.name.lower() for path in made}) == len(made)
     assert all(path.parent == folder / "dispatch" for path in made)
     each = {read_csv(path)[0]["route"] for path in made if path.name != "all.csv"}

@@ -15,8 +15,8 @@ from optimizer.routing.solution_files import read_solution, solution_text
 from solvers.routing.check import check_plan
 from solvers.routing.problem import RELOAD, Work
 from solvers.routing.pyvrp_engine import pyvrp_engine
-from solvers.routing.schedule import trips_of
 from solvers.routing.solve import solve_routing
+from solvers.routing.terms import trips_of
 from tests.conftest import public_data
 
 # class -> (file, PyVRP's rounding)

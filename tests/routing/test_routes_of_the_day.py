@@ -55,7 +55,7 @@ def evidence(world, routes, moves, held=()):
         "routes": routes.tables["routes"], "unserved": routes.tables["unserved"], "costs": routes.tables["costs"],
         "transfers": moves, "exceptions": rows, "order_holds": pd.DataFrame({"order_id": list(held)}, dtype=object),
     }  # fmt: skip
-    return SimpleNamespace(world=world, frame=lambda name: frames[name].copy(), frames=frames)
+    return SimpleNamespace(world=world, frame=lambda name: frames[name].copy(), frames=frames, run={})
 
 
 def violations(evidence):
@@ -162,15 +162,6 @@ def test_windows_are_kept_and_one_that_cannot_be_is_named(tmp_path):
     left = routes.tables["unserved"].iloc[0]
     assert (left["stop_id"], left["cause"]) == ("P2", "no vehicle reaches it inside its window")
     assert left["cheapest_relaxation"] == "a window that closes 20 minutes later"
-    assert violations(evidence(world, routes, transfers())) == []
-
-
-def test_of_several_windows_the_widest_is_kept_and_that_is_said(tmp_path):
-    customers = f"{DELIVERIES}\nP1,O1,D1,60.1,25,{DAY},3,6,5,90\n"
-    windows = f"delivery_id,window_start,window_end\nP1,{DAY}T08:00,{DAY}T08:10\nP1,{DAY}T15:00,{DAY}T17:00\n"
-    world, routes = routed(tmp_path, transfers(), deliveries=customers, delivery_windows=windows)
-    assert routes.tables["routes"].loc[1, "eta"].hour >= 15
-    assert any("several windows" in row.text for row in routes.exceptions)
     assert violations(evidence(world, routes, transfers())) == []
 
 
@@ -298,15 +289,6 @@ def test_a_world_without_vehicles_has_empty_tables(tmp_path):
     routes = plan_routes(world, transfers(("tea_250", "S2", 1)), frozenset())
     assert all(table.empty for table in routes.tables.values())
     assert violations(evidence(world, routes, transfers(("tea_250", "S2", 1)))) == []
-
-
-def test_what_is_not_planned_yet_is_said(tmp_path):
-    more = "cost_per_hour,speed_profile\n"
-    vehicles = TABLES["vehicles"].replace("cost_per_hour\n", more).replace("0.5,20\n", "0.5,20,night\n")
-    breaks = "vehicle_id,break,minutes\nV1,lunch,30\n"
-    _, routes = routed(tmp_path, transfers(("tea_250", "S2", 1)), vehicles=vehicles, vehicle_breaks=breaks)
-    said = {row.text for row in routes.exceptions if "not planned yet" in row.text}
-    assert len(said) == 2
 
 
 def test_overtime_is_a_cost_of_its_own_and_its_most_is_kept(tmp_path):

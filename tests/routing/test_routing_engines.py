@@ -1,5 +1,7 @@
 """What every routing engine must do: each feature where it binds, and the optimum of what can be enumerated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ from solvers.routing.check import check_plan
 from solvers.routing.choice import chosen_engine
 from solvers.routing.problem import FORBIDDEN, RoutingProblemError, VehicleType, Work, stops_of
 from solvers.routing.pyvrp_engine import pyvrp_engine
-from solvers.routing.ruin_engine import ruin_engine
+from solvers.routing.rich_engine import RICH_ROUNDS, rich_engine
+from solvers.routing.ruin_engine import ROUNDS, ruin_engine
 from solvers.routing.schedule import excess_of, planned_route
 from solvers.routing.solve import FalseRouteError, UnsupportedError, solve_routing
 from tests.routing.routing_cases import (
@@ -21,7 +24,16 @@ from tests.routing.routing_cases import (
     truck,
 )
 
-ENGINES = {"pyvrp": pyvrp_engine, "ruin": ruin_engine}
+
+def driven_whole(problem, work):
+    """Our search where it drives whole routes, on problems that do not need it; as many rounds as the other does."""
+    if problem.stops.count == 0:
+        return ruin_engine(problem, work)
+    rounds = None if work.iterations is None else work.iterations * ROUNDS // RICH_ROUNDS
+    return rich_engine(problem, replace(work, iterations=rounds))
+
+
+ENGINES = {"pyvrp": pyvrp_engine, "ruin": ruin_engine, "driven whole": driven_whole}
 COST_TOLERANCE = 1e-6
 SEARCH = Work(300, None, 1)
 
@@ -155,8 +167,7 @@ def test_what_is_fetched_needs_room_too(engine):
     assert sequences(plan) == [(0, 1)]
 
 
-def test_a_shipment_is_picked_up_first_on_the_same_route():
-    engine = pyvrp_engine
+def test_a_shipment_is_picked_up_first_on_the_same_route(engine):
     # From 10 to 4: out to 10 and back. From 4 to 10 is the same way; the partner decides.
     plan = solved(line([10, 4], [[0], [2]], [truck(2, 2)], pickup=[2, 0], partner=[1, 0]), engine)
     assert sequences(plan) == [(0, 1)]
@@ -238,14 +249,12 @@ def test_what_an_engine_cannot_take_is_refused_in_words():
     )  # fmt: skip
     problem = line([4], [1], [truck()])
     several = type(problem)(stops, problem.depot_place, problem.vehicle_types, problem.metres, problem.seconds)
+    with pytest.raises(UnsupportedError, match=r"several windows \(1 stops have them\)"):
+        solve_routing(several, SEARCH, pyvrp_engine)
+    assert solved(several, ruin_engine).cost == pytest.approx(8)
     for engine in ENGINES.values():
-        with pytest.raises(UnsupportedError, match=r"several windows \(1 stops have them\)"):
-            solve_routing(several, SEARCH, engine)
-    shipment = line([10, 4], [[0], [2]], [truck(2, 2)], pickup=[2, 0], partner=[1, 0])
-    with pytest.raises(UnsupportedError, match="shipments"):
-        solve_routing(shipment, SEARCH, ruin_engine)
-    with pytest.raises(UnsupportedError, match="reloads"):
-        solve_routing(line([4], [1], [truck(max_reloads=1)]), SEARCH, ruin_engine)
+        with pytest.raises(UnsupportedError, match="no vehicle"):
+            solve_routing(line([4], [1], [truck(0)]), SEARCH, engine if engine is pyvrp_engine else ruin_engine)
 
 
 def test_the_engine_chosen_takes_the_problem_and_says_why():
@@ -254,10 +263,11 @@ def test_the_engine_chosen_takes_the_problem_and_says_why():
         line([10, 4], [[0], [2]], [truck(2, 2)], pickup=[2, 0], partner=[1, 0]),
     )
     assert chosen_engine(plain).name == "ruin and recreate"
-    assert (chosen_engine(shipment).name, chosen_engine(shipment).why) == (
-        "PyVRP",
-        "ruin and recreate cannot take shipments",
-    )
+    assert chosen_engine(shipment).name == "ruin and recreate"
+    again = chosen_engine(line([4], [1], [truck(max_reloads=1)]))
+    assert (again.name, again.why) == ("PyVRP", "with reloads it was cheaper at equal time")
+    settled = chosen_engine(line([4], [1], [truck(max_reloads=1, prefix=(0,))]))
+    assert (settled.name, settled.why) == ("ruin and recreate", "PyVRP cannot take settled stops")
     mixed = line([10, 4], [1, 1], [truck(2, 2, fixed_cost=3.0), truck(2, 1)])
     assert chosen_engine(mixed).name == "PyVRP"
     # Two vehicles for three stops: ours takes a look first, and both agree on out to 10 and back.
@@ -269,7 +279,7 @@ def test_the_engine_chosen_takes_the_problem_and_says_why():
 def test_on_random_problems_of_thirty_stops_the_engines_come_close_and_pass_the_check(seed):
     problem = random_problem(np.random.default_rng(100 + seed), 30)
     costs = [outcome_cost(problem, engine) for engine in ENGINES.values()]
-    assert costs[0] == pytest.approx(costs[1], rel=0.05)
+    assert max(costs) <= 1.05 * min(costs)
 
 
 def outcome_cost(problem, engine):
