@@ -1,4 +1,4 @@
-"""A route driven whole, in compiled code: windows, breaks, speeds by hour, what is settled; the cheapest start."""
+"""A route driven whole, in compiled code: windows, breaks, speeds by hour, what is settled."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from solvers.routing.compiled import Integers, compiled
 NEVER = -(2**62)
 # States kept at a stop: of several ways to have taken breaks by then, those that none excels.
 STATES = 12
-# Starts from which on every change along the route is tried.
-FINE = 200
 # Columns of a state: time, driven since the last break, breaks taken as bits, unpaid seconds, state before; begin of
 # the service, break before it and when, break after it and when; -1 for no break.
 TIME, DROVE, TAKEN, UNPAID, PARENT, BEGIN, BEFORE, BEFORE_AT, AFTER, AFTER_AT = range(10)
 # Columns of a break: earliest, latest begin, seconds, driving it is due after (0: none), 1 for unpaid.
-_EARLIEST, _LATEST, _SECONDS, _RULE, _UNPAID = range(5)
+EARLIEST, LATEST, SECONDS, AFTER_DRIVE, NOT_PAID = range(5)
 # Entries of the frame.
 (VISITS, START, END, START_LOW, START_HIGH, LOADING, SETTLED, DRIVEN, BREAKS, RULE, OVER) = range(11)
 
@@ -99,7 +97,7 @@ def begin_from(v: Drive, n: int, ready: int) -> int:
 
 
 @compiled
-def _begin_by(v: Drive, n: int, limit: int) -> int:
+def begin_by(v: Drive, n: int, limit: int) -> int:
     """Return the latest begin of visit n up to `limit`, by when it can begin."""
     if v.low[n] == v.high[n] or (n < v.frame[SETTLED] and limit > v.closes[v.high[n] - 1]):
         return limit
@@ -121,7 +119,7 @@ def start_from(v: Drive, time: int) -> int:
 
 
 @compiled
-def _start_by(v: Drive, time: int) -> int:
+def start_by(v: Drive, time: int) -> int:
     """Return the latest start up to `time`."""
     low, high, loading = v.frame[START_LOW], v.frame[START_HIGH], v.frame[LOADING]
     if low == high:
@@ -139,22 +137,22 @@ def _with_break(v: Drive, k: int, state: tuple[int, int, int, int]) -> tuple[int
     time, drove, taken, unpaid = state
     if k < 0:
         return state
-    done = (taken >> k) & 1 == 1 if v.breaks[k, _RULE] == 0 else drove == 0
-    begin = max(time, v.breaks[k, _EARLIEST])
-    if done or begin > v.breaks[k, _LATEST]:
+    done = (taken >> k) & 1 == 1 if v.breaks[k, AFTER_DRIVE] == 0 else drove == 0
+    begin = max(time, v.breaks[k, EARLIEST])
+    if done or begin > v.breaks[k, LATEST]:
         return NEVER, 0, 0, 0
-    seconds, rule = v.breaks[k, _SECONDS], v.frame[RULE]
-    rested = rule >= 0 and seconds >= v.breaks[rule, _SECONDS]
-    taken = taken | (1 << k) if v.breaks[k, _RULE] == 0 else taken
-    return int(begin + seconds), 0 if rested else drove, taken, int(unpaid + seconds * v.breaks[k, _UNPAID])
+    seconds, rule = v.breaks[k, SECONDS], v.frame[RULE]
+    rested = rule >= 0 and seconds >= v.breaks[rule, SECONDS]
+    taken = taken | (1 << k) if v.breaks[k, AFTER_DRIVE] == 0 else taken
+    return int(begin + seconds), 0 if rested else drove, taken, int(unpaid + seconds * v.breaks[k, NOT_PAID])
 
 
 @compiled
 def _missed(v: Drive, start: int, time: int, taken: int) -> bool:
     """Return whether a break is due by `time` that was not taken and no longer can be."""
     for k in range(v.frame[BREAKS]):
-        latest = v.breaks[k, _LATEST]
-        untaken = v.breaks[k, _RULE] == 0 and (taken >> k) & 1 == 0
+        latest = v.breaks[k, LATEST]
+        untaken = v.breaks[k, AFTER_DRIVE] == 0 and (taken >> k) & 1 == 0
         if untaken and start <= latest < time and latest >= v.frame[OVER]:
             return True
     return False
@@ -163,7 +161,7 @@ def _missed(v: Drive, start: int, time: int, taken: int) -> bool:
 @compiled
 def _too_far(v: Drive, drove: int) -> bool:
     rule = v.frame[RULE]
-    return bool(rule >= 0 and drove > v.breaks[rule, _RULE])
+    return bool(rule >= 0 and drove > v.breaks[rule, AFTER_DRIVE])
 
 
 @compiled
@@ -240,8 +238,8 @@ def _visit(v: Drive, n: int, row: int, start: int) -> None:
             time = max(gone[0], v.floor[n + 1])
             if gone[0] == NEVER or _missed(v, start, time, gone[2]):
                 continue
-            at_before = rested[0] - v.breaks[before, _SECONDS] if before >= 0 else 0
-            at_after = gone[0] - v.breaks[after, _SECONDS] if after >= 0 else 0
+            at_before = rested[0] - v.breaks[before, SECONDS] if before >= 0 else 0
+            at_after = gone[0] - v.breaks[after, SECONDS] if after >= 0 else 0
             _add(v, n + 1, row, (time, gone[1], gone[2], gone[3]), (begin, before, at_before, after, at_after))
 
 
@@ -267,151 +265,3 @@ def forward(v: Drive, start: int) -> tuple[int, int]:
         if chosen < 0 or (paid, arrival) < (end - v.states[visits, chosen, UNPAID], end):
             chosen, end = row, arrival
     return chosen, end
-
-
-@compiled
-def _latest_start(v: Drive, last: int, row: int, limit: int) -> int:
-    """Return the latest start to leave visit `last` by `limit`, the breaks where they are; -1: to be at the end."""
-    if v.frame[DRIVEN] > 0:
-        return int(v.driven[0])
-    if last < 0:
-        last = v.frame[VISITS]
-        limit = leave_by(v, last, limit)
-    for n in range(last, 0, -1):
-        state = v.states[n, row]
-        k = state[AFTER]
-        if k >= 0:
-            limit = min(limit - v.breaks[k, _SECONDS], v.breaks[k, _LATEST])
-        limit = _before(v, n, row, _begin_by(v, n - 1, limit - v.service[n - 1]))
-        row = state[PARENT]
-    return _start_by(v, limit)
-
-
-@compiled
-def _before(v: Drive, n: int, row: int, begin: int) -> int:
-    """Return the latest departure from the visit before the n-th for its service to begin by `begin`."""
-    k = v.states[n, row, BEFORE]
-    if k >= 0:
-        begin = min(begin - v.breaks[k, _SECONDS], v.breaks[k, _LATEST])
-    return leave_by(v, n - 1, begin - v.setup[n - 1])
-
-
-@compiled
-def _step(v: Drive, start: int, row: int) -> int:
-    """Return the next start at which something changes: a window closes or a band begins, or the second after it."""
-    step = 2**61
-    for n in range(v.frame[VISITS], -1, -1):
-        state = v.states[n, row]
-        for band in range(1, len(v.bands)):
-            if v.bands[band] >= state[TIME]:
-                step = min(step, _later(start, _latest_start(v, n, row, v.bands[band])))
-        if n == 0:
-            break
-        parent = state[PARENT]
-        step = min(step, _break_step(v, start, n, row))
-        for w in range(v.low[n - 1], v.high[n - 1]):
-            if state[BEGIN] <= v.closes[w]:
-                limit = _before(v, n, row, v.closes[w])
-                step = min(step, _later(start, _latest_start(v, n - 1, parent, limit) if n > 1 else limit))
-        row = parent
-    return int(step)
-
-
-@compiled
-def _break_step(v: Drive, start: int, n: int, row: int) -> int:
-    """Return the next start at which a break at the n-th visit begins as late as it may, or the second after it."""
-    state, step = v.states[n, row], 2**61
-    if state[AFTER] >= 0:
-        limit = v.breaks[state[AFTER], _LATEST] + v.breaks[state[AFTER], _SECONDS]
-        step = min(step, _later(start, _latest_start(v, n, row, limit)))
-    if state[BEFORE] >= 0:
-        limit = _before(v, n, row, 2**61)
-        step = min(step, _later(start, _latest_start(v, n - 1, state[PARENT], limit) if n > 1 else limit))
-    return int(step)
-
-
-@compiled
-def _later(start: int, then: int) -> int:
-    """Return the event itself where it lies ahead, else the second after it."""
-    if then > start:
-        return then
-    return then + 1 if then == start else 2**61
-
-
-@compiled
-def _leaving(v: Drive, start: int, tries: int) -> tuple[int, int, int]:
-    """Return (latest start, state, end) of the route that ends as early as from `start`; state -1 for none."""
-    row, end = forward(v, start)
-    if row < 0:
-        return start, row, end
-    late = max(_latest_start(v, -1, row, end), start)
-    if late > start and (v.frame[BREAKS] > 0 or len(v.bands) > 1 or tries > 1):
-        again, then = forward(v, late)
-        if again >= 0:
-            return late, again, then
-        # With speeds by hour a later start may be driven longer than the rule allows.
-        row, end = forward(v, start)
-        late = start
-    return late, row, end
-
-
-@compiled
-def _next_start(v: Drive, start: int, row: int, tries: int) -> int:
-    """Return the next start worth a try, NEVER for none; with few tries those after a break's time first."""
-    if v.frame[DRIVEN] > 0:
-        return NEVER
-    by_clock = v.frame[BREAKS] - (v.frame[RULE] >= 0)
-    fine = row >= 0 and (tries >= FINE or by_clock == 0)
-    later = _step(v, start, row) if fine else 2**61
-    for k in range(v.frame[BREAKS]):
-        if v.breaks[k, _LATEST] >= start:
-            later = min(later, v.breaks[k, _LATEST] + 1)
-    for w in range(v.frame[START_LOW], v.frame[START_HIGH]):
-        if v.closes[w] + v.frame[LOADING] >= start:
-            later = min(later, v.closes[w] + v.frame[LOADING] + 1)
-    return start_from(v, later) if later < 2**61 else NEVER
-
-
-@compiled
-def first_start(v: Drive) -> int:
-    """Return the earliest start, NEVER where there is none; goods released after it left are not aboard."""
-    if v.frame[DRIVEN] > 0:
-        return int(v.driven[0]) if v.frame[START] <= v.driven[0] else NEVER
-    return int(start_from(v, max(v.frame[START], v.floor[0])))
-
-
-@compiled
-def can_be_driven(v: Drive, tries: int) -> bool:
-    """Return whether the route can be driven from some start, whatever time it takes."""
-    start = first_start(v)
-    for _ in range(tries):
-        if start == NEVER:
-            break
-        row, _ = forward(v, start)
-        if row >= 0:
-            return True
-        start = _next_start(v, start, row, tries)
-    return False
-
-
-@compiled
-def best_start(v: Drive, tries: int) -> tuple[int, int, int]:
-    """Return (start, end, unpaid seconds) of the route with the least paid time; start NEVER where there is none.
-
-    Each try ends as early as it can and leaves as late as that end allows; with one window a stop, the same speed all
-    day and no break one try is exact. Else the next start is where the plan of the last one changes.
-
-    Savelsbergh (1992), The vehicle routing problem with time windows: minimizing route duration.
-    """
-    best, best_end, best_unpaid = NEVER, 0, 0
-    start = first_start(v)
-    for _ in range(tries):
-        if start == NEVER:
-            break
-        late, row, end = _leaving(v, start, tries)
-        if row >= 0:
-            unpaid = v.states[v.frame[VISITS], row, UNPAID]
-            if best == NEVER or end - late - unpaid < best_end - best - best_unpaid:
-                best, best_end, best_unpaid = late, end, unpaid
-        start = _next_start(v, late, row, tries)
-    return best, best_end, best_unpaid

@@ -8,9 +8,10 @@ import numpy as np
 
 from solvers.routing import drive
 from solvers.routing.compiled import Floats, Integers, compiled
-from solvers.routing.drive import NEVER, TIME, Drive, best_start, can_be_driven, first_start, forward
+from solvers.routing.drive import NEVER, TIME, Drive, forward
 from solvers.routing.problem import RELOAD, TOGETHER
 from solvers.routing.ruin_kernel import NOBODY, Ground, Tours, time_cost
+from solvers.routing.starts import best_start, can_be_driven, first_start
 
 # Columns of `own`: reloads and their seconds, windows of its loadings, settled stops, departures known, first break and
 # how many, the one by driving time, breaks before this time are not asked, earliest way on, starts tried,

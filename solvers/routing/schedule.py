@@ -17,7 +17,6 @@ from solvers.routing.drive import (
     BREAKS,
     DRIVEN,
     END,
-    FINE,
     NEVER,
     PARENT,
     RULE,
@@ -26,7 +25,6 @@ from solvers.routing.drive import (
     TIME,
     Drive,
     arrive,
-    best_start,
     forward,
     start_from,
 )
@@ -44,6 +42,7 @@ from solvers.routing.problem import (
     TakenBreak,
     VehicleType,
 )
+from solvers.routing.starts import FINE, best_start
 from solvers.routing.terms import trips_of
 
 
@@ -171,7 +170,7 @@ def _chain(drive: Drive, row: int, visits: int) -> IntArray:
 
 
 def planned_route(problem: RoutingProblem, kind: int, vehicle: int, stops: Sequence[int]) -> PlannedRoute:
-    """Return the route with its times and breaks, those with the least paid time (`drive.best_start`).
+    """Return the route with its times and breaks, those with the least paid time (`starts.best_start`).
 
     The sequence must be drivable (see `excess_of`).
     """
