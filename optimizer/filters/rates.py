@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from optimizer.filters.screen import SUSPECTED, Judged, known_labels
+from optimizer.filters.screen import SUSPECTED, Judged
 from scenarios.schema import declared
 from scenarios.world import World
 
@@ -32,16 +32,15 @@ def hold_rates(world: World, lines: pd.DataFrame, judged: Judged, held: frozense
     held: of the orders with a delivery ahead, how many wait. false hold: of the orders known to be honest, how many
     the score without labels would suspect; it is told without the labels, for with them nobody honest is suspected.
     """
-    orders = lines[lines["is_order"]].drop_duplicates("order_id")[["order_id", "customer_id"]]
-    bare = pd.Series(judged.bare).groupby(lines["order_id"].to_numpy(object)).max()
+    orders = lines[lines["is_order"]].drop_duplicates("order")[["order_id", "customer_id"]]
     groups = world.frame("customers").dropna(subset=["group"]).drop_duplicates("customer_id")
     group_of = dict(zip(groups["customer_id"], groups["group"], strict=True))
-    honest = known_labels(world)[1]
+    honest = judged.known[orders.index] == 0.0
     ahead = set(world.frame("deliveries").loc[lambda t: t["state"].isin(["new", "promised"]), "order_id"].dropna())
-    group = [group_of.get(name, NO_GROUP) for name in orders["customer_id"]]
+    group = orders["customer_id"].map(group_of).astype(object).fillna(NO_GROUP)
     asked = {
         "held": (orders["order_id"].isin(ahead), orders["order_id"].isin(held)),
-        "false hold": (orders["order_id"].isin(honest), orders["order_id"].map(bare).ge(SUSPECTED)),
+        "false hold": (honest, judged.bare[orders.index] >= SUSPECTED),
     }
     parts = []
     for name, (counted, hit) in asked.items():
