@@ -26,8 +26,8 @@ def orders_of(world: World, lines: pd.DataFrame) -> pd.DataFrame:
 
     lines: as `order_lines` returns them; rows that ask for nothing, or have no time, are left out
 
-    Columns: order, order_id, second (since 1970), value (money), the columns of MEMBERS, and from `fraud_labels` is_fraud
-    (NaN: not known before the plan date) and known_second.
+    Columns: order, order_id, second (since 1970), value (money), the columns of MEMBERS, and from `fraud_labels`
+    is_fraud (NaN: not known before the plan date) and known_second.
     """
     asked = lines[lines["is_order"] & lines["ordered_at"].notna()]
     order = pd.factorize(asked["order"])[0]

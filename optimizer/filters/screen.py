@@ -121,7 +121,7 @@ def known_labels(world: World, lines: pd.DataFrame) -> FloatArray:
     """
     labels = labels_before(world)
     at = pd.Index(labels["order_id"]).get_indexer(pd.Index(lines["order_id"]))
-    return np.append(labels["is_fraud"].to_numpy(float), np.nan)[at]
+    return np.asarray(np.append(labels["is_fraud"].to_numpy(float), np.nan)[at])
 
 
 def labels_before(world: World) -> pd.DataFrame:
@@ -180,7 +180,7 @@ def _of_orders(lines: pd.DataFrame, single: FloatArray) -> FloatArray:
     order = lines["order"].to_numpy()
     worst = np.zeros(len(lines))
     np.maximum.at(worst, order, single)
-    return worst[order]
+    return np.asarray(worst[order])
 
 
 def _reasons(lines: pd.DataFrame, signs: _Signs, single: FloatArray, kind: Words, is_fraud: Flags) -> Words:

@@ -17,6 +17,7 @@ from optimizer.filters.history import CleanHistory, clean_history
 from optimizer.filters.holds import hold_orders
 from optimizer.filters.lines import order_lines
 from optimizer.filters.rates import hold_rates
+from optimizer.filters.rationing import ration_orders
 from optimizer.filters.reservations import free_of_held
 from optimizer.filters.screen import Judged, screen_lines
 from optimizer.filters.segments import item_segments, moves
@@ -37,6 +38,7 @@ class Filter(StrEnum):
     FRAUD = "fraud"
     BULK = "bulk"
     SEGMENTS = "segments"
+    RATIONING = "rationing"
     STOCK_OUTS = "stock_outs"
 
 
@@ -45,8 +47,9 @@ class Screened:
     """The world to plan with, the tables of the filters, orders not to ship, and what a person should look at.
 
     world: sales net of what was taken out, stock without what held orders reserve, promises to segments
-    tables: order_holds, hold_rates, excluded_rows, segments, segment_moves, with the declared columns; and rows for
-        ``explanations`` of held orders and moves, where there are any
+    tables: order_holds, hold_rates, rationed, excluded_rows, segments, segment_moves, with the declared columns; and
+        rows for ``explanations`` of held and rationed orders and of moves, where there are any
+    held_orders: those held, and those for which no stock is left today
     state: what the screen of the next day remembers
     proof: of the decision to hold, empty where nothing was in question
     """
@@ -70,7 +73,7 @@ def screen_world(
     previous_segments: the table `segments` of the plan before, None without one
     state: state tables of the plan before, None without one
     without: filters left out: their rows stay in the history, their orders are shipped, nobody is grouped, days
-        short of stock count as if all that was wanted had been sold
+        short of stock count as if all that was wanted had been sold, stock that is short goes to whoever loads first
 
     Sales lose what was cancelled, false, doubled or bulk; suspicious orders whose delivery is still ahead are held as
     far as there is time to review them. Without transactions only items and pairs are grouped.
@@ -93,15 +96,17 @@ def screen_world(
         "segments": groups,
         "segment_moves": moves(groups, previous_segments),
     }
-    if len(words := _explained(tables)):
-        tables["explanations"] = words
     exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
     kept = _as_if_in_stock(clean.world) if Filter.STOCK_OUTS in without else clean.world
     exceptions += _unpromised(kept)
-    kept, freed = free_of_held(kept, lines, frozenset(holds["order_id"]))
-    exceptions += freed
+    held = frozenset(holds["order_id"])
+    kept, freed = free_of_held(kept, lines, held)
     kept = with_segment_policies(kept, groups)
-    return Screened(kept, tables, frozenset(holds["order_id"]), exceptions, verdict.state | frozen, decided.proof)
+    due = lines.iloc[:0] if Filter.RATIONING in without else lines
+    rations = ration_orders(kept, due, matched.voided[: len(due)], groups, held)
+    tables |= {"rationed": rations.table} | _explained(tables, rations.words)
+    exceptions += [*freed, *rations.told]
+    return Screened(kept, tables, held | rations.nothing, exceptions, verdict.state | frozen, decided.proof)
 
 
 def _unpromised(world: World) -> list[ExceptionRow]:
@@ -128,8 +133,8 @@ def _judged(world: World, lines: pd.DataFrame, trusting: bool, state: Mapping[st
     return Verdict(replace(judged, score=np.zeros(len(lines)), kind=nothing, reason=nothing, doubt=nothing), {}, [])
 
 
-def _explained(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return rows of `explanations` for each held order, by its order_id, and each move, by kind and member."""
+def _explained(tables: Mapping[str, pd.DataFrame], rationed: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return `explanations` of held and rationed orders, by order_id, and of moves, by kind and member, if any."""
     who = "order {} waits for {}: {}"
     rows = [
         {
@@ -144,7 +149,9 @@ def _explained(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         name = f"{row.kind} {row.member_id}"
         text = f"{name} moves from {row.old_segment} to {row.new_segment}: {row.reason}"
         rows.append({"line_id": name, "text": text, "numbers": "{}", "money": 0})
-    return pd.DataFrame(rows, columns=["line_id", "text", "numbers", "money"])
+    parts = [pd.DataFrame(rows, columns=list(rationed.columns)), rationed]
+    some = [part for part in parts if len(part)]
+    return {"explanations": pd.concat(some, ignore_index=True)} if some else {}
 
 
 def _left_out(without: Collection[Filter]) -> list[ExceptionRow]:
