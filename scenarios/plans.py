@@ -115,7 +115,7 @@ def write_inputs(folder: Path, world: World) -> None:
 
 
 def _of_deliveries(world: World) -> pa.Table:
-    """Return the order lines of deliveries, and all that take something back: what is held or rationed rests on them."""
+    """Return the order lines of deliveries and all that take something back, on which holds and rations rest."""
     lines, orders = world.table("transactions"), set(world.frame("deliveries")["order_id"].dropna())
     frame = world.frame("transactions")[["order_id", "cancels_order_id", "units"]]
     mine = frame["order_id"].isin(orders) | frame["cancels_order_id"].notna() | (frame["units"] < 0)
