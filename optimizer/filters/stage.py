@@ -16,6 +16,8 @@ from optimizer.filters.customers import customer_segments
 from optimizer.filters.history import CleanHistory, clean_history
 from optimizer.filters.holds import hold_orders
 from optimizer.filters.lines import order_lines
+from optimizer.filters.places import STATE as PLACE_GROUPS
+from optimizer.filters.places import place_segments
 from optimizer.filters.rates import hold_rates
 from optimizer.filters.rationing import ration_orders
 from optimizer.filters.reservations import free_of_held
@@ -24,7 +26,7 @@ from optimizer.filters.segments import item_segments, moves
 from optimizer.filters.verdict import Verdict, final_verdict
 from optimizer.plan.exceptions import ExceptionRow
 from scenarios.schema import declared
-from scenarios.segment_policies import with_segment_policies
+from scenarios.segment_policies import PLACE, with_segment_policies
 from scenarios.world import World, rows_of
 
 _PLACES = 6
@@ -176,10 +178,13 @@ def _segments(
     before = {}
     if previous is not None:
         before = dict(zip(zip(previous["kind"], previous["member_id"], strict=True), previous["segment"], strict=True))
-    people = {name: segment for (kind, name), segment in before.items() if kind == "customer"}
+    people, stores = (
+        {name: segment for (kind, name), segment in before.items() if kind == wanted} for wanted in ("customer", PLACE)
+    )
     customers, frozen = customer_segments(world, lines, bought, people, (state or {}).get(CUSTOMER_GROUPS))
-    parts = [item_segments(world, before), customers]
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), frozen
+    places, clusters = place_segments(world, stores, (state or {}).get(PLACE_GROUPS))
+    parts = [item_segments(world, before), places, customers]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), frozen | clusters
 
 
 def _shown(units: float) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
 from scenarios.money import minor_digits
-from scenarios.segment_policies import SERVICE
+from scenarios.segment_policies import PLACE, SERVICE
 from scenarios.shelf_life import bringing_nothing
 from scenarios.tariff import currency_rates
 from scenarios.world import World, rows_of
@@ -130,6 +130,10 @@ def check_segments(evidence: Evidence) -> Iterator[Violation]:
     items = set(groups.loc[groups["kind"] == "item", "member_id"])
     for name in sorted(set(evidence.world.frame("items")["item_id"]) - items):
         yield Violation("segments", name, "has no segment")
+    given = evidence.world.frame("locations").set_index("location_id")["cluster"].dropna()
+    for row in rows_of(groups[groups["kind"] == PLACE]):
+        if given.get(row.member_id, row.segment) != row.segment:
+            yield Violation("segments", row.member_id, f"is in {row.segment}, its cluster is {given[row.member_id]}")
     for row in rows_of(groups[groups["segment"].isna() | groups["reason"].isna()]):
         yield Violation("segments", row.member_id, "has an empty segment or no reason")
     now: dict[Any, Any] = dict(
