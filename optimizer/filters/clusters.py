@@ -12,7 +12,7 @@ the nearest group.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,14 @@ class Groups:
         """Return a group's typical customer in words."""
         days, orders, money = np.exp(self.centroid[row]) - np.array([1.0, 0.0, 1.0])
         return f"typically {orders:.1f} orders, the last {days:.0f} days ago, money {money:,.0f}"
+
+
+class Grouping(NamedTuple):
+    """Who belongs together: rows of `segments`, the groups to go on with, and figures of each member, by its id."""
+
+    rows: pd.DataFrame
+    state: dict[str, pa.Table]
+    figures: pd.DataFrame
 
 
 def points_of(days: FloatArray, orders: FloatArray, money: FloatArray) -> FloatArray:

@@ -16,9 +16,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
-from optimizer.filters.clusters import Groups, from_state, groups_for, to_state
+from optimizer.filters.clusters import Grouping, Groups, from_state, groups_for, to_state
 from optimizer.filters.segments import COLUMNS, Sold, sold_last_year
 from scenarios.segment_policies import PLACE
 from scenarios.world import World
@@ -32,10 +31,8 @@ _NO_CATEGORY = "goods without a category"
 _PLACES = 9
 
 
-def place_segments(
-    world: World, before: Mapping[str, str], frozen: pd.DataFrame | None = None
-) -> tuple[pd.DataFrame, dict[str, pa.Table]]:
-    """Return a row a clustered place (kind, member_id, segment, reason), and the clusters the next day goes on with.
+def place_segments(world: World, before: Mapping[str, str], frozen: pd.DataFrame | None = None) -> Grouping:
+    """Return which places belong together, a row a clustered place.
 
     before: segment of each place in the plan before; frozen: its clusters
     """
@@ -46,15 +43,18 @@ def place_segments(
     ids = world.frame("items")["item_id"].tolist()
     sold = sold_last_year(world, ids)
     free = [name for name in sold.places if name not in set(given["location_id"])]
-    found = None
+    found, figures = None, pd.DataFrame()
     if len(free) >= LEAST_PLACES:
         old = from_state(frozen)
         axes = _axes(world, sold) if old is None else old.axes
         points = _points(world, sold, axes)[pd.Index(sold.places).get_indexer(pd.Index(free))]
+        names = {"response": "price response", "money": "money a period"}
+        figures = pd.DataFrame(points, free, columns=[names.get(axis, axis) for axis in axes])
+        figures["money a period"] = np.expm1(figures["money a period"])
         found = groups_for(points, "k_means", frozen, axes, LEAST_PLACES)
         rows += [] if found is None else _told(found, free, points, before)
     frame = pd.DataFrame(rows, columns=COLUMNS).sort_values("member_id", kind="stable").reset_index(drop=True)
-    return frame, {} if found is None else {STATE: to_state(found)}
+    return Grouping(frame, {} if found is None else {STATE: to_state(found)}, figures)
 
 
 def _told(groups: Groups, names: list[str], points: FloatArray, before: Mapping[str, str]) -> list[tuple[str, ...]]:

@@ -12,13 +12,16 @@ import pyarrow as pa
 
 from optimizer.filters.cancellations import Matched, match_cancellations, nothing_cancelled
 from optimizer.filters.clusters import STATE as CUSTOMER_GROUPS
+from optimizer.filters.customers import KIND as CUSTOMER
 from optimizer.filters.customers import customer_segments
 from optimizer.filters.history import CleanHistory, clean_history
 from optimizer.filters.holds import hold_orders
 from optimizer.filters.lines import order_lines
 from optimizer.filters.places import STATE as PLACE_GROUPS
 from optimizer.filters.places import place_segments
-from optimizer.filters.rates import hold_rates
+from optimizer.filters.profiles import segment_profiles
+from optimizer.filters.rates import STATE as REVIEWED
+from optimizer.filters.rates import hold_rates, reviewed_orders
 from optimizer.filters.rationing import ration_orders
 from optimizer.filters.reservations import free_of_held
 from optimizer.filters.screen import Judged, screen_lines
@@ -49,8 +52,8 @@ class Screened:
     """The world to plan with, the tables of the filters, orders not to ship, and what a person should look at.
 
     world: sales net of what was taken out, stock without what held orders reserve, promises to segments
-    tables: order_holds, hold_rates, rationed, excluded_rows, segments, segment_moves, with the declared columns; and
-        rows for ``explanations`` of held and rationed orders and of moves, where there are any
+    tables: order_holds, hold_rates, rationed, excluded_rows, segments, segment_moves, segment_profiles, with the
+        declared columns; and rows for ``explanations`` of held and rationed orders and of moves, where there are any
     held_orders: those held, and those for which no stock is left today
     state: what the screen of the next day remembers
     proof: of the decision to hold, empty where nothing was in question
@@ -88,15 +91,18 @@ def screen_world(
     decided = hold_orders(world, lines, matched.voided, judged)
     holds = decided.holds
     bought = _bought(lines, matched, judged)
-    groups, frozen = _segments(clean.world, lines, bought, previous_segments, state)
+    groups, frozen, figures = _segments(clean.world, lines, bought, previous_segments, state)
     if Filter.SEGMENTS in without:
-        groups, previous_segments, frozen = groups.iloc[:0], None, {}
+        groups, previous_segments, frozen, figures = groups.iloc[:0], None, {}, {}
+    moved = moves(groups, previous_segments)
+    reviewed = (state or {}).get(REVIEWED)
     tables = {
         "order_holds": holds,
-        "hold_rates": hold_rates(world, lines, judged, frozenset(holds["order_id"])),
+        "hold_rates": hold_rates(world, lines, judged, frozenset(holds["order_id"]), reviewed),
         "excluded_rows": clean.excluded[list(declared()["excluded_rows"].names)].reset_index(drop=True),
         "segments": groups,
-        "segment_moves": moves(groups, previous_segments),
+        "segment_moves": moved,
+        "segment_profiles": segment_profiles(groups, moved, figures),
     }
     exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
     kept = _as_if_in_stock(clean.world) if Filter.STOCK_OUTS in without else clean.world
@@ -108,7 +114,8 @@ def screen_world(
     rations = ration_orders(kept, due, matched.voided[: len(due)], groups, held)
     tables |= {"rationed": rations.table} | _explained(tables, rations.words)
     exceptions += [*freed, *rations.told]
-    return Screened(kept, tables, held | rations.nothing, exceptions, verdict.state | frozen, decided.proof)
+    remembered = verdict.state | frozen | reviewed_orders(world, holds, reviewed)
+    return Screened(kept, tables, held | rations.nothing, exceptions, remembered, decided.proof)
 
 
 def _unpromised(world: World) -> list[ExceptionRow]:
@@ -174,17 +181,20 @@ def _segments(
     bought: "np.ndarray[tuple[int], np.dtype[np.float64]]",
     previous: pd.DataFrame | None,
     state: Mapping[str, pd.DataFrame] | None,
-) -> tuple[pd.DataFrame, dict[str, pa.Table]]:
+) -> tuple[pd.DataFrame, dict[str, pa.Table], dict[str, pd.DataFrame]]:
+    """Return the table `segments`, what the next day goes on with, and the figures of members by their kind."""
     before = {}
     if previous is not None:
         before = dict(zip(zip(previous["kind"], previous["member_id"], strict=True), previous["segment"], strict=True))
     people, stores = (
-        {name: segment for (kind, name), segment in before.items() if kind == wanted} for wanted in ("customer", PLACE)
+        {name: segment for (kind, name), segment in before.items() if kind == wanted} for wanted in (CUSTOMER, PLACE)
     )
-    customers, frozen = customer_segments(world, lines, bought, people, (state or {}).get(CUSTOMER_GROUPS))
-    places, clusters = place_segments(world, stores, (state or {}).get(PLACE_GROUPS))
-    parts = [item_segments(world, before), places, customers]
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), frozen | clusters
+    customers = customer_segments(world, lines, bought, people, (state or {}).get(CUSTOMER_GROUPS))
+    places = place_segments(world, stores, (state or {}).get(PLACE_GROUPS))
+    parts = [item_segments(world, before), places.rows, customers.rows]
+    rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    figures = {CUSTOMER: customers.figures, PLACE: places.figures}
+    return rows, customers.state | places.state, figures
 
 
 def _shown(units: float) -> str:

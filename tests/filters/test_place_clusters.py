@@ -80,7 +80,7 @@ def test_clusters_of_the_user_win_and_few_places_have_none(tmp_path):
         world=with_segment_policies(world, tables["segments"]), frame=tables.get, run={"without": []}
     )
     assert any("its cluster is harbour" in str(fault) for fault in check_segments(evidence))
-    few, state = place_segments(chain(tmp_path / "b", each=LEAST_PLACES // 2 - 1), {})
+    few, state, _ = place_segments(chain(tmp_path / "b", each=LEAST_PLACES // 2 - 1), {})
     assert few.empty and not state
 
 
