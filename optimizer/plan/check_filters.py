@@ -76,11 +76,34 @@ def check_holds(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("order_holds", row.order_id, "has less than no money at stake, or no reason")
     for name in holds["order_id"][holds["order_id"].duplicated()]:
         yield Violation("order_holds", name, "is held twice")
+    yield from _ratio(world, holds)
     yield from _labels(holds, world.frame("fraud_labels"), pd.Timestamp(world.plan_date))
     # One review looks at all held orders of a customer; an order of nobody is a review of its own.
     each = holds.assign(customer=holds["customer_id"].where(holds["customer_id"].notna(), "\n" + holds["order_id"]))
     reviews = each.dropna(subset=["queue"]).drop_duplicates(["queue", "customer"])
     yield from _queues(reviews, world.frame("review_queues").set_index("queue"))
+
+
+def _ratio(world: World, holds: pd.DataFrame) -> Iterator[Violation]:
+    """Check that honest orders of no group are expected to wait more often than `hold_ratio` times those of all."""
+    ratio, deliveries = world.policy.hold_ratio, world.frame("deliveries")
+    if ratio is None:
+        return
+    is_ahead = deliveries["state"].fillna("new").isin(["new", "promised"])
+    names = set(deliveries.loc[is_ahead, "order_id"].dropna()) - set(deliveries.loc[~is_ahead, "order_id"].dropna())
+    lines = world.frame("transactions")
+    asks = (lines["units"] > 0) | (lines["units"].isna() & (lines["amount"] > 0))
+    early = ~(pd.to_datetime(lines["ordered_at"]) >= pd.Timestamp(world.plan_date))
+    lines = lines[asks & early & lines["cancels_order_id"].isna() & lines["order_id"].isin(names)]
+    orders = lines.drop_duplicates("order_id").set_index("order_id")["customer_id"]
+    group = orders.map(world.frame("customers").dropna(subset=["group"]).set_index("customer_id")["group"])
+    waits = (
+        (1.0 - holds.dropna(subset=["queue"]).set_index("order_id")["probability"]).reindex(orders.index).fillna(0.0)
+    )
+    for name, mine in waits.groupby(group):
+        if mine.mean() > ratio * waits.mean() + UNITS_TOLERANCE:
+            text = f"honest orders wait at {mine.mean():.4f}, more than {ratio:g} times {waits.mean():.4f}"
+            yield Violation("order_holds", str(name), text)
 
 
 def _labels(holds: pd.DataFrame, labels: pd.DataFrame, today: pd.Timestamp) -> Iterator[Violation]:
