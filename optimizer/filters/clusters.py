@@ -188,7 +188,7 @@ def from_state(table: pd.DataFrame | None) -> Groups | None:
     if table is None or table.empty:
         return None
     first: dict[str, Any] = {str(name): value for name, value in table.iloc[0].items()}
-    axes = tuple(name.removesuffix(_SCALE) for name in first if name.endswith(_SCALE))
+    axes = tuple(name for name in first if f"{name}{_SCALE}" in first)
     scale = np.array([first[f"{axis}{_SCALE}"] for axis in axes], np.float64)
     number, centroid = table["number"].to_numpy(np.int64), table[list(axes)].to_numpy(np.float64)
     return Groups(

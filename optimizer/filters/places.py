@@ -40,11 +40,11 @@ def place_segments(world: World, before: Mapping[str, str], frozen: pd.DataFrame
     given = table.dropna(subset=["cluster"])
     named = zip(given["location_id"], given["cluster"], strict=True)
     rows: list[tuple[str, ...]] = [(PLACE, name, text, "given in locations") for name, text in named]
-    ids = world.frame("items")["item_id"].tolist()
-    sold = sold_last_year(world, ids)
-    free = [name for name in sold.places if name not in set(given["location_id"])]
     found, figures = None, pd.DataFrame()
-    if len(free) >= LEAST_PLACES:
+    if len(table) - len(given) >= LEAST_PLACES:
+        sold = sold_last_year(world, world.frame("items")["item_id"].tolist())
+        named_already = set(given["location_id"])
+        free = [name for name in (sold.places[n] for n in np.unique(sold.place)) if name not in named_already]
         old = from_state(frozen)
         axes = _axes(world, sold) if old is None else old.axes
         points = _points(world, sold, axes)[pd.Index(sold.places).get_indexer(pd.Index(free))]
@@ -88,7 +88,8 @@ def _money(world: World, sold: Sold) -> FloatArray:
 
 def _axes(world: World, sold: Sold) -> tuple[str, ...]:
     """Return the names of the axes: the largest categories but for the last of all, whose share the others tell."""
-    money = pd.Series(_money(world, sold)).groupby(_category(world)[sold.item]).sum()
+    category = _category(world)
+    money = pd.Series(np.bincount(sold.item, _money(world, sold), len(category))).groupby(category).sum()
     largest = money.sort_values(ascending=False, kind="stable").index[: min(_CATEGORIES, len(money) - 1)]
     return ("response", *(f"{_SHARE}{name}" for name in largest), "money")
 
@@ -98,11 +99,9 @@ def _points(world: World, sold: Sold, axes: tuple[str, ...]) -> FloatArray:
     count, money = len(sold.places), _money(world, sold)
     total = np.bincount(sold.place, money, count)
     periods = float(sold.age.max()) + 1.0 if len(sold.age) else 1.0
-    shares = [
-        np.bincount(sold.place, money * (_category(world)[sold.item] == axis.removeprefix(_SHARE)), count)
-        / np.maximum(total, 1e-9)
-        for axis in axes[1:-1]
-    ]
+    category = _category(world)
+    of_axis = [(category == axis.removeprefix(_SHARE))[sold.item] for axis in axes[1:-1]]
+    shares = [np.bincount(sold.place, money * mine, count) / np.maximum(total, 1e-9) for mine in of_axis]
     return np.round(np.column_stack([_responses(sold), *shares, np.log1p(total / periods)]), _PLACES)
 
 
