@@ -125,8 +125,7 @@ def ration_orders(
     there = _there(world, pd.MultiIndex.from_tuples(pairs))
     problem = RationProblem(units, value, step, place, there)
     found = ration(problem)
-    minor = 10 ** minor_digits(world.policy.currency)
-    short = np.round(units - found.given, _PLACES)
+    minor, short = 10 ** minor_digits(world.policy.currency), np.round(units - found.given, _PLACES)
     all_lines = asking.assign(
         given=found.given,
         value=value,

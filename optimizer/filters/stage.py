@@ -89,31 +89,23 @@ def screen_world(
     judged = verdict.judged
     clean = clean_history(world, lines, matched, judged, keep_bulk=Filter.BULK in without)
     decided = hold_orders(world, lines, matched.voided, judged)
-    holds = decided.holds
+    holds, held = decided.holds, frozenset(decided.holds["order_id"])
     bought = _bought(lines, matched, judged)
-    groups, frozen, figures = _segments(clean.world, lines, bought, previous_segments, state)
-    if Filter.SEGMENTS in without:
-        groups, previous_segments, frozen, figures = groups.iloc[:0], None, {}, {}
-    moved = moves(groups, previous_segments)
-    reviewed = (state or {}).get(REVIEWED)
-    tables = {
+    grouped, frozen = _segments(clean.world, lines, bought, previous_segments, state, Filter.SEGMENTS in without)
+    groups, reviewed = grouped["segments"], (state or {}).get(REVIEWED)
+    tables = grouped | {
         "order_holds": holds,
-        "hold_rates": hold_rates(world, lines, judged, frozenset(holds["order_id"]), reviewed),
+        "hold_rates": hold_rates(world, lines, judged, held, reviewed),
         "excluded_rows": clean.excluded[list(declared()["excluded_rows"].names)].reset_index(drop=True),
-        "segments": groups,
-        "segment_moves": moved,
-        "segment_profiles": segment_profiles(groups, moved, figures),
     }
     exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
     kept = _as_if_in_stock(clean.world) if Filter.STOCK_OUTS in without else clean.world
-    exceptions += _unpromised(kept)
-    held = frozenset(holds["order_id"])
     kept, freed = free_of_held(kept, lines, held)
     kept = with_segment_policies(kept, groups)
     due = lines.iloc[:0] if Filter.RATIONING in without else lines
     rations = ration_orders(kept, due, matched.voided[: len(due)], groups, held)
     tables |= {"rationed": rations.table} | _explained(tables, rations.words)
-    exceptions += [*freed, *rations.told]
+    exceptions += [*_unpromised(kept), *freed, *rations.told]
     remembered = verdict.state | frozen | reviewed_orders(world, holds, reviewed)
     return Screened(kept, tables, held | rations.nothing, exceptions, remembered, decided.proof)
 
@@ -181,8 +173,12 @@ def _segments(
     bought: "np.ndarray[tuple[int], np.dtype[np.float64]]",
     previous: pd.DataFrame | None,
     state: Mapping[str, pd.DataFrame] | None,
-) -> tuple[pd.DataFrame, dict[str, pa.Table], dict[str, pd.DataFrame]]:
-    """Return the table `segments`, what the next day goes on with, and the figures of members by their kind."""
+    nobody: bool,
+) -> tuple[dict[str, pd.DataFrame], dict[str, pa.Table]]:
+    """Return the tables segments, segment_moves and segment_profiles, and what the next day goes on with.
+
+    nobody: the tables are empty, and nothing is gone on with
+    """
     before = {}
     if previous is not None:
         before = dict(zip(zip(previous["kind"], previous["member_id"], strict=True), previous["segment"], strict=True))
@@ -193,8 +189,10 @@ def _segments(
     places = place_segments(world, stores, (state or {}).get(PLACE_GROUPS))
     parts = [item_segments(world, before), places.rows, customers.rows]
     rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    figures = {CUSTOMER: customers.figures, PLACE: places.figures}
-    return rows, customers.state | places.state, figures
+    rows, moved = (rows.iloc[:0], moves(rows, None)) if nobody else (rows, moves(rows, previous))
+    profiles = segment_profiles(rows, moved, {CUSTOMER: customers.figures, PLACE: places.figures})
+    tables = {"segments": rows, "segment_moves": moved, "segment_profiles": profiles}
+    return tables, {} if nobody else customers.state | places.state
 
 
 def _shown(units: float) -> str:
