@@ -111,10 +111,20 @@ def write_inputs(folder: Path, world: World) -> None:
     for name, data in world.tables.items():
         if name == "sales":
             data = data.slice(0, 0)
+        elif name == "transactions" and world.table("deliveries").num_rows:
+            data = _of_deliveries(world)
         elif name in left_out:
             continue
         given = [c for c in data.column_names if (name, c) in world.given or c in declared()[name].key]
         pq.write_table(data.select(given if name != "sales" else data.column_names), target / f"{name}.parquet")
+
+
+def _of_deliveries(world: World) -> pa.Table:
+    """Return the order lines of deliveries and all that take something back, on which holds and rations rest."""
+    lines, orders = world.table("transactions"), set(world.frame("deliveries")["order_id"].dropna())
+    frame = world.frame("transactions")[["order_id", "cancels_order_id", "units"]]
+    mine = frame["order_id"].isin(orders) | frame["cancels_order_id"].notna() | (frame["units"] < 0)
+    return lines.filter(pa.array(mine.to_numpy(bool)))
 
 
 class DamagedPlanError(ValueError):

@@ -48,6 +48,7 @@ class Policy:
     risk_aversion: float = 0.0
     stock_share: float = 1.0
     wrong_hold_rate: float = 0.025
+    hold_ratio: float | None = None
     customer_segments: str = "k_means"
 
 

@@ -10,18 +10,22 @@ from scenarios.world import World, from_frame
 
 # Kind of the rows of `segments` that say in which group of a common service level a pair is.
 SERVICE = "service"
+# Kind of the rows that say in which cluster a place is.
+PLACE = "location"
 _PROMISED = ["service_level", "shortage_cost"]
 
 
 def with_segment_policies(world: World, segments: pd.DataFrame) -> World:
     """
-    Return the world whose assortment and deliveries carry what `segment_policies` promise to their segments.
+    Return the world whose pairs and deliveries carry what `segment_policies` promise, and whose places bear clusters.
 
     segments: the table ``segments`` of a plan
 
     A pair without a service level and shortage cost of its own gets those of its segment, else those of its item's; a
-    delivery without a priority gets that of its customer's segment. Without an assortment no pair gets any.
+    delivery without a priority gets that of its customer's segment. Without an assortment no pair gets any. A place
+    without a cluster gets the one found for it.
     """
+    world = _with_clusters(world, segments)
     policies = world.frame("segment_policies")
     if policies.empty or segments.empty:
         return world
@@ -47,6 +51,16 @@ def with_levels(world: World, segments: pd.DataFrame, levels: pd.DataFrame) -> W
         return world
     promised = levels.set_index("segment")[["service_level"]].assign(shortage_cost=float("nan"))
     return _with_promises(world, segments, SERVICE, promised)
+
+
+def _with_clusters(world: World, segments: pd.DataFrame) -> World:
+    """Return the world whose places without a cluster of their own have the one found for them."""
+    places, found = world.frame("locations"), _members(segments, PLACE)
+    missing = places["cluster"].isna() & places["location_id"].isin(found.index)
+    if not missing.any():
+        return world
+    places["cluster"] = places["cluster"].astype(object).where(~missing, places["location_id"].map(found))
+    return world.replace(locations=from_frame(declared()["locations"], places))
 
 
 def _members(segments: pd.DataFrame, kind: str) -> pd.Series:

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
-from optimizer.filters.clusters import STATE, Groups, groups_for, points_of, to_state
+from optimizer.filters.clusters import STATE, Grouping, Groups, groups_for, points_of, to_state
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
 COLUMNS = ["kind", "member_id", "segment", "reason"]
 KIND = "customer"
+_FIGURES = ["age", "orders", "money"]
 # Lines without a customer, customers who refuse profiling, and those who never ordered are segments of their own.
 UNKNOWN, PRIVATE, PROSPECT = "unknown", "not profiled", "prospect"
 # Borders of the thirds on ranks from 0 to 1, and how far past one a customer keeps a segment.
@@ -21,8 +21,8 @@ _THIRDS, _SLACK = np.array([1 / 3, 2 / 3]), 0.05
 
 def customer_segments(
     world: World, lines: pd.DataFrame, left: FloatArray, before: Mapping[str, str], frozen: pd.DataFrame | None = None
-) -> tuple[pd.DataFrame, dict[str, pa.Table]]:
-    """Return a row a customer (kind, member_id, segment, reason), and the groups the next day goes on with.
+) -> Grouping:
+    """Return who belongs together, a row a customer.
 
     lines: as `order_lines` returns them; left: share of each row that was really bought, 0 to 1, shape (lines,)
     before: segment of each customer in the plan before; frozen: its groups
@@ -42,7 +42,8 @@ def customer_segments(
     rows = _thirds(table, before) if groups is None else _grouped(table, points, groups, before)
     rows += _others(world, known, refused, len(bought) - len(known))
     found = pd.DataFrame(rows, columns=COLUMNS).sort_values("member_id", kind="stable").reset_index(drop=True)
-    return found, {} if groups is None else {STATE: to_state(groups)}
+    names = {"age": "days since the last order"}
+    return Grouping(found, {} if groups is None else {STATE: to_state(groups)}, table[_FIGURES].rename(columns=names))
 
 
 def _grouped(

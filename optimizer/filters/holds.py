@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optimizer.filters.knapsack import SHIPPED, HoldProblem, Holds, choose_holds
+from optimizer.filters.knapsack import SHIPPED, Fairness, HoldProblem, Holds, choose_holds
 from optimizer.filters.screen import SUSPECTED, Judged
 from optimizer.filters.verdict import DOUBTFUL
 from optimizer.plan.exceptions import ExceptionRow
@@ -48,7 +48,7 @@ def hold_orders(
     doubtful = orders[(orders["score"] >= least) & (orders["score"] < 1) & (orders["left"] > _NOTHING)]
     doubtful = doubtful.sort_values("order_id", kind="stable").reset_index(drop=True)
     queues = world.frame("review_queues").dropna(subset=["minutes_per_day", "minutes_per_review"])
-    problem = _problem(world, doubtful, queues)
+    problem = _problem(world, doubtful, queues, orders)
     chosen = choose_holds(problem)
     names = np.array([*queues["queue"], None], object)
     reviewed = doubtful.assign(queue=names[chosen.queue])[chosen.queue != SHIPPED]
@@ -62,12 +62,24 @@ def hold_orders(
     return Decided(holds, _proof(world, chosen) if len(doubtful) else {}, told)
 
 
-def _problem(world: World, doubtful: pd.DataFrame, queues: pd.DataFrame) -> HoldProblem:
+def _problem(world: World, doubtful: pd.DataFrame, queues: pd.DataFrame, orders: pd.DataFrame) -> HoldProblem:
     chance, money = doubtful["score"].to_numpy(float), doubtful["money"].to_numpy(float)
     capacity, each = (queues[name].to_numpy(float) for name in ("minutes_per_day", "minutes_per_review"))
     wage = np.nan_to_num(queues["cost_per_minute"].to_numpy(float))
     customer = np.array([name if isinstance(name, str) else "" for name in doubtful["customer_id"]], object)
-    return HoldProblem(chance, money, customer, world.policy.wrong_hold_rate, capacity, each, wage)
+    fair = _fairness(world, doubtful, orders)
+    return HoldProblem(chance, money, customer, world.policy.wrong_hold_rate, capacity, each, wage, fair)
+
+
+def _fairness(world: World, doubtful: pd.DataFrame, orders: pd.DataFrame) -> Fairness | None:
+    """Return the limit of the policy on how unequally groups of customers wait; None without one, or without groups."""
+    groups = world.frame("customers").dropna(subset=["group"]).set_index("customer_id")["group"]
+    if world.policy.hold_ratio is None or groups.empty:
+        return None
+    names = orders["customer_id"].map(groups)
+    ahead = names.value_counts().sort_index()
+    code = np.asarray(pd.Index(ahead.index).get_indexer(pd.Index(doubtful["customer_id"].map(groups))), np.int64)
+    return Fairness(code, np.asarray(ahead, np.float64), float(len(orders)), world.policy.hold_ratio)
 
 
 def _proof(world: World, chosen: Holds) -> dict[str, Any]:
@@ -90,6 +102,10 @@ def _hours(world: World, queues: pd.DataFrame, chosen: Holds) -> list[ExceptionR
         if money > 0:
             text = f"one more reviewer hour in {name} is worth {shown(money, currency)}"
             rows.append(ExceptionRow(f"review hour {name}", "review", text, {"price": round(float(price), 6)}, money))
+    if (money := to_minor(chosen.ratio_price, currency)) > 0:
+        text = f"that no group of customers waits {world.policy.hold_ratio:g} times as often as all costs "
+        text += shown(money, currency)
+        rows.append(ExceptionRow("hold ratio", "review", text, {"price": round(chosen.ratio_price, 6)}, money))
     return rows
 
 

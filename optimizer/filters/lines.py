@@ -20,6 +20,7 @@ def order_lines(world: World) -> tuple[pd.DataFrame, list[ExceptionRow]]:
     is_order: the row asks for goods (units above 0, or only an amount of money); neither of the two: says nothing
     is_cancelling: the row takes back (units below 0, or an order named in cancels_order_id)
     step: unit_step of the item, 1 without an item
+    order: number of its order, counted from 0
     period: first day of the period the row's sales are booked in, datetime64[D], NaT without a time
     price, value: money per unit and of the row, in the policy's currency, NaN where nothing tells
 
@@ -40,6 +41,7 @@ def order_lines(world: World) -> tuple[pd.DataFrame, list[ExceptionRow]]:
     lines = lines.assign(step=unit_steps(world, lines["item_id"].tolist()))
     by = ["ordered_at", "is_cancelling", "order_id", "line"]
     lines = lines.sort_values(by, kind="stable").reset_index(drop=True)
+    lines = lines.assign(order=pd.factorize(lines["order_id"])[0])
     return lines, _told(lines, int(later.sum()), unpriced)
 
 

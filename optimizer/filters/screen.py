@@ -42,6 +42,7 @@ class Judged:
     line: units of the item's usual line, NaN for an item never ordered
     bare: the scorecard's score of the order without any label, its own or another's
     doubt: why its order may be held for a review, "" where it is not doubtful
+    known: 1 for a known fraud, 0 for an order known to be honest, NaN where nothing is known
     calibrated: whether the score is a probability, learned from labels
     """
 
@@ -53,6 +54,7 @@ class Judged:
     line: FloatArray
     bare: FloatArray
     doubt: Words
+    known: FloatArray
     calibrated: bool = False
 
 
@@ -96,28 +98,37 @@ def screen_lines(world: World, lines: pd.DataFrame) -> Judged:
     is_order = lines["is_order"].to_numpy(bool)
     distance, own, line = _distances(lines, is_order)
     size = np.where(np.isnan(own), distance, np.minimum(distance, own))
-    fraud, honest = known_labels(world)
-    is_fraud = lines["order_id"].isin(fraud).to_numpy()
+    known = known_labels(world, lines)
+    is_fraud = known == 1.0
     sharing, tainted = _ties(lines, is_order, is_fraud)
     twice = _twice(lines, is_order)
     signs = _Signs(size, _is_new(lines, is_order), sharing, tainted, twice)
     single = signs.score(is_order)
     score = _of_orders(lines, single)
-    score = np.where(is_fraud, 1.0, np.where(lines["order_id"].isin(honest), 0.0, score))
+    score = np.where(np.isnan(known), score, known)
     suspected = is_order & (score >= SUSPECTED)
     kind = np.where(suspected, "fraud", np.where(is_order & twice, "duplicate", "")).astype(object)
     bare = _of_orders(lines, replace(signs, tainted=np.zeros(len(lines), bool)).score(is_order))
     reason = _reasons(lines, signs, single, kind, is_fraud)
     doubt = np.where(kind == "fraud", reason, "").astype(object)
-    return Judged(np.round(score, 6), kind, reason, distance, own, line, bare, doubt)
+    return Judged(np.round(score, 6), kind, reason, distance, own, line, bare, doubt, known)
 
 
-def known_labels(world: World) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the orders known to be fraud, and to be honest, before the plan date; without a time: known."""
-    labels = world.frame("fraud_labels")
-    labels = labels[~(pd.to_datetime(labels["known_at"]) >= pd.Timestamp(world.plan_date)) & labels["is_fraud"].notna()]
-    says = labels["is_fraud"].astype(bool)
-    return frozenset(labels.loc[says, "order_id"]), frozenset(labels.loc[~says, "order_id"])
+def known_labels(world: World, lines: pd.DataFrame) -> FloatArray:
+    """Return what is known of each row's order before the plan date: 1 fraud, 0 honest, NaN nothing, shape (lines,).
+
+    A label without a time is known.
+    """
+    labels = labels_before(world)
+    at = pd.Index(labels["order_id"]).get_indexer(pd.Index(lines["order_id"]))
+    return np.asarray(np.append(labels["is_fraud"].to_numpy(float), np.nan)[at])
+
+
+def labels_before(world: World) -> pd.DataFrame:
+    """Return the rows of `fraud_labels` that say something and were known before the plan date, one an order."""
+    labels = world.frame("fraud_labels").dropna(subset=["is_fraud"])
+    labels = labels.assign(known_at=pd.to_datetime(labels["known_at"]))
+    return labels[~(labels["known_at"] >= pd.Timestamp(world.plan_date))].drop_duplicates("order_id")
 
 
 def _distances(lines: pd.DataFrame, is_order: Flags) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -166,23 +177,20 @@ def _twice(lines: pd.DataFrame, is_order: Flags) -> Flags:
 
 
 def _of_orders(lines: pd.DataFrame, single: FloatArray) -> FloatArray:
-    return pd.Series(single).groupby(lines["order_id"].to_numpy()).transform("max").to_numpy(float)
+    order = lines["order"].to_numpy()
+    worst = np.zeros(len(lines))
+    np.maximum.at(worst, order, single)
+    return np.asarray(worst[order])
 
 
 def _reasons(lines: pd.DataFrame, signs: _Signs, single: FloatArray, kind: Words, is_fraud: Flags) -> Words:
     """Return the words for each row with a kind; a suspected order is told by its worst line."""
-    words = np.full(len(lines), "", object)
-    chosen = np.flatnonzero(kind != "")
-    worst = pd.Series(single[chosen], index=chosen).groupby(lines["order_id"].to_numpy()[chosen]).idxmax()
-    items = lines["item_id"].to_numpy(object)
-    for n in chosen:
-        order = lines["order_id"].iloc[n]
-        if kind[n] == "duplicate":
-            words[n] = "duplicate: the same customer, item, units and instant stand in another order"
-        elif is_fraud[n]:
-            words[n] = "known fraud"
-        else:
-            at = int(worst[order])
-            what = f"line of {items[at]}" if isinstance(items[at], str) else "its money"
-            words[n] = f"suspected fraud: {signs.words(at, what)}"
+    twice = "duplicate: the same customer, item, units and instant stand in another order"
+    words = np.where(kind == "duplicate", twice, np.where(is_fraud & (kind != ""), "known fraud", "")).astype(object)
+    chosen = np.flatnonzero((kind == "fraud") & ~is_fraud)
+    order, items = lines["order"].to_numpy()[chosen], lines["item_id"]
+    worst = pd.Series(single[chosen], index=chosen).groupby(order).idxmax()
+    for n, at in zip(chosen, worst.reindex(order), strict=True):
+        what = f"line of {items.iloc[at]}" if isinstance(items.iloc[at], str) else "its money"
+        words[n] = f"suspected fraud: {signs.words(at, what)}"
     return words

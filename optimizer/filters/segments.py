@@ -85,8 +85,8 @@ def abc_letters(money: FloatArray, before: Sequence[str]) -> tuple[npt.NDArray[n
 
 
 @dataclass(frozen=True)
-class _Sold:
-    """Sales above 0 of the year before the plan date, row by row: item, pair, periods of age, units, money taken."""
+class Sold:
+    """Sales above 0 of the year before the plan date, row by row: item, place, pair, periods of age, units, price."""
 
     item: Codes
     pair: Codes
@@ -94,6 +94,8 @@ class _Sold:
     units: FloatArray
     price: FloatArray
     pairs: list[str]
+    place: Codes
+    places: list[str]
 
 
 def item_segments(world: World, before: Mapping[tuple[str, str], str]) -> pd.DataFrame:
@@ -105,7 +107,7 @@ def item_segments(world: World, before: Mapping[tuple[str, str], str]) -> pd.Dat
     all places. Pairs (member_id: item/location): demand pattern.
     """
     ids = world.frame("items")["item_id"].tolist()
-    sold = _sold(world, ids)
+    sold = sold_last_year(world, ids)
     money, measure = _money(world, sold, len(ids))
     old = [before.get((ITEM, name), "") for name in ids]
     letters, share = abc_letters(money, [text[:1] for text in old])
@@ -123,7 +125,7 @@ def item_segments(world: World, before: Mapping[tuple[str, str], str]) -> pd.Dat
     return pd.concat([items, _pairs(sold, before)], ignore_index=True)[COLUMNS]
 
 
-def _pairs(sold: _Sold, before: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+def _pairs(sold: Sold, before: Mapping[tuple[str, str], str]) -> pd.DataFrame:
     pattern = pattern_of(sold.pair, sold.age, sold.units, len(sold.pairs))
     names = pattern_names(pattern, [before.get((PAIR, name), "") for name in sold.pairs])
     told = [_told(i, v) for i, v in zip(pattern.interval, pattern.variation, strict=True)]
@@ -136,7 +138,8 @@ def _told(interval: float, variation: float) -> str:
     return f"a sale every {interval:.2f} periods, squared variation {variation:.2f}"
 
 
-def _sold(world: World, ids: list[str]) -> _Sold:
+def sold_last_year(world: World, ids: list[str]) -> Sold:
+    """Return what was sold of the items in the year before the plan date; price NaN where the books have none."""
     sales = world.table("sales")
     day = sales["date"].to_numpy().astype("datetime64[D]")
     age = ((np.datetime64(world.plan_date) - day).astype(np.int64) - 1) // world.periods.days
@@ -152,10 +155,11 @@ def _sold(world: World, ids: list[str]) -> _Sold:
     found, number = np.unique(pair, return_inverse=True)
     names = [f"{ids[p // len(places)]}/{places[p % len(places)]}" for p in found.tolist()]
     price = sales["price"].to_numpy().astype(float)[chosen]
-    return _Sold(code, number.astype(np.int64), age[chosen], units[chosen], price, names)
+    where = np.asarray(place.indices)[chosen].astype(np.int64)
+    return Sold(code, number.astype(np.int64), age[chosen], units[chosen], price, names, where, places)
 
 
-def _money(world: World, sold: _Sold, items: int) -> tuple[FloatArray, str]:
+def _money(world: World, sold: Sold, items: int) -> tuple[FloatArray, str]:
     """Return the margin of each item in a year, or its revenue where a cost is missing, shape (items,)."""
     table = world.frame("items")
     rate = currency_rates(world, table["currency"].tolist())

@@ -12,18 +12,24 @@ import pyarrow as pa
 
 from optimizer.filters.cancellations import Matched, match_cancellations, nothing_cancelled
 from optimizer.filters.clusters import STATE as CUSTOMER_GROUPS
+from optimizer.filters.customers import KIND as CUSTOMER
 from optimizer.filters.customers import customer_segments
 from optimizer.filters.history import CleanHistory, clean_history
 from optimizer.filters.holds import hold_orders
 from optimizer.filters.lines import order_lines
-from optimizer.filters.rates import hold_rates
+from optimizer.filters.places import STATE as PLACE_GROUPS
+from optimizer.filters.places import place_segments
+from optimizer.filters.profiles import segment_profiles
+from optimizer.filters.rates import STATE as REVIEWED
+from optimizer.filters.rates import hold_rates, reviewed_orders
+from optimizer.filters.rationing import ration_orders
 from optimizer.filters.reservations import free_of_held
 from optimizer.filters.screen import Judged, screen_lines
 from optimizer.filters.segments import item_segments, moves
 from optimizer.filters.verdict import Verdict, final_verdict
 from optimizer.plan.exceptions import ExceptionRow
 from scenarios.schema import declared
-from scenarios.segment_policies import with_segment_policies
+from scenarios.segment_policies import PLACE, with_segment_policies
 from scenarios.world import World, rows_of
 
 _PLACES = 6
@@ -37,6 +43,7 @@ class Filter(StrEnum):
     FRAUD = "fraud"
     BULK = "bulk"
     SEGMENTS = "segments"
+    RATIONING = "rationing"
     STOCK_OUTS = "stock_outs"
 
 
@@ -45,8 +52,9 @@ class Screened:
     """The world to plan with, the tables of the filters, orders not to ship, and what a person should look at.
 
     world: sales net of what was taken out, stock without what held orders reserve, promises to segments
-    tables: order_holds, hold_rates, excluded_rows, segments, segment_moves, with the declared columns; and rows for
-        ``explanations`` of held orders and moves, where there are any
+    tables: order_holds, hold_rates, rationed, excluded_rows, segments, segment_moves, segment_profiles, with the
+        declared columns; and rows for ``explanations`` of held and rationed orders and of moves, where there are any
+    held_orders: those held, and those for which no stock is left today
     state: what the screen of the next day remembers
     proof: of the decision to hold, empty where nothing was in question
     """
@@ -70,7 +78,7 @@ def screen_world(
     previous_segments: the table `segments` of the plan before, None without one
     state: state tables of the plan before, None without one
     without: filters left out: their rows stay in the history, their orders are shipped, nobody is grouped, days
-        short of stock count as if all that was wanted had been sold
+        short of stock count as if all that was wanted had been sold, stock that is short goes to whoever loads first
 
     Sales lose what was cancelled, false, doubled or bulk; suspicious orders whose delivery is still ahead are held as
     far as there is time to review them. Without transactions only items and pairs are grouped.
@@ -81,27 +89,25 @@ def screen_world(
     judged = verdict.judged
     clean = clean_history(world, lines, matched, judged, keep_bulk=Filter.BULK in without)
     decided = hold_orders(world, lines, matched.voided, judged)
-    holds = decided.holds
+    holds, held = decided.holds, frozenset(decided.holds["order_id"])
     bought = _bought(lines, matched, judged)
-    groups, frozen = _segments(clean.world, lines, bought, previous_segments, state)
-    if Filter.SEGMENTS in without:
-        groups, previous_segments, frozen = groups.iloc[:0], None, {}
-    tables = {
+    grouped, frozen = _segments(clean.world, lines, bought, previous_segments, state, Filter.SEGMENTS in without)
+    groups, reviewed = grouped["segments"], (state or {}).get(REVIEWED)
+    tables = grouped | {
         "order_holds": holds,
-        "hold_rates": hold_rates(world, lines, judged, frozenset(holds["order_id"])),
+        "hold_rates": hold_rates(world, lines, judged, held, reviewed),
         "excluded_rows": clean.excluded[list(declared()["excluded_rows"].names)].reset_index(drop=True),
-        "segments": groups,
-        "segment_moves": moves(groups, previous_segments),
     }
-    if len(words := _explained(tables)):
-        tables["explanations"] = words
     exceptions += [*_left_out(without), *verdict.told, *decided.told, *_history(clean), *_unmatched(lines, matched)]
     kept = _as_if_in_stock(clean.world) if Filter.STOCK_OUTS in without else clean.world
-    exceptions += _unpromised(kept)
-    kept, freed = free_of_held(kept, lines, frozenset(holds["order_id"]))
-    exceptions += freed
+    kept, freed = free_of_held(kept, lines, held)
     kept = with_segment_policies(kept, groups)
-    return Screened(kept, tables, frozenset(holds["order_id"]), exceptions, verdict.state | frozen, decided.proof)
+    due = lines.iloc[:0] if Filter.RATIONING in without else lines
+    rations = ration_orders(kept, due, matched.voided[: len(due)], groups, held)
+    tables |= {"rationed": rations.table} | _explained(tables, rations.words)
+    exceptions += [*_unpromised(kept), *freed, *rations.told]
+    remembered = verdict.state | frozen | reviewed_orders(world, holds, reviewed)
+    return Screened(kept, tables, held | rations.nothing, exceptions, remembered, decided.proof)
 
 
 def _unpromised(world: World) -> list[ExceptionRow]:
@@ -128,8 +134,8 @@ def _judged(world: World, lines: pd.DataFrame, trusting: bool, state: Mapping[st
     return Verdict(replace(judged, score=np.zeros(len(lines)), kind=nothing, reason=nothing, doubt=nothing), {}, [])
 
 
-def _explained(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return rows of `explanations` for each held order, by its order_id, and each move, by kind and member."""
+def _explained(tables: Mapping[str, pd.DataFrame], rationed: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return `explanations` of held and rationed orders, by order_id, and of moves, by kind and member, if any."""
     who = "order {} waits for {}: {}"
     rows = [
         {
@@ -144,7 +150,9 @@ def _explained(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         name = f"{row.kind} {row.member_id}"
         text = f"{name} moves from {row.old_segment} to {row.new_segment}: {row.reason}"
         rows.append({"line_id": name, "text": text, "numbers": "{}", "money": 0})
-    return pd.DataFrame(rows, columns=["line_id", "text", "numbers", "money"])
+    parts = [pd.DataFrame(rows, columns=list(rationed.columns)), rationed]
+    some = [part for part in parts if len(part)]
+    return {"explanations": pd.concat(some, ignore_index=True)} if some else {}
 
 
 def _left_out(without: Collection[Filter]) -> list[ExceptionRow]:
@@ -165,14 +173,26 @@ def _segments(
     bought: "np.ndarray[tuple[int], np.dtype[np.float64]]",
     previous: pd.DataFrame | None,
     state: Mapping[str, pd.DataFrame] | None,
-) -> tuple[pd.DataFrame, dict[str, pa.Table]]:
+    nobody: bool,
+) -> tuple[dict[str, pd.DataFrame], dict[str, pa.Table]]:
+    """Return the tables segments, segment_moves and segment_profiles, and what the next day goes on with.
+
+    nobody: the tables are empty, and nothing is gone on with
+    """
     before = {}
     if previous is not None:
         before = dict(zip(zip(previous["kind"], previous["member_id"], strict=True), previous["segment"], strict=True))
-    people = {name: segment for (kind, name), segment in before.items() if kind == "customer"}
-    customers, frozen = customer_segments(world, lines, bought, people, (state or {}).get(CUSTOMER_GROUPS))
-    parts = [item_segments(world, before), customers]
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True), frozen
+    people, stores = (
+        {name: segment for (kind, name), segment in before.items() if kind == wanted} for wanted in (CUSTOMER, PLACE)
+    )
+    customers = customer_segments(world, lines, bought, people, (state or {}).get(CUSTOMER_GROUPS))
+    places = place_segments(world, stores, (state or {}).get(PLACE_GROUPS))
+    parts = [item_segments(world, before), places.rows, customers.rows]
+    rows = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    rows, moved = (rows.iloc[:0], moves(rows, None)) if nobody else (rows, moves(rows, previous))
+    profiles = segment_profiles(rows, moved, {CUSTOMER: customers.figures, PLACE: places.figures})
+    tables = {"segments": rows, "segment_moves": moved, "segment_profiles": profiles}
+    return tables, {} if nobody else customers.state | places.state
 
 
 def _shown(units: float) -> str:

@@ -44,20 +44,26 @@ def final_verdict(
     orders = orders_of(world, lines)
     if world.table("fraud_labels").num_rows == 0 and not (judged.kind == "fraud").any():
         return Verdict(judged, {}, [])
-    features, known = moments(orders), orders["is_fraud"].notna().to_numpy()
+    known = orders["is_fraud"].notna().to_numpy()
     newest = float(orders["second"].to_numpy()[known].max()) if known.any() else 0.0
     kept, why = from_state((before or {}).get(STATE), newest), "learned before"
+    unknown = np.flatnonzero(~known)
+    features = moments(orders, None if kept is None else unknown)
     if kept is None:
         kept, why = learn(orders, features, _by_order(orders, lines, judged.bare))
     told = [] if not known.any() else [_told(kept, why)]
     if kept is None:
         return Verdict(_second_opinion(orders, features, lines, judged), {}, told)
-    return Verdict(_rejudged(kept, (orders, features), lines, judged), {STATE: to_state(kept)}, told)
+    if len(features) > len(unknown):
+        features = features.iloc[unknown]
+    return Verdict(_rejudged(kept, (orders.iloc[unknown], features), lines, judged), {STATE: to_state(kept)}, told)
 
 
 def _by_order(orders: pd.DataFrame, lines: pd.DataFrame, score: FloatArray) -> FloatArray:
-    by_order = pd.Series(score).groupby(lines["order_id"].to_numpy(object)).max()
-    return np.asarray(by_order.reindex(orders["order_id"]), np.float64)
+    # All lines of an order bear the score of the worst of them.
+    first = np.full(len(lines), -1)
+    first[lines["order"].to_numpy()[::-1]] = np.arange(len(lines))[::-1]
+    return np.asarray(score[first[orders["order"].to_numpy()]])
 
 
 def _told(learned: Learned | None, why: str) -> ExceptionRow:
@@ -69,15 +75,14 @@ def _told(learned: Learned | None, why: str) -> ExceptionRow:
 def _rejudged(
     learned: Learned, described: tuple[pd.DataFrame, pd.DataFrame], lines: pd.DataFrame, judged: Judged
 ) -> Judged:
+    """Judge the orders that are not known by the learned screen; described: these orders, and their features."""
     orders, features = described
-    unknown = np.flatnonzero(orders["is_fraud"].isna())
-    names = pd.Index(orders["order_id"].to_numpy(object)[unknown])
-    probability = np.round(learned.probability(features.iloc[unknown]), 6)
+    probability = np.round(learned.probability(features), 6)
     doubtful = np.flatnonzero(probability >= DOUBTFUL)
-    words = np.full(len(names), "", object)
-    for n, text in zip(doubtful, learned.reasons(features.iloc[unknown[doubtful]]), strict=True):
+    words = np.full(len(orders), "", object)
+    for n, text in zip(doubtful, learned.reasons(features.iloc[doubtful]), strict=True):
         words[n] = f"fraud with probability {probability[n]:.0%}: {text}"
-    at = names.get_indexer(pd.Index(lines["order_id"].to_numpy(object)))
+    at = pd.Index(orders["order"]).get_indexer(pd.Index(lines["order"]))
     mine = (at >= 0) & lines["is_order"].to_numpy(bool)
     score = np.where(mine, np.append(probability, 0.0)[at], judged.score)
     fraud = lines["is_order"].to_numpy(bool) & (score >= SUSPECTED)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from optimizer.plan.check import Evidence, Violation
 from optimizer.plan.check_duty import check_apart, check_breaks, check_docks, check_lanes_apart, check_locked_order
+from optimizer.plan.check_filters import without_goods
 from optimizer.plan.check_ways import Places, check_ways
 from scenarios.money import shown, to_minor
 from scenarios.periods import weekday_numbers
@@ -48,13 +49,16 @@ def check_stops_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _deliveries_once(evidence: Evidence, there: set[str]) -> Iterator[Violation]:
-    held, routes = set(evidence.frame("order_holds")["order_id"]), evidence.frame("routes")
+    held, rationed = set(evidence.frame("order_holds")["order_id"]), without_goods(evidence)
+    routes = evidence.frame("routes")
     driven = set(routes.loc[routes["locked"].astype(bool), "stop_id"])
     for row in rows_of(evidence.world.frame("deliveries")):
         due, here = row.service_date == evidence.world.plan_date and row.state != "done", row.delivery_id in there
         if row.order_id in held and here:
             yield Violation("routes", row.delivery_id, f"order {row.order_id} is held and must not be shipped")
-        if due and row.order_id not in held and not here:
+        if row.order_id in rationed and here:
+            yield Violation("routes", row.delivery_id, f"order {row.order_id} gets no goods and must not be shipped")
+        if due and row.order_id not in held | rationed and not here:
             yield Violation("routes", row.delivery_id, "is due and on no route, nor among the unserved")
         if not due and here and row.delivery_id not in driven:
             yield Violation("routes", row.delivery_id, "is not due on the plan date")

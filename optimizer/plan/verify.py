@@ -21,7 +21,7 @@ from optimizer.plan.check_figures import (
     check_receipts,
     check_risk,
 )
-from optimizer.plan.check_filters import check_excluded, check_holds, check_levels, check_segments
+from optimizer.plan.check_filters import check_excluded, check_holds, check_levels, check_rationed, check_segments
 from optimizer.plan.check_fresh import check_stickers
 from optimizer.plan.check_orders import (
     check_dates,
@@ -73,7 +73,7 @@ _CHECKS: dict[str, tuple[Check, ...]] = {
         check_reasons,
     ),
     "routes": (check_stops_once, check_driving, check_route_costs, check_underway),
-    "excluded_rows": (check_excluded, check_holds, check_segments, check_levels),
+    "excluded_rows": (check_excluded, check_holds, check_rationed, check_segments, check_levels),
     "price_changes": (
         check_price_lines,
         check_price_reasons,

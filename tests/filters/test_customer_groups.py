@@ -27,7 +27,7 @@ def people(seed=1, each=150, shift=0.0):
     return points_of(days, np.maximum(orders, 1.0), money)
 
 
-@pytest.mark.parametrize("method", ["k_means", "mixture", "hierarchical"])
+@pytest.mark.parametrize("method", ["k_means", "mixture", "density", "hierarchical"])
 def test_the_number_of_groups_is_the_largest_that_is_stable(method):
     found = fit_groups(people(), method)
     assert len(found.number) >= 3 and found.agreement >= AGREEMENT

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 
 from optimizer.filters.learned import LEAST_LABELS, WEEK, average_precision, from_state, learn, to_state
-from optimizer.filters.moments import moments
+from optimizer.filters.lines import order_lines
+from optimizer.filters.moments import moments, orders_of
+from optimizer.filters.screen import screen_lines
 from optimizer.filters.stage import screen_world
+from optimizer.filters.verdict import final_verdict
 from tests.filters.shop import order, shop
 
 DAY = 86_400
@@ -103,3 +106,43 @@ def test_few_labels_leave_the_score_without_labels_and_it_is_said(tmp_path):
     said = {e.subject: e.text for e in screened.exceptions}["fraud screen"]
     assert said.startswith("orders are judged by the score without labels: 1 frauds and 0 honest orders are known")
     assert not screened.state
+
+
+def test_features_of_some_orders_are_those_of_all():
+    table = payments(count=1_500)
+    rows = np.flatnonzero(np.arange(1_500) % 7 == 3)
+    pd.testing.assert_frame_equal(moments(table, rows), moments(table).iloc[rows].reset_index(drop=True))
+
+
+def test_no_order_knows_its_own_label(tmp_path):
+    rows = order("old", "03-10", "thief", 2)
+    world = shop(tmp_path, rows, fraud_labels="order_id,is_fraud\nold,true\n")
+    orders = orders_of(world, order_lines(world)[0])
+    at = orders.index[orders["order_id"] == "old"][0]
+    assert orders["is_fraud"][at] == 1.0 and moments(orders)["customer frauds 1"][at] == 0.0
+
+
+def test_a_kept_screen_judges_as_one_learned_today(tmp_path):
+    table = payments(count=3_000, days=30)
+    day = pd.Timestamp("2024-03-08") + pd.to_timedelta(table["second"], unit="s")
+    rows = "".join(
+        f"{name},1,{at.isoformat(timespec='seconds')},{who},tea_250,S2,1,{money:.2f},{place},\n"
+        for name, at, who, money, place in zip(
+            table["order_id"], day, table["customer_id"], table["value"], table["terminal_id"], strict=True
+        )
+    )
+    head = "order_id,line,ordered_at,customer_id,item_id,location_id,units,unit_price,terminal_id,cancels_order_id\n"
+    known = pd.Series(day) + pd.Timedelta(days=2)
+    labels = "".join(
+        f"{name},{str(fraud == 1.0).lower()},{at.isoformat(timespec='seconds')}\n"
+        for name, fraud, at in zip(table["order_id"], table["is_fraud"], known, strict=True)
+    )
+    tables = {"transactions": head + rows, "fraud_labels": "order_id,is_fraud,known_at\n" + labels}
+    world = shop(tmp_path, None, **tables)
+    lines, _ = order_lines(world)
+    judged = screen_lines(world, lines)
+    first = final_verdict(world, lines, judged)
+    assert first.judged.calibrated
+    again = final_verdict(world, lines, judged, {name: kept.to_pandas() for name, kept in first.state.items()})
+    for name in ("score", "kind", "reason", "doubt"):
+        assert np.array_equal(getattr(first.judged, name), getattr(again.judged, name)), name

@@ -2,8 +2,10 @@
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
+import run_plan
 from optimizer.filters.stage import screen_world
 from optimizer.plan.check import free_stock
 from optimizer.reorder.position import position
@@ -41,3 +43,12 @@ def test_stock_that_nobody_reserves_stays_as_it_is(tmp_path):
     plain = STOCK.replace("60,40,0", "60,0,0").replace("100,60,10", "100,0,10")
     world = shop(tmp_path, FRAUD, booked={34: 140}, deliveries=DELIVERIES, review_queues=QUEUE.format(12), stock=plain)
     assert screen_world(world).world.table("stock").equals(world.table("stock"))
+
+
+def test_a_whole_plan_with_freed_stock_passes_its_own_checks(tmp_path):
+    tables = {"deliveries": DELIVERIES, "review_queues": QUEUE.format(6), "stock": STOCK}
+    shop(tmp_path / "shop", FRAUD, booked={34: 140}, **tables)
+    call = ["plan", str(tmp_path / "shop"), "--out", str(tmp_path / "plan"), "--workers", "1", "--paths", "20"]
+    assert run_plan.run([*call, "--previous", "none"]) == 0
+    opening = pd.read_parquet(tmp_path / "plan" / "projection.parquet").query("item_id == 'tea_250'")["opening"]
+    assert opening.iloc[0] == 140

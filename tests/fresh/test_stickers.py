@@ -47,7 +47,10 @@ def stickers_of(world):
 
 def violations(world, found, **damage):
     tables = {**found.tables, **damage}
-    evidence = SimpleNamespace(world=world, frame=lambda name: (tables[name] if name in tables else plain_frame(declared()[name].empty())).copy())
+    evidence = SimpleNamespace(
+        world=world,
+        frame=lambda name: (tables[name] if name in tables else plain_frame(declared()[name].empty())).copy(),
+    )
     return [str(violation) for check in CHECKS for violation in check(evidence)]
 
 

@@ -54,6 +54,7 @@ def evidence(world, routes, moves, held=()):
     frames = {
         "routes": routes.tables["routes"], "unserved": routes.tables["unserved"], "costs": routes.tables["costs"],
         "transfers": moves, "exceptions": rows, "order_holds": pd.DataFrame({"order_id": list(held)}, dtype=object),
+        "rationed": pd.DataFrame(columns=["order_id", "line", "given"]),
     }  # fmt: skip
     return SimpleNamespace(world=world, frame=lambda name: frames[name].copy(), frames=frames, run={})
 
