@@ -13,6 +13,8 @@ from optimizer.plan.check_fresh import check_stickers
 from optimizer.plan.check_prices import check_price_lines, check_price_locks, check_price_rules
 from optimizer.reorder.stage import plan_orders
 from scenarios.load import load_world
+from scenarios.schema import declared
+from scenarios.world import plain_frame
 from tests.folders import write_tables
 from tests.markdown.test_price_tables import DAY, changes_of, demand_of, planned
 
