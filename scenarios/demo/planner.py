@@ -22,13 +22,13 @@ def planner(company: Company, history: History) -> Mapping[str, pd.DataFrame]:
     stores = company.locations.loc[company.locations["kind"] == "store", "location_id"]
     lock = {
         "target": "transfers", "item_id": names[plenty], "location_id": stores.iloc[-1], "field": "quantity",
-        "value": _LOCKED_PACKS * store_pack[plenty], "author": _AUTHOR, "reason": "promised to the store",
+        "value": f"{_LOCKED_PACKS * store_pack[plenty]:g}", "author": _AUTHOR, "reason": "promised to the store",
     }  # fmt: skip
     fresh = np.flatnonzero((company.items["category"] == FRESH_CATEGORY).to_numpy() & ~ends(company))[:1]
     order = [
         {
             "target": "purchase_orders", "item_id": names[n], "location_id": "DC1", "field": "quantity",
-            "value": _SET_PACKS * dc_pack[n], "author": _AUTHOR, "reason": "a fair in town",
+            "value": f"{_SET_PACKS * dc_pack[n]:g}", "author": _AUTHOR, "reason": "a fair in town",
         }
         for n in fresh
     ]  # fmt: skip
