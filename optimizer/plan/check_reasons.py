@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -22,10 +24,11 @@ _PLACE = {"purchase_orders": "location_id", "transfers": "to_location"}
 
 @dataclass(frozen=True)
 class _Course:
-    """What the projection says of each pair: mean demand by date, and what is there today."""
+    """What the projection says of each pair: mean demand by date, and what is there today after what is given away."""
 
     demand: dict[tuple[str, str], "pd.Series[float]"]
     there: dict[tuple[str, str], float]
+    today: date
 
 
 def check_reasons(evidence: Evidence) -> Iterator[Violation]:
@@ -38,6 +41,7 @@ def check_reasons(evidence: Evidence) -> Iterator[Violation]:
     minor = 10 ** minor_digits(evidence.world.policy.currency)
     ordered, keys = _today(evidence), possible_lines(evidence.world)
     course, plain = _course(evidence), _plain_pairs(evidence.world)
+    sources = Counter(key[1:3] for key in keys.values())
     for row in rows_of(evidence.frame("explanations")):
         numbers = json.loads(row.numbers) if row.numbers else {}
         if "order_up_to" not in numbers:
@@ -47,8 +51,10 @@ def check_reasons(evidence: Evidence) -> Iterator[Violation]:
         if line is not None:
             said += _money(numbers, row.money / minor, 1 / minor)
         key = keys.get(row.line_id)
-        if key is not None and key[1:3] in plain:
-            said += _against(course, key, numbers, None if line is None else line.due_on)
+        # Beside the source to which stock and later orders of a pair belong, a line counts and wants nothing.
+        counts = key is not None and (sources[key[1:3]] == 1 or numbers["position"] or numbers["wanted"])
+        if key is not None and counts and key[1:3] in plain:
+            said += _against(course, key, numbers, line)
         for text in said:
             yield Violation("explanations", row.line_id, text)
 
@@ -93,17 +99,11 @@ def _course(evidence: Evidence) -> _Course:
         (str(item), str(place)): rows.set_index("date")["demand_mean"].astype(float)
         for (item, place), rows in table.groupby(_KEYS, observed=True)
     }
-    own: dict[tuple[str, str], float] = {}
-    for name, place in _PLACE.items():
-        lines = evidence.frame(name)
-        for row in rows_of(lines[lines["due_on"] == today]):
-            key = (row.item_id, getattr(row, place))
-            own[key] = own.get(key, 0.0) + row.quantity
     there = {
-        (row.item_id, row.location_id): row.opening + row.receipts - own.get((row.item_id, row.location_id), 0.0)
+        (row.item_id, row.location_id): row.opening + row.receipts - row.shipped
         for row in rows_of(table[table["date"] == today])
     }
-    return _Course(demand, there)
+    return _Course(demand, there, today)
 
 
 def _plain_pairs(world: World) -> set[tuple[str, str]]:
@@ -116,15 +116,17 @@ def _plain_pairs(world: World) -> set[tuple[str, str]]:
     return set(zip(listed.loc[plain, "item_id"], listed.loc[plain, "location_id"], strict=True))
 
 
-def _against(course: _Course, key: Lock, numbers: dict[str, Any], due: Any) -> Iterator[str]:
+def _against(course: _Course, key: Lock, numbers: dict[str, Any], line: Any) -> Iterator[str]:
+    """Compare what a line counts with the projection, less what the line itself brings today."""
     pair = (key.item_id, key.location_id)
     if pair not in course.there:
         return
-    if abs(course.there[pair] - numbers["position"]) > UNITS_TOLERANCE:
-        yield f"counts {numbers['position']:g} as there, the projection {course.there[pair]:g}"
-    if due is None:
+    there = course.there[pair] - (line.quantity if line is not None and line.due_on == course.today else 0.0)
+    if abs(there - numbers["position"]) > UNITS_TOLERANCE:
+        yield f"counts {numbers['position']:g} as there, the projection {there:g}"
+    if line is None:
         return
     demand = course.demand[pair]
-    wanted = float(demand[demand.index >= due].iloc[: int(numbers["cover_periods"])].sum())
+    wanted = float(demand[demand.index >= line.due_on].iloc[: int(numbers["cover_periods"])].sum())
     if abs(wanted - numbers["wanted"]) > UNITS_TOLERANCE * max(1.0, numbers["cover_periods"]):
         yield f"wants {numbers['wanted']:g} until the next arrival, the projection {wanted:g}"

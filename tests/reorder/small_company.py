@@ -34,14 +34,15 @@ def company(folder, policy=POLICY, **tables):
 
 
 def planned(world, rate=3, shipping=None):
-    """Plan the day: each item sells 1 to `rate` units a day at each store, on four paths."""
+    """Plan the day: each item sells 1 to `rate` steps a day at each store, on four paths."""
     pairs = listed_pairs(world)
     rng = np.random.default_rng(5)
     steps = rng.integers(1, rate + 1, (len(pairs), 4, PERIODS)).astype(np.int16)
     steps[(pairs["location_id"] == "DC").to_numpy()] = 0
     dates = world.periods.dates(world.plan_date, PERIODS)
     ids = [pairs[name].to_numpy(object) for name in ("item_id", "location_id")]
-    paths = DemandPaths(steps, *ids, np.ones(len(pairs)), dates, np.full(4, 0.25), 1)
+    unit = world.frame("items").set_index("item_id")["unit_step"].reindex(ids[0]).to_numpy(float)
+    paths = DemandPaths(steps, *ids, unit, dates, np.full(4, 0.25), 1)
     return plan_orders(world, pairs, paths, np.full(len(pairs), 2.0), plain_loop, shipping)
 
 

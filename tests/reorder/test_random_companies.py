@@ -7,6 +7,7 @@ from small_company import evidence, planned
 
 from optimizer.plan.check_changes import check_changes, check_locks
 from optimizer.plan.check_orders import check_dates, check_joint_rules, check_names, check_prices, check_quantities
+from optimizer.plan.check_reasons import check_reasons
 from optimizer.plan.exceptions import exception_table
 from scenarios.load import load_world
 from tests.draws import Draw, table
@@ -22,6 +23,7 @@ CHECKS = (
     check_changes,
     check_joint_rules,
     check_prices,
+    check_reasons,
 )
 
 
