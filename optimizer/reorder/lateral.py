@@ -17,6 +17,7 @@ import pandas as pd
 from optimizer.reorder.inputs import Given
 from optimizer.reorder.rules import BETWEEN
 from optimizer.reorder.terms import Terms
+from scenarios.shelf_life import KEEPS
 from scenarios.sourcing import store_lanes
 
 FloatArray = npt.NDArray[np.float64]
@@ -54,14 +55,14 @@ def spared(given: Given) -> dict[tuple[str, str], float]:
     world, steps, unit = given.world, given.paths.steps, given.paths.unit_step
     first = given.terms.lines.drop_duplicates(_KEYS).index.to_numpy()
     stores = set(world.frame("locations").query("kind == 'store'")["location_id"])
-    shelf = world.frame("items").set_index("item_id")["shelf_life_days"]
+    ends = _expiring(given)
     listed = world.frame("assortment").set_index(_KEYS)["presentation_min"].astype(float).fillna(0.0).to_dict()
     lead = given.terms.lines["lead_periods"].to_numpy(int)
     found = {}
     for n in first:
         pair = int(given.rows[n])
         item, place = (str(given.pairs[name].iloc[pair]) for name in _KEYS)
-        if place not in stores or not pd.isna(shelf.get(item)):
+        if place not in stores or ends[pair]:
             continue
         later = np.flatnonzero(given.terms.can_order[n, 1:])
         last = min(int(lead[n]) + (int(later[0]) + 1 if later.size else steps.shape[2]), steps.shape[2])
@@ -72,6 +73,15 @@ def spared(given: Given) -> dict[tuple[str, str], float]:
         if least >= unit[pair] - _ROUNDING:
             found[item, place] = least
     return found
+
+
+def _expiring(given: Given) -> npt.NDArray[np.bool_]:
+    """Return whether goods of each pair expire: what is there or to come, or what its sources bring; shape (N,)."""
+    position = given.position
+    ends = np.zeros(len(given.pairs), np.bool_)
+    ends[given.rows[given.terms.lines["life_periods"].to_numpy(np.int64) < KEEPS]] = True
+    ends |= (position.on_hand[:, :-1] > 0).any(axis=1)
+    return ends | (position.receipts[:, :, :-1] > 0).any(axis=(1, 2))
 
 
 def _offers(given: Given, lanes: pd.DataFrame, surplus: dict[tuple[str, str], float]) -> pd.DataFrame:

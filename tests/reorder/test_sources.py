@@ -171,6 +171,20 @@ def test_nothing_is_moved_where(tmp_path, lanes, stock):
     assert faults(world, result) == []
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"stock": "item_id,location_id,on_hand,expires_on\nfig,A,1,\nfig,B,60,2024-04-20\n"},
+        {"sources": "item_id,location_id,source_id,lead_time_days,life_on_receipt_days\nfig,A,Sup,2,\nfig,B,Sup,2,9\n"},
+    ],
+    ids=["a lot that ends", "a source that brings what ends"],
+)
+def test_goods_that_expire_stay_where_they_are(tmp_path, more):
+    stock = {"stock": PLAIN["stock"].replace("fig,B,1", "fig,B,60")}
+    result = planned(company(tmp_path, lanes=LANES + "B,A,1,0,0.01,\n", **{**stock, **more}))
+    assert ("fig", "A") not in today(result, "transfers") and ("fig", "A") in today(result)
+
+
 def test_a_giver_that_would_be_short_is_found(tmp_path):
     world = spare_company(tmp_path, "B,A,1,0,0.01,\n")
     result = planned(world)
