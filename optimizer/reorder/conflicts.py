@@ -37,7 +37,8 @@ def _unheard(given: Given) -> Iterator[ExceptionRow]:
     known = named | {line._replace(source_id="") for line in named}
     for lock, units in locked_today(given.world).items():
         if lock not in known:
-            text = f"{units:g} of {lock.item_id} at {lock.location_id} are locked in {lock.table}, where it is no line"
+            line = f"{lock.item_id} at {lock.location_id}" + (f" from {lock.source_id}" if lock.source_id else "")
+            text = f"{units:g} of {line} are locked in {lock.table}, where it is no line"
             yield ExceptionRow(f"lock {' '.join(lock[:3])}", "conflict", text, {"locked": units})
     for line_id in unknown_lines(given.world, possible_lines(given.world)):
         what = (

@@ -232,7 +232,7 @@ def _trucks(world: World, lines: pd.DataFrame) -> Iterator[CapacityRow]:
                 continue
             use = _per_step(world, lines, measure)
             for chosen in supplier_lines(lines, row):
-                subject = f"{row['supplier_id']} by {measure}"
+                subject = f"{row['supplier_id']} by {measure.split('_')[0]}"
                 yield CapacityRow(TRUCKS, subject, chosen, use[chosen], float(row[name]) * int(most))
 
 

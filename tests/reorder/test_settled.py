@@ -42,7 +42,7 @@ OVERDRAWN = {
     "trucks": (
         {"suppliers": "supplier_id,order_days,truck_l,max_trucks\nSup,Mon|Thu,10,1\n"},
         lock("fig", "A", 9),
-        "the trucks of Sup by volume_l by 8.0",
+        "the trucks of Sup by volume by 8.0",
     ),
     "dc stock": ({}, lock("tea", "A", 44, "transfers"), "the dc stock of tea at DC by 4.0"),
     "a shelf": (

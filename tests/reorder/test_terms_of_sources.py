@@ -114,6 +114,23 @@ def test_a_minimum_by_weight_without_weights_is_not_applied_and_said(tmp_path):
     assert not list(check_joint_rules(evidence(world, result)))
 
 
+@pytest.mark.parametrize("room", ["truck_l", "truck_kg"])
+def test_a_least_fill_of_trucks_that_nothing_fills_is_not_applied_and_said(tmp_path, room):
+    items = PLAIN["items"].replace("2,1,0.5,", "2,,,").replace("3,2,1,", "3,,,")
+    suppliers = f"supplier_id,order_days,{room},truck_min_fill,truck_cost,max_trucks\nSup,Mon|Thu,100,0.5,10,1\n"
+    world = company(tmp_path, items=items, suppliers=suppliers)
+    result = planned(world)
+    assert today(result) == today(planned(company(tmp_path / "free", items=items)))
+    assert any(text.startswith("truck_min_fill of Sup is not applied: none of what") for text in told(result))
+    assert not list(check_joint_rules(evidence(world, result)))
+
+
+def test_a_lock_on_a_source_that_does_not_deliver_is_said_with_its_name(tmp_path):
+    locks = "target,item_id,location_id,source_id,field,value\npurchase_orders,fig,A,Nobody,quantity,4\n"
+    result = planned(company(tmp_path, locks=locks))
+    assert "4 of fig at A from Nobody are locked in purchase_orders, where it is no line" in told(result)
+
+
 def test_a_lock_that_names_no_line_is_said(tmp_path):
     head = "target,line_id,item_id,location_id,field,value\n"
     locks = f"{head}purchase_orders,ffff,,,quantity,4\npurchase_orders,,fig,,quantity,4\n"
