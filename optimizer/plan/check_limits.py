@@ -14,6 +14,7 @@ from optimizer.plan.truck_costs import truck_orders, trucks_of
 from scenarios.money import line_amount, shown, to_minor
 from scenarios.shelf_life import bringing_nothing
 from scenarios.sourcing import preferred_sources, store_lanes
+from scenarios.tariff import currency_rates
 from scenarios.world import World, rows_of
 
 _LITRES_TOLERANCE = 0.01
@@ -68,6 +69,7 @@ def _budgets(evidence: Evidence, settled: frozenset[str]) -> Iterator[Violation]
 
 def _spent_before(world: World, monday: date, budget: tuple[str, str]) -> int:
     items = world.frame("items").set_index("item_id")
+    rates = dict(zip(items.index, currency_rates(world, items["currency"].tolist()), strict=True))
     spent = 0
     for row in rows_of(world.frame("open_orders")):
         if row.ordered_on is None or not monday <= row.ordered_on < world.plan_date:
@@ -76,7 +78,7 @@ def _spent_before(world: World, monday: date, budget: tuple[str, str]) -> int:
         of = {"supplier": row.source_id, "location": row.location_id}
         of["category"] = None if item is None else item["category"]
         if budget[0] == "all" or of[budget[0]] == budget[1]:
-            usual = 0.0 if item is None else item["unit_cost"]
+            usual = 0.0 if item is None else item["unit_cost"] * rates[row.item_id]
             cost = usual if pd.isna(row.unit_cost) else row.unit_cost
             spent += line_amount(row.quantity, 0.0 if pd.isna(cost) else cost, world.policy.currency)
     return spent

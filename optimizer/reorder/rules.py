@@ -14,6 +14,7 @@ from optimizer.reorder.problem import NONE, JointRules
 from optimizer.reorder.trucks import Trucks
 from scenarios.money import minor_digits
 from scenarios.supplier_terms import supplier_terms
+from scenarios.tariff import currency_rates
 from scenarios.world import World
 
 FloatArray = npt.NDArray[np.float64]
@@ -261,7 +262,8 @@ def _spent_this_week(world: World, monday: date) -> pd.DataFrame:
     dated = orders[orders["ordered_on"].notna()]
     spent = dated[(dated["ordered_on"] >= monday) & (dated["ordered_on"] < world.plan_date)]
     items = world.frame("items").set_index("item_id")
-    usual = items["unit_cost"].reindex(spent["item_id"]).to_numpy(float)
+    own = items["unit_cost"].to_numpy(float) * currency_rates(world, items["currency"].tolist())
+    usual = pd.Series(own, index=items.index).reindex(spent["item_id"]).to_numpy(float)
     cost = np.where(spent["unit_cost"].isna(), usual, spent["unit_cost"].astype(float))
     return pd.DataFrame(
         {

@@ -4,7 +4,7 @@ import datetime
 
 import numpy as np
 import pytest
-from small_company import PLAIN, company, evidence, planned, today
+from small_company import PLAIN, POLICY, company, evidence, planned, today
 
 from optimizer.plan.check_figures import check_receipts
 from optimizer.plan.check_orders import check_joint_rules, check_quantities
@@ -111,6 +111,21 @@ def test_a_minimum_by_weight_without_weights_is_not_applied_and_said(tmp_path):
     result = planned(world)
     assert today(result) == today(planned(company(tmp_path / "free", items=items)))
     assert "min_order_kg of Sup is not applied: none of what it delivers has weight_kg in items" in told(result)
+    assert not list(check_joint_rules(evidence(world, result)))
+
+
+def test_open_orders_of_foreign_goods_take_what_they_are_worth_here_from_the_budget(tmp_path):
+    policy = POLICY.replace("2024-04-15", "2024-04-18")
+    items = "item_id,category,unit_cost,currency\ntea,dry,2,\nfig,fruit,6,USD\n"
+    given = "item_id,location_id,source_id,lead_time_days\nfig,A,Sup,2\nfig,B,Sup,2\n"
+    placed = "order_id,item_id,location_id,source_id,quantity,ordered_on,due_on\nO,fig,B,Sup,4,2024-04-16,2024-04-20\n"
+    budgets = "period_start,scope,scope_id,component,amount\n2024-04-15,all,,purchase,36\n"
+    rates = "date,currency,rate\n2024-04-01,USD,0.5\n"
+    tables = {"sources": given, "open_orders": placed, "budgets": budgets, "exchange_rates": rates}
+    world = company(tmp_path, policy, items=items, **tables)
+    result = planned(world)
+    # Of 36 EUR the order of 4 for 24 USD takes 12; each of today's costs 3.
+    assert sum(today(result).values()) == 8
     assert not list(check_joint_rules(evidence(world, result)))
 
 
