@@ -189,14 +189,14 @@ def _short(numbers: dict[str, Any]) -> str:
 
 
 def _text(given: Given, numbers: dict[str, Any], source: str, due_on: Any) -> str:
-    word = "week" if given.world.period == "week" else "day"
+    word = given.world.period + ("" if round(numbers["cover_periods"]) == 1 else "s")
     least = f" and at least {shown_number(numbers['minimum'])}" if numbers["minimum"] > numbers["pack"] else ""
     left, lost, due = numbers["left_on_arrival"], numbers["lost_before"], numbers["due"]
     without = f" and {lost:,.1f} of the demand until then could not be served" if lost > _SHOWN_LOSS else ""
     besides = f"; {due:,.1f} arrive besides" if due else ""
     parts = [
         f"When it arrives from {source or 'the default source'} on {due_on}, {left:,.1f} are left on average{without}.",
-        f"The next order can arrive {numbers['cover_periods']:.0f} {word}s later; until then {numbers['wanted']:,.1f}",
+        f"The next order can arrive {numbers['cover_periods']:.0f} {word} later; until then {numbers['wanted']:,.1f}",
         f"are wanted on average, up to {numbers['wanted_high']:,.1f} in nine of ten cases{besides}.",
         f"In packs of {shown_number(numbers['pack'])}{least} the best quantity by itself is"
         f" {shown_number(numbers['free_quantity'])}.",
