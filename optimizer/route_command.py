@@ -73,6 +73,9 @@ def add_to(app: typer.Typer, decide: Decide) -> None:
                 words = "--seconds and --pack are for files; a day has --work, so that routes are the same every time"
                 raise typer.BadParameter(f"{words}, and its plan folder holds the pack")
             if check is not None:
+                if now or late or previous or out_path or seed is not None:
+                    words = "--check judges a whole day and writes nothing"
+                    raise typer.BadParameter(f"{words}: --now, --late, --previous, --out and --seed are for planning")
                 _check(source, check, plan_dir, (date, without, work), as_json)
                 return
             shared: dict[str, Any] = {"date": date, "previous": previous, "without": without, "seed": seed}

@@ -113,6 +113,18 @@ def began_again(evidence: Evidence) -> pd.Timestamp:
     return _clock(now, midnight, midnight - 10 * _DAY) if now else midnight - 10 * _DAY
 
 
+def driven_by(routes: pd.DataFrame, now: pd.Timestamp) -> set[str]:
+    """Return the stops that are behind a vehicle that has left, and the one it is at or on its way to."""
+    driven = set[str]()
+    for _, part in routes.groupby("route_id"):
+        stops = part.sort_values("seq")
+        left, open_still = bool(stops["locked"].iloc[0]), 1
+        for row in rows_of(stops[stops["locked"] & ~stops["kind"].isin(["depot", "break"])]):
+            open_still -= row.etd > now
+            driven |= {row.stop_id} if left and open_still >= 0 else set()
+    return driven
+
+
 def check_docks(evidence: Evidence) -> Iterator[Violation]:
     """At a depot with doors, no more vehicles load at once than doors are open."""
     slots, since = list(rows_of(evidence.world.frame("dock_slots"))), began_again(evidence)
@@ -196,7 +208,7 @@ def check_locked_order(evidence: Evidence) -> Iterator[Violation]:
     given = evidence.world.frame("deliveries")
     locked = given[given["sequence"].notna() & given["vehicle_id"].notna()]
     place = {r.delivery_id: (r.vehicle_id, float(r.sequence)) for r in rows_of(locked)}
-    freed = _freed(evidence, place)
+    freed = _freed(evidence, place) | driven_by(evidence.frame("routes"), began_again(evidence))
     for name, part in evidence.frame("routes").groupby("route_id"):
         stops = part.sort_values("seq")
         stops = stops[~stops["kind"].isin(["depot", "break"])]

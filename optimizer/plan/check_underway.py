@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from optimizer.plan.check import Evidence, Violation
-from optimizer.plan.check_duty import began_again
+from optimizer.plan.check_duty import began_again, driven_by
 from scenarios.world import rows_of
 
 _SLACK = pd.Timedelta(seconds=1)
@@ -19,17 +19,23 @@ def check_underway(evidence: Evidence) -> Iterator[Violation]:
         return
     now, routes = began_again(evidence), evidence.frame("routes").sort_values(["route_id", "seq"])
     changes = {row.stop_id: row for row in rows_of(evidence.frame("route_changes"))}
-    fetched = _fetched(evidence)
+    fetched, driven = _fetched(evidence), driven_by(routes, now)
     for name, stops in routes.groupby("route_id"):
         left = bool(stops["locked"].iloc[0])
         for row in rows_of(stops):
+            if row.kind == "depot" and row.locked:
+                continue
             # A driver who waits at the depot may have rested there before now.
-            if row.locked or row.kind == "break" or (row.kind == "depot" and row.seq == stops["seq"].iloc[-1]):
+            if (
+                row.stop_id in driven
+                or row.kind == "break"
+                or (row.kind == "depot" and row.seq == stops["seq"].iloc[-1])
+            ):
                 continue
             if row.etd < now - _SLACK:
                 yield Violation("routes", str(name), f"{row.stop_id} is planned at {row.etd:%H:%M}, before {now:%H:%M}")
             yield from _loaded_since(row, left and row.trip == 1, changes, fetched)
-    yield from _listed(evidence, routes, changes)
+    yield from _listed(evidence, routes[~routes["stop_id"].isin(driven)], changes)
 
 
 def _fetched(evidence: Evidence) -> set[str]:
@@ -48,7 +54,7 @@ def _loaded_since(row: Any, on_the_road: bool, changes: dict[str, Any], fetched:
 
 def _listed(evidence: Evidence, routes: pd.DataFrame, changes: dict[str, Any]) -> Iterator[Violation]:
     """Compare the table of changes with the routes: each stop once, with its vehicle and time."""
-    visits = {row.stop_id: row for row in rows_of(routes[~routes["kind"].isin(_NO_STOPS) & ~routes["locked"]])}
+    visits = {row.stop_id: row for row in rows_of(routes[~routes["kind"].isin(_NO_STOPS)])}
     for stop in sorted(visits.keys() | changes.keys()):
         visit, said = visits.get(stop), changes.get(stop)
         if said is None:

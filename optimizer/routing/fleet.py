@@ -75,6 +75,9 @@ def fleet_of(world: World, vehicles: pd.DataFrame, stops: pd.DataFrame, locks: L
         profile = speeds.index(_speed(row.speed_profile) or 1.0)
         settled = _settled(locks, row.vehicle_id, stops, allowed) | _longer(plain, locks.longer.get(row.vehicle_id, 0))
         vehicle = replace(plain, profile=profile, breaks=duty.breaks, **settled)
+        if vehicle.prefix and not vehicle.driven:
+            # It has not left: it does so no earlier than it can, whatever is locked to it.
+            vehicle = replace(vehicle, shift_start=max(vehicle.shift_start, vehicle.resume))
         mask = b"" if vehicle.allowed is None else vehicle.allowed.tobytes()
         key = (*(value for name, value in vars(vehicle).items() if name != "allowed"), mask, duty.names)
         groups.setdefault(key, []).append(row.vehicle_id)
@@ -107,7 +110,7 @@ def _settled(locks: Locks, vehicle: str, stops: pd.DataFrame, allowed: npt.NDArr
     driven = np.isin(np.arange(len(stops)), prefix[: len(begun.driven)])
     if begun.full:
         mine = (stops["vehicle_id"] == vehicle) | (stops["kind"] == "pick-up") | stops["partner"].notna()
-        return {"resume": begun.resume, "allowed": allowed & mine.to_numpy(bool)}
+        settled["allowed"] = allowed & mine.to_numpy(bool)
     if begun.home:
         allowed = allowed & ((stops["kind"] != "pick-up") & stops["partner"].isna()).to_numpy()
     if begun.driven:

@@ -63,14 +63,22 @@ def locks_of(stops: pd.DataFrame, vehicles: pd.DataFrame) -> Locks:
     return Locks({name: Begun(tuple(some)) for name, some in sorted(begun.items())}, tuple(words))
 
 
-def with_more(settled: Locks, asked: Locks) -> Locks:
-    """Return what is settled by driving, and behind it the stops that are locked besides."""
-    begun = dict(settled.begun)
+def with_more(settled: Locks, asked: Locks, stops: pd.DataFrame) -> Locks:
+    """Return what is settled by driving, and behind it the stops that are locked besides.
+
+    Who has left brings no goods that it left without: such locks are free.
+    """
+    begun, words = dict(settled.begun), list[str]()
+    ready = set(stops.loc[stops["release"] == 0, "stop_id"])
     for vehicle, locked in asked.begun.items():
         first = begun.get(vehicle, Begun())
         rest = tuple(stop for stop in locked.stops if stop not in first.stops)
+        if first.driven or first.full:
+            behind = tuple(stop for stop in rest if stop in ready and not first.home)
+            words += [f"lock of {stop}: {vehicle} left without it, it is free" for stop in rest if stop not in behind]
+            rest = behind
         begun[vehicle] = replace(first, stops=(*first.stops, *rest))
-    return replace(settled, begun=begun, words=(*settled.words, *asked.words))
+    return replace(settled, begun=begun, words=(*settled.words, *asked.words, *words))
 
 
 def drivable(

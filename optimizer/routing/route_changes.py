@@ -39,7 +39,7 @@ def changes_of(day: Day, plan: RoutingPlan, routes: pd.DataFrame, underway: Unde
     old one. What all changes cost together stands first among the exceptions, from the routes as they are.
     """
     old, new = _visits(underway.routes), _visits(routes)
-    settled = set(routes.loc[routes["locked"], "stop_id"])
+    settled = _settled(routes, underway)
     added, before = added_costs(day, sequences_of(plan)), _added_before(day, underway)
     rows = []
     for stop in sorted({*old, *new} - settled):
@@ -60,6 +60,21 @@ def changes_of(day: Day, plan: RoutingPlan, routes: pd.DataFrame, underway: Unde
         )
     table = pd.DataFrame(rows, columns=list(declared()["route_changes"].names))
     return Changes(table, [_told(day, table, routes, underway)])
+
+
+def _settled(routes: pd.DataFrame, underway: Underway) -> set[str]:
+    """Return the stops that are left by now, and of each vehicle that has left the one it is at or on its way to.
+
+    Others that are locked to their place are open still.
+    """
+    settled = set[str]()
+    for _, part in routes.groupby("route_id"):
+        stops = part.sort_values("seq")
+        mine = stops[stops["locked"] & ~stops["kind"].isin(["depot", "break"])]
+        if stops["locked"].iloc[0]:
+            behind = int((mine["etd"] <= underway.moment).sum())
+            settled |= set(mine["stop_id"].iloc[: behind + 1])
+    return settled
 
 
 def _visits(routes: pd.DataFrame) -> dict[str, Any]:
@@ -116,12 +131,15 @@ def _added_before(day: Day, underway: Underway) -> Mapping[str, float]:
     return added_costs(before, sequences)
 
 
-def late_rows(day: Day, routes: pd.DataFrame) -> list[ExceptionRow]:
+def late_rows(day: Day, routes: pd.DataFrame, underway: Underway) -> list[ExceptionRow]:
     """Return who is served after the last window, and which vehicles are back after their shift: it was too late."""
     windows = day.world.frame("delivery_windows").groupby("delivery_id")["window_end"].max().to_dict()
     service = day.found.stops.set_index("stop_id")["service_minutes"].to_dict()
+    state = day.found.stops.set_index("stop_id")["state"].to_dict()
     rows = []
-    for row in rows_of(routes[~routes["kind"].isin(["depot", "break"]) & ~routes["locked"]]):
+    for row in rows_of(routes[~routes["kind"].isin(["depot", "break"]) & (routes["etd"] > underway.moment)]):
+        if state[row.stop_id] == "done":
+            continue
         begin = row.etd - pd.Timedelta(minutes=float(service[row.stop_id]))
         late = (begin - windows.get(row.stop_id, begin)).total_seconds() / 60
         if late > 0:

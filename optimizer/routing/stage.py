@@ -95,7 +95,7 @@ def _solved(
         table = world.frame("deliveries")
         done = set(table.loc[table["state"] == "done", "delivery_id"])
         found, locks = settled_by(underway, found, done, drives)
-    locks = with_more(locks, locks_of(found.stops, vehicles))
+    locks = with_more(locks, locks_of(found.stops, vehicles), found.stops)
     work = Work(world.policy.route_iterations, None, world.policy.seed)
     for attempt in range(_ATTEMPTS):
         day = day_of(world, found, vehicles, locks)
@@ -144,7 +144,7 @@ def _read_back(
     if underway is not None:
         changes = changes_of(day, plan, routes, underway)
         tables["route_changes"] = changes.table
-        rows = [*changes.told, *late_rows(day, routes), *rows]
+        rows = [*changes.told, *late_rows(day, routes, underway), *rows]
     return RoutesOfTheDay(tables, _proof(day, outcome), rows, _shortfall(day.found, unserved))
 
 

@@ -184,6 +184,9 @@ def _begun(underway: Underway, progress: _Progress, known: set[str], rested: fro
     stops = (*(stop for stop, _ in done), *(() if ahead is None else (ahead,)))
     if stops and stops[-1] == "":
         stops, driven = stops[:-1], driven[:-1]
+    if ahead is None and not progress.reloads:
+        # It turns round on its way to a stop that is wanted no more: as if it stood where it was last.
+        driven = (*driven[:-1], max(driven[-1], underway.now))
     # Where a break at the current stop has begun, it is left when the plan says.
     resume = driven[-1] if progress.reloads else max(underway.now, progress.until if rested else 0)
     return Begun(stops, driven, resume, progress.reloads, rested=rested)

@@ -172,6 +172,8 @@ def test_each_damage_to_a_plan_of_the_day_is_found(morning, tmp_path):
     assert "before" in said("routes", lambda t: t.assign(etd=t["etd"].mask(~t["locked"], t["etd"] - hour)))
     other = {"V1": "V2", "V2": "V1"}
     assert "left without it" in said("routes", lambda t: t.assign(vehicle_id=t["vehicle_id"].map(other)))
+    hidden = said("routes", lambda t: t.assign(vehicle_id=t["vehicle_id"].map(other), locked=True))
+    assert "left without it" in hidden
     assert "is not listed" in said("route_changes", lambda t: t.iloc[1:])
     assert "does not say" in said("route_changes", lambda t: t.assign(new_eta=t["new_eta"] + hour))
     assert "is said to be" in said("route_changes", lambda t: t.assign(change="left out"))
@@ -204,6 +206,78 @@ def test_a_plan_of_the_day_appears_whole_or_not_at_all(morning, tmp_path, monkey
     assert verify_plan(out) == []
     assert not read_plan(out).frame("route_changes").size
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+LOCKED_HEAD = HEAD + ",vehicle_id,sequence"
+
+
+def locked_rows(locks, rows=ROWS):
+    """The rows with a vehicle and a place for the stops named."""
+    return [f"{row},{locks.get(row.split(',')[0], ',')}" for row in rows]
+
+
+def with_locks(morning, tmp_path, locks, rows=ROWS, **tables):
+    table = "\n".join([LOCKED_HEAD, *locked_rows(locks, rows), ""])
+    return again(morning, tmp_path, deliveries=table, **tables)
+
+
+def test_a_lock_of_goods_that_a_van_left_without_is_free_and_said(morning, tmp_path):
+    van = carriers(read_plan(morning).frame("routes"))["A1"]
+    rows = [*ROWS, f"N1,O9,D1,60.1,25.01,{DAY},10,6,5,900,new,"]
+    routes, _, told = frames(with_locks(morning, tmp_path, {"N1": f"{van},1"}, rows))
+    assert "N1" not in carriers(routes)
+    assert any(f"lock of N1: {van} left without it, it is free" in text for text in told["text"])
+    twice = VEHICLES.replace("cost_per_hour\n", "cost_per_hour,max_trips\n").replace("0.5,20\n", "0.5,20,2\n")
+    routes, _, _ = frames(with_locks(morning, tmp_path / "b", {"N1": f"{van},1"}, rows, vehicles=twice))
+    stop = routes[routes["stop_id"] == "N1"].iloc[0]
+    assert (stop["vehicle_id"], stop["trip"]) == (van, 2)
+
+
+def test_a_lock_of_goods_aboard_holds_behind_what_is_driven(morning, tmp_path):
+    before = read_plan(morning).frame("routes")
+    van = carriers(before)["A1"]
+    way = list(before[(before["vehicle_id"] == van) & (before["kind"] != "depot")].sort_values("seq")["stop_id"])
+    # The first is done and the second under way, whatever places they are given now.
+    locks = {stop: f"{van},{9 - n}" for n, stop in enumerate(way)}
+    routes, _, _ = frames(with_locks(morning, tmp_path, locks))
+    now = routes[(routes["vehicle_id"] == van) & (routes["kind"] != "depot")].sort_values("seq")["stop_id"]
+    assert list(now) == [*way[:2], *reversed(way[2:])]
+
+
+def test_a_lock_makes_nobody_leave_before_now(morning, tmp_path):
+    van = carriers(read_plan(morning).frame("routes"))["A1"]
+    tables = company(tmp_path / "late", vehicles=VEHICLES.replace("06:00", "08:00"))
+    assert command(tables, "--out", tmp_path / "plan") == 0
+    routes, changes, _ = frames(
+        with_locks(tmp_path / "plan", tmp_path, {"A4": f"{van},1", "A1": f"{van},2"}, now="07:30")
+    )
+    assert routes["eta"].min().strftime("%H:%M") >= "07:30"
+    assert routes.set_index("stop_id").loc[["A1", "A4"], "locked"].all() and {"A1", "A4"} <= set(changes.index)
+
+
+def test_the_stop_ahead_is_late_too(morning, tmp_path):
+    before = read_plan(morning).frame("routes")
+    van = carriers(before)["A1"]
+    way = before[(before["vehicle_id"] == van) & (before["kind"] == "delivery")].sort_values("seq")
+    ahead, due = way["stop_id"].iloc[1], way["eta"].iloc[1]
+    windows = (
+        f"delivery_id,window_start,window_end\n{ahead},{DAY}T06:00,{due + pd.Timedelta(minutes=9):%Y-%m-%dT%H:%M}\n"
+    )
+    now = clock_after(morning, way["stop_id"].iloc[0], 31)
+    _, _, told = frames(again(morning, tmp_path, ROWS, now, "--late", f"{van}=30", delivery_windows=windows))
+    assert f"stop {ahead}" in set(told.loc[told["kind"] == "late_stop", "subject"])
+
+
+def test_a_driver_who_turns_round_is_nowhere_before_now(morning, tmp_path):
+    before = read_plan(morning).frame("routes")
+    van = carriers(before)["A1"]
+    way = list(before[(before["vehicle_id"] == van) & (before["kind"] != "depot")].sort_values("seq")["stop_id"])
+    now = clock_after(morning, way[0], 15)
+    rows = [row for row in ROWS if not row.startswith(way[1])]
+    for n, locks in enumerate(({}, {way[3]: f"{van},1"})):
+        routes, _, _ = frames(with_locks(morning, tmp_path / str(n), locks, rows, now=now))
+        stops = routes[(routes["vehicle_id"] == van) & (routes["kind"] != "depot")].sort_values("seq")
+        assert stops["etd"].iloc[0].strftime("%H:%M") == now
 
 
 BREAKS = "vehicle_id,break,earliest,latest,minutes,paid\nV1,lunch,07:00,08:00,30,false\nV2,lunch,07:00,08:00,30,false\n"

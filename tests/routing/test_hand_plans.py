@@ -92,3 +92,11 @@ def test_a_file_that_is_no_plan_is_said(shop, tmp_path, capsys):
         path.write_text(text)
         assert run_plan.run(["route", str(shop), "--check", str(path)]) == run_plan.Exit.USAGE
         assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_a_judgement_would_ignore_is_refused(shop, tmp_path, capsys):
+    path = tmp_path / "hand.csv"
+    path.write_text("vehicle_id,stop_id\nV1,P1\n")
+    for more in (["--now", "08:00"], ["--late", "V1=5"], ["--out", str(tmp_path / "plan")], ["--seed", "3"]):
+        assert run_plan.run(["route", str(shop), "--check", str(path), *more]) == run_plan.Exit.USAGE
+        assert "judges a whole day" in " ".join(capsys.readouterr().err.split())
