@@ -16,6 +16,8 @@ from optimizer.plan.verify import _CHECKS
 from optimizer.prices import decide_prices
 from scenarios.assortment import listed_pairs
 from scenarios.load import load_world
+from scenarios.schema import declared
+from scenarios.world import plain_frame
 from tests.draws import Draw, table
 from tests.folders import write_tables
 
@@ -133,7 +135,11 @@ def test_the_check_believes_every_price_of_a_random_company(tmp_path, monkeypatc
         parts = [part[name] for part in found.parts if len(part.get(name, ()))]
         tables[name] = pd.concat(parts, ignore_index=True) if parts else found.parts[0][name]
     proofs = {"decisions": {name: proof for name, proof in found.proofs.items() if proof}}
-    evidence = SimpleNamespace(world=world, frame=lambda name: tables[name].copy(), certificate=proofs)
+
+    def frame(name):
+        return (tables[name] if name in tables else plain_frame(declared()[name].empty())).copy()
+
+    evidence = SimpleNamespace(world=world, frame=frame, certificate=proofs)
     assert [str(violation) for check in _CHECKS["price_changes"] for violation in check(evidence)] == []
     # A price of the day moved to a place that it is not for is found, whatever its kind.
     changes = tables["price_changes"]

@@ -85,7 +85,7 @@ def test_a_part_that_the_tables_do_not_allow_is_skipped_and_said(tmp_path):
 def test_routes_of_a_folder_refuse_what_is_for_files(company, planned, tmp_path, capsys):
     call = ["route", str(company), "--out", str(tmp_path / "x")]
     assert run_plan.run([*call, "--seconds", "1"]) == Exit.USAGE
-    assert "--seconds is for files" in capsys.readouterr().err
+    assert "--seconds and --pack are for files" in capsys.readouterr().err
     assert run_plan.run([*call, "--plan", str(tmp_path)]) == Exit.USAGE
     assert run_plan.run([*call, "--plan", str(planned), "--date", "2024-03-01"]) == Exit.USAGE
     assert "is the plan of 2024-02-29" in " ".join(capsys.readouterr().err.split())
