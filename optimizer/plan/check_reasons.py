@@ -11,9 +11,11 @@ from typing import Any
 import pandas as pd
 
 from optimizer.plan.check import UNITS_TOLERANCE, Evidence, Violation
+from optimizer.plan.ids import transfer_line_id
 from optimizer.plan.settled import possible_lines
 from scenarios.locks import Lock
 from scenarios.money import minor_digits
+from scenarios.sourcing import store_lanes
 from scenarios.world import World, rows_of
 
 _KEYS = ["item_id", "location_id"]
@@ -40,7 +42,7 @@ def check_reasons(evidence: Evidence) -> Iterator[Violation]:
     """
     minor = 10 ** minor_digits(evidence.world.policy.currency)
     ordered, keys = _today(evidence), possible_lines(evidence.world)
-    course, plain = _course(evidence), _plain_pairs(evidence.world)
+    course, plain = _course(evidence), _plain_pairs(evidence.world) - _not_brought(evidence)
     sources = Counter(key[1:3] for key in keys.values())
     for row in rows_of(evidence.frame("explanations")):
         numbers = json.loads(row.numbers) if row.numbers else {}
@@ -114,6 +116,21 @@ def _plain_pairs(world: World) -> set[tuple[str, str]]:
     going = listed["item_id"].map(ends).isna() & listed["listed_to"].isna()
     plain = going & ~(listed["presentation_min"] > 0) & (listed["location_id"].map(kinds) == "store")
     return set(zip(listed.loc[plain, "item_id"], listed.loc[plain, "location_id"], strict=True))
+
+
+def _not_brought(evidence: Evidence) -> set[tuple[str, str]]:
+    """Return the pairs that were to give to another store what no vehicle brings: it had left their position."""
+    world, told = evidence.world, evidence.frame("explanations")
+    left = set(told.loc[told["text"].str.contains("no vehicle brings it", regex=False), "line_id"])
+    if not left:
+        return set()
+    pairs = evidence.frame("projection")[_KEYS].drop_duplicates()
+    return {
+        (row.item_id, row.location_id)
+        for way in rows_of(store_lanes(world))
+        for row in rows_of(pairs[pairs["location_id"] == way.from_location])
+        if transfer_line_id(row.item_id, way.from_location, way.to_location, world.plan_date) in left
+    }
 
 
 def _against(course: _Course, key: Lock, numbers: dict[str, Any], line: Any) -> Iterator[str]:
